@@ -1,0 +1,26 @@
+from tumorcast.common.v1 import snapshot_pb2 as _snapshot_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class ExtractFeaturesRequest(_message.Message):
+    __slots__ = ("fhir", "index_date")
+    FHIR_FIELD_NUMBER: _ClassVar[int]
+    INDEX_DATE_FIELD_NUMBER: _ClassVar[int]
+    fhir: bytes
+    index_date: str
+    def __init__(self, fhir: _Optional[bytes] = ..., index_date: _Optional[str] = ...) -> None: ...
+
+class ExtractFeaturesResponse(_message.Message):
+    __slots__ = ("features", "issues", "patient_id")
+    FEATURES_FIELD_NUMBER: _ClassVar[int]
+    ISSUES_FIELD_NUMBER: _ClassVar[int]
+    PATIENT_ID_FIELD_NUMBER: _ClassVar[int]
+    features: _containers.RepeatedCompositeFieldContainer[_snapshot_pb2.Feature]
+    issues: _containers.RepeatedCompositeFieldContainer[_snapshot_pb2.Issue]
+    patient_id: str
+    def __init__(self, features: _Optional[_Iterable[_Union[_snapshot_pb2.Feature, _Mapping]]] = ..., issues: _Optional[_Iterable[_Union[_snapshot_pb2.Issue, _Mapping]]] = ..., patient_id: _Optional[str] = ...) -> None: ...

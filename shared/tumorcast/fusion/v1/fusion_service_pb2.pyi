@@ -1,0 +1,89 @@
+from tumorcast.common.v1 import prognosis_pb2 as _prognosis_pb2
+from tumorcast.common.v1 import snapshot_pb2 as _snapshot_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class PredictPrognosisRequest(_message.Message):
+    __slots__ = ("model", "snapshot", "horizons_days")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    SNAPSHOT_FIELD_NUMBER: _ClassVar[int]
+    HORIZONS_DAYS_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    snapshot: _snapshot_pb2.PatientSnapshot
+    horizons_days: _containers.RepeatedScalarFieldContainer[float]
+    def __init__(self, model: _Optional[str] = ..., snapshot: _Optional[_Union[_snapshot_pb2.PatientSnapshot, _Mapping]] = ..., horizons_days: _Optional[_Iterable[float]] = ...) -> None: ...
+
+class PredictPrognosisResponse(_message.Message):
+    __slots__ = ("prognosis",)
+    PROGNOSIS_FIELD_NUMBER: _ClassVar[int]
+    prognosis: _prognosis_pb2.Prognosis
+    def __init__(self, prognosis: _Optional[_Union[_prognosis_pb2.Prognosis, _Mapping]] = ...) -> None: ...
+
+class ListModelsRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ListModelsResponse(_message.Message):
+    __slots__ = ("models",)
+    MODELS_FIELD_NUMBER: _ClassVar[int]
+    models: _containers.RepeatedCompositeFieldContainer[ModelSummary]
+    def __init__(self, models: _Optional[_Iterable[_Union[ModelSummary, _Mapping]]] = ...) -> None: ...
+
+class GetModelRequest(_message.Message):
+    __slots__ = ("name",)
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    def __init__(self, name: _Optional[str] = ...) -> None: ...
+
+class GetModelResponse(_message.Message):
+    __slots__ = ("model",)
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    model: ModelSummary
+    def __init__(self, model: _Optional[_Union[ModelSummary, _Mapping]] = ...) -> None: ...
+
+class ModelSummary(_message.Message):
+    __slots__ = ("ref", "indication", "intended_use", "simulated", "groups", "endpoints")
+    REF_FIELD_NUMBER: _ClassVar[int]
+    INDICATION_FIELD_NUMBER: _ClassVar[int]
+    INTENDED_USE_FIELD_NUMBER: _ClassVar[int]
+    SIMULATED_FIELD_NUMBER: _ClassVar[int]
+    GROUPS_FIELD_NUMBER: _ClassVar[int]
+    ENDPOINTS_FIELD_NUMBER: _ClassVar[int]
+    ref: _prognosis_pb2.ModelRef
+    indication: str
+    intended_use: str
+    simulated: bool
+    groups: _containers.RepeatedCompositeFieldContainer[InputGroup]
+    endpoints: _containers.RepeatedCompositeFieldContainer[EndpointDescription]
+    def __init__(self, ref: _Optional[_Union[_prognosis_pb2.ModelRef, _Mapping]] = ..., indication: _Optional[str] = ..., intended_use: _Optional[str] = ..., simulated: _Optional[bool] = ..., groups: _Optional[_Iterable[_Union[InputGroup, _Mapping]]] = ..., endpoints: _Optional[_Iterable[_Union[EndpointDescription, _Mapping]]] = ...) -> None: ...
+
+class InputGroup(_message.Message):
+    __slots__ = ("id", "modality", "timepoint", "features", "embedding_spaces")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    MODALITY_FIELD_NUMBER: _ClassVar[int]
+    TIMEPOINT_FIELD_NUMBER: _ClassVar[int]
+    FEATURES_FIELD_NUMBER: _ClassVar[int]
+    EMBEDDING_SPACES_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    modality: _snapshot_pb2.Modality
+    timepoint: str
+    features: _containers.RepeatedScalarFieldContainer[str]
+    embedding_spaces: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, id: _Optional[str] = ..., modality: _Optional[_Union[_snapshot_pb2.Modality, str]] = ..., timepoint: _Optional[str] = ..., features: _Optional[_Iterable[str]] = ..., embedding_spaces: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class EndpointDescription(_message.Message):
+    __slots__ = ("id", "kind", "definition", "horizons_days")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    DEFINITION_FIELD_NUMBER: _ClassVar[int]
+    HORIZONS_DAYS_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    kind: _prognosis_pb2.EndpointKind
+    definition: str
+    horizons_days: _containers.RepeatedScalarFieldContainer[float]
+    def __init__(self, id: _Optional[str] = ..., kind: _Optional[_Union[_prognosis_pb2.EndpointKind, str]] = ..., definition: _Optional[str] = ..., horizons_days: _Optional[_Iterable[float]] = ...) -> None: ...

@@ -1,0 +1,78 @@
+from tumorcast.common.v1 import snapshot_pb2 as _snapshot_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class EncodeStudyRequest(_message.Message):
+    __slots__ = ("timepoint", "encoders")
+    TIMEPOINT_FIELD_NUMBER: _ClassVar[int]
+    ENCODERS_FIELD_NUMBER: _ClassVar[int]
+    timepoint: _snapshot_pb2.Timepoint
+    encoders: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, timepoint: _Optional[_Union[_snapshot_pb2.Timepoint, _Mapping]] = ..., encoders: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class EncodeStudyResponse(_message.Message):
+    __slots__ = ("features", "embeddings", "issues", "patient_id", "date")
+    FEATURES_FIELD_NUMBER: _ClassVar[int]
+    EMBEDDINGS_FIELD_NUMBER: _ClassVar[int]
+    ISSUES_FIELD_NUMBER: _ClassVar[int]
+    PATIENT_ID_FIELD_NUMBER: _ClassVar[int]
+    DATE_FIELD_NUMBER: _ClassVar[int]
+    features: _containers.RepeatedCompositeFieldContainer[_snapshot_pb2.Feature]
+    embeddings: _containers.RepeatedCompositeFieldContainer[_snapshot_pb2.Embedding]
+    issues: _containers.RepeatedCompositeFieldContainer[_snapshot_pb2.Issue]
+    patient_id: str
+    date: str
+    def __init__(self, features: _Optional[_Iterable[_Union[_snapshot_pb2.Feature, _Mapping]]] = ..., embeddings: _Optional[_Iterable[_Union[_snapshot_pb2.Embedding, _Mapping]]] = ..., issues: _Optional[_Iterable[_Union[_snapshot_pb2.Issue, _Mapping]]] = ..., patient_id: _Optional[str] = ..., date: _Optional[str] = ...) -> None: ...
+
+class UploadStudyRequest(_message.Message):
+    __slots__ = ("file", "chunk")
+    FILE_FIELD_NUMBER: _ClassVar[int]
+    CHUNK_FIELD_NUMBER: _ClassVar[int]
+    file: UploadFile
+    chunk: bytes
+    def __init__(self, file: _Optional[_Union[UploadFile, _Mapping]] = ..., chunk: _Optional[bytes] = ...) -> None: ...
+
+class UploadFile(_message.Message):
+    __slots__ = ("label", "size_bytes")
+    LABEL_FIELD_NUMBER: _ClassVar[int]
+    SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    label: str
+    size_bytes: int
+    def __init__(self, label: _Optional[str] = ..., size_bytes: _Optional[int] = ...) -> None: ...
+
+class UploadStudyResponse(_message.Message):
+    __slots__ = ("studies", "refusals")
+    STUDIES_FIELD_NUMBER: _ClassVar[int]
+    REFUSALS_FIELD_NUMBER: _ClassVar[int]
+    studies: _containers.RepeatedCompositeFieldContainer[UploadedStudy]
+    refusals: _containers.RepeatedCompositeFieldContainer[UploadRefusal]
+    def __init__(self, studies: _Optional[_Iterable[_Union[UploadedStudy, _Mapping]]] = ..., refusals: _Optional[_Iterable[_Union[UploadRefusal, _Mapping]]] = ...) -> None: ...
+
+class UploadedStudy(_message.Message):
+    __slots__ = ("study_instance_uid", "instances", "segmentation_uids", "date")
+    STUDY_INSTANCE_UID_FIELD_NUMBER: _ClassVar[int]
+    INSTANCES_FIELD_NUMBER: _ClassVar[int]
+    SEGMENTATION_UIDS_FIELD_NUMBER: _ClassVar[int]
+    DATE_FIELD_NUMBER: _ClassVar[int]
+    study_instance_uid: str
+    instances: int
+    segmentation_uids: _containers.RepeatedScalarFieldContainer[str]
+    date: str
+    def __init__(self, study_instance_uid: _Optional[str] = ..., instances: _Optional[int] = ..., segmentation_uids: _Optional[_Iterable[str]] = ..., date: _Optional[str] = ...) -> None: ...
+
+class UploadRefusal(_message.Message):
+    __slots__ = ("position", "label", "code", "message")
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    LABEL_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    position: int
+    label: str
+    code: str
+    message: str
+    def __init__(self, position: _Optional[int] = ..., label: _Optional[str] = ..., code: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...

@@ -1,0 +1,1 @@
+"""The words that every Tumorcast service shares. No torch, no Ray."""

@@ -1,0 +1,148 @@
+"""Every error that a caller may see.
+
+::
+
+    TumorcastError
+    ├── InvalidInput                what was sent cannot be read or makes no sense
+    │   ├── NoInput                 nothing was sent to predict from
+    │   ├── MalformedRequest        the request itself does not follow its schema
+    │   ├── MalformedFhir           not JSON, or not FHIR R4
+    │   ├── MalformedDocument       a note is not decodable text
+    │   ├── NotDicom                a file is not DICOM
+    │   ├── UnsoundSeries           slices do not form one volume
+    │   ├── UnsoundSegmentation     the segmentation does not fit its series
+    │   ├── UnknownFeature          a name is not in the feature catalog
+    │   ├── ImplausibleValue        a value lies outside the catalog's range, unit or categories
+    │   ├── UnknownEmbeddingSpace   the model was not trained on this encoder
+    │   └── HorizonOutOfRange       a horizon lies beyond the model's follow-up
+    ├── NotFound
+    │   ├── UnknownModel            no model of that name
+    │   └── StudyNotFound           no study of that UID
+    ├── PayloadTooLarge             over a size limit; sending it again does not help
+    ├── ResourceExhausted           a queue or a disk is full; try again later
+    ├── ServiceUnavailable          a service that is needed does not answer
+    ├── DeadlineExceeded            the answer would come too late
+    └── Incident                    unexpected; the log has the text under this id
+
+Each has a reason code and a message that is safe to show: no patient data, no paths.
+Every argument goes to ``super().__init__``, or the error would not unpickle in another process.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import ClassVar
+
+
+class TumorcastError(Exception):
+    """Base of all errors that reach a caller; ``message`` is safe to show."""
+
+    reason: ClassVar[str] = "ERROR"
+    default_message: ClassVar[str] = "Something went wrong."
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message or self.default_message
+
+    def __init_subclass__(cls) -> None:
+        cls.reason = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", cls.__name__).upper()
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class InvalidInput(TumorcastError):
+    default_message = "The input cannot be used."
+
+
+class NoInput(InvalidInput):
+    default_message = "Give at least one of fhir, documents, timepoints or features."
+
+
+class MalformedRequest(InvalidInput):
+    default_message = "The request does not follow its schema."
+
+
+class MalformedFhir(InvalidInput):
+    default_message = "The record is not FHIR R4 JSON."
+
+
+class MalformedDocument(InvalidInput):
+    default_message = "The document is not readable text."
+
+
+class NotDicom(InvalidInput):
+    default_message = "The file is not DICOM."
+
+
+class UnsoundSeries(InvalidInput):
+    default_message = "The slices do not form one volume."
+
+
+class UnsoundSegmentation(InvalidInput):
+    default_message = "The segmentation does not fit its series."
+
+
+class UnknownFeature(InvalidInput):
+    default_message = "The feature is not in the catalog."
+
+
+class ImplausibleValue(InvalidInput):
+    default_message = "The value lies outside the catalog's range, unit or categories."
+
+
+class UnknownEmbeddingSpace(InvalidInput):
+    default_message = "The model was not trained on this embedding space."
+
+
+class HorizonOutOfRange(InvalidInput):
+    default_message = "A horizon lies beyond the model's follow-up."
+
+
+class NotFound(TumorcastError):
+    default_message = "It was not found."
+
+
+class UnknownModel(NotFound):
+    default_message = "There is no model of that name."
+
+
+class StudyNotFound(NotFound):
+    default_message = "There is no study of that UID."
+
+
+class PayloadTooLarge(TumorcastError):
+    default_message = "The input is larger than the limit."
+
+
+class ResourceExhausted(TumorcastError):
+    default_message = "The service is at its limit; try again later."
+
+
+class ServiceUnavailable(TumorcastError):
+    default_message = "A service that is needed does not answer."
+
+
+class DeadlineExceeded(TumorcastError):
+    default_message = "The deadline passed before the answer was ready."
+
+
+class Incident(TumorcastError):
+    default_message = "An unexpected error happened; its text is in the log."
+
+
+def all_errors(root: type[TumorcastError] = TumorcastError) -> Iterator[type[TumorcastError]]:
+    """Yield every error class below ``root``, parents first."""
+    for child in root.__subclasses__():
+        yield child
+        yield from all_errors(child)
+
+
+def by_reason(reason: str) -> type[TumorcastError] | None:
+    """Find the error class of a reason code.
+
+    >>> by_reason("STUDY_NOT_FOUND").__name__
+    'StudyNotFound'
+    """
+    return next((error for error in all_errors() if error.reason == reason), None)

@@ -1,0 +1,204 @@
+"""gRPC in one place: the boundary around every servicer method, the server that runs it, the client that calls it.
+
+The boundary works the same under ``grpc.aio`` and under Ray Serve: it sets code, details and
+``grpc-status-details-bin`` (a ``google.rpc.Status`` with ``ErrorInfo``) and returns an empty response, since an
+uncaught exception would reach the caller with its text.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+import signal
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Protocol, TypeVar
+
+import grpc
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.message import Message
+from google.rpc.error_details_pb2 import ErrorInfo
+from google.rpc.status_pb2 import Status
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+
+from tumorcast_core import logs
+from tumorcast_core.deadline import Deadline
+from tumorcast_core.errors import (
+    DeadlineExceeded,
+    Incident,
+    ResourceExhausted,
+    ServiceUnavailable,
+    TumorcastError,
+    by_reason,
+)
+from tumorcast_core.settings import ServiceSettings
+from tumorcast_core.status import wire_status
+
+log = logging.getLogger(__name__)
+
+REQUEST_ID = "tumorcast-request-id"
+BUDGET_MS = "tumorcast-budget-ms"
+"""Milliseconds left for the call; Ray Serve does not pass the gRPC deadline on."""
+ERROR_DOMAIN = "tumorcast"
+_DETAILS = "grpc-status-details-bin"
+
+_Response = TypeVar("_Response", bound=Message)
+
+
+class CallContext(Protocol):
+    """What ``grpc.aio`` and Ray Serve contexts have in common."""
+
+    def invocation_metadata(self) -> Any: ...
+    def set_code(self, code: grpc.StatusCode) -> None: ...
+    def set_details(self, details: str) -> None: ...
+    def set_trailing_metadata(self, trailing_metadata: Any) -> None: ...
+
+
+def deadline_of(context: CallContext) -> Deadline:
+    """The caller's deadline: the smaller of the budget in metadata and gRPC's own."""
+    metadata = {key: value for key, value in context.invocation_metadata() or ()}
+    seconds = []
+    try:
+        seconds.append(float(metadata[BUDGET_MS]) / 1000)
+    except (KeyError, ValueError):
+        pass
+    time_remaining = getattr(context, "time_remaining", lambda: None)()
+    if time_remaining is not None:
+        seconds.append(time_remaining)
+    return Deadline.after(min(seconds)) if seconds else Deadline()
+
+
+def tell(error: TumorcastError, context: CallContext) -> None:
+    """Write ``error`` on the call as status, message and machine-readable reason."""
+    code = wire_status(type(error)).grpc_code
+    info = AnyMessage()
+    info.Pack(ErrorInfo(reason=error.reason, domain=ERROR_DOMAIN))
+    status = Status(code=code.value[0], message=error.message, details=[info])
+    context.set_code(code)
+    context.set_details(error.message)
+    context.set_trailing_metadata([(_DETAILS, status.SerializeToString())])
+
+
+def incident(exception: BaseException) -> Incident:
+    """Log an unexpected exception and return the error that may be shown for it."""
+    incident_id = uuid.uuid4().hex[:12]
+    log.error("incident %s", incident_id, exc_info=exception)
+    return Incident(f"An unexpected error happened; the log has it as incident {incident_id}.")
+
+
+async def within(deadline: Deadline, work: Awaitable[Any]) -> Any:
+    """Await ``work``, or cancel it and raise ``DeadlineExceeded`` when the deadline passes."""
+    try:
+        async with asyncio.timeout(deadline.timeout_s):
+            return await work
+    except TimeoutError as e:
+        raise DeadlineExceeded from e
+
+
+def answers(response: type[_Response]) -> Callable[[Callable[..., Awaitable[_Response]]], Callable[..., Awaitable[_Response]]]:
+    """Decorate ``async def Method(self, request, grpc_context)``: request id, deadline, and errors told, never raised."""
+
+    def decorate(method: Callable[..., Awaitable[_Response]]) -> Callable[..., Awaitable[_Response]]:
+        @functools.wraps(method)
+        async def guarded(self: Any, request: Any, grpc_context: CallContext) -> _Response:
+            metadata = {key: value for key, value in grpc_context.invocation_metadata() or ()}
+            logs.request_id.set(str(metadata.get(REQUEST_ID, "")))
+            try:
+                answer: _Response = await within(deadline_of(grpc_context), method(self, request, grpc_context))
+                return answer
+            except TumorcastError as e:
+                tell(e, grpc_context)
+            except Exception as e:  # the boundary: whatever else happens becomes an incident
+                tell(incident(e), grpc_context)
+            return response()
+
+        return guarded
+
+    return decorate
+
+
+def channel_options(max_message_mib: int = 64) -> list[tuple[str, int | str]]:
+    """Client options: round robin over all addresses, keepalive, no silent size limit of 4 MiB."""
+    return [
+        ("grpc.max_receive_message_length", max_message_mib << 20),
+        ("grpc.max_send_message_length", max_message_mib << 20),
+        ("grpc.lb_policy_name", "round_robin"),
+        ("grpc.keepalive_time_ms", 20_000),
+        ("grpc.initial_reconnect_backoff_ms", 200),
+        ("grpc.max_reconnect_backoff_ms", 2_000),
+    ]
+
+
+async def call(
+    method: Callable[..., Awaitable[_Response]],
+    request: Any,
+    deadline: Deadline,
+    *,
+    service: str,
+    metadata: Mapping[str, str] | None = None,
+) -> _Response:
+    """Call a stub's method under ``deadline``; raises the Tumorcast error that the other side told."""
+    deadline.check()
+    pairs = [(REQUEST_ID, logs.request_id.get()), *(metadata or {}).items()]
+    if deadline.timeout_s is not None:
+        pairs.append((BUDGET_MS, f"{deadline.timeout_s * 1000:.0f}"))
+    try:
+        return await method(request, timeout=deadline.timeout_s, metadata=pairs)
+    except grpc.aio.AioRpcError as e:
+        raise told(e, service) from e
+
+
+def told(error: grpc.aio.AioRpcError, service: str) -> TumorcastError:
+    """The Tumorcast error behind a failed call; text of foreign errors is logged, not passed on."""
+    for key, value in error.trailing_metadata() or ():
+        if key == _DETAILS:
+            status = Status.FromString(value if isinstance(value, bytes) else value.encode())
+            for detail in status.details:
+                info = ErrorInfo()
+                known = by_reason(info.reason) if detail.Unpack(info) and info.domain == ERROR_DOMAIN else None
+                if known:
+                    return known(status.message)
+    log.warning("%s failed with %s: %s", service, error.code().name, error.details())
+    match error.code():
+        case grpc.StatusCode.DEADLINE_EXCEEDED:
+            return DeadlineExceeded(f"The {service} service did not answer before the deadline.")
+        case grpc.StatusCode.RESOURCE_EXHAUSTED:
+            return ResourceExhausted(f"The {service} service is at its limit; try again later.")
+        case _:
+            return ServiceUnavailable(f"The {service} service does not answer.")
+
+
+async def serve(
+    service: str,
+    register: Callable[[grpc.aio.Server], None],
+    settings: ServiceSettings,
+    service_names: tuple[str, ...],
+) -> None:
+    """Run a ``grpc.aio`` server with health until SIGTERM or SIGINT, then drain it."""
+    server = grpc.aio.server(
+        maximum_concurrent_rpcs=settings.max_concurrent_calls,
+        options=[
+            ("grpc.max_receive_message_length", settings.max_message_mib << 20),
+            ("grpc.max_send_message_length", settings.max_message_mib << 20),
+            ("grpc.max_connection_age_ms", 300_000),
+            ("grpc.so_reuseport", 0),
+        ],
+    )
+    health_servicer = health.aio.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
+    register(server)
+    port = server.add_insecure_port(f"{settings.host}:{settings.port}")
+    await server.start()
+    for name in ("", *service_names):
+        await health_servicer.set(name, health_pb2.HealthCheckResponse.SERVING)
+    log.info("%s serves gRPC on %s:%d", service, settings.host, port)
+
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for sig in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(sig, stop.set)
+    await stop.wait()
+    log.info("%s drains for up to %g s", service, settings.drain_s)
+    await health_servicer.enter_graceful_shutdown()
+    await server.stop(settings.drain_s)

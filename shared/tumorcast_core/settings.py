@@ -1,0 +1,19 @@
+"""Settings that every service has; each adds its own and reads them once, in ``app``."""
+
+from __future__ import annotations
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class ServiceSettings(BaseSettings):
+    """Read from environment variables ``TUMORCAST_<SERVICE>_<NAME>``; frozen once read."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+
+    host: str = Field("127.0.0.1", description="address to listen on; loopback unless the network around it is trusted")
+    port: int = Field(0, ge=0, le=65535, description="gRPC port; 0 takes a free one")
+    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
+    drain_s: float = Field(10.0, ge=0, description="seconds that running calls get to end after SIGTERM")
+    max_message_mib: int = Field(64, ge=1, le=1024, description="largest gRPC message taken, in MiB")
+    max_concurrent_calls: int = Field(64, ge=1, description="calls beyond this are refused with RESOURCE_EXHAUSTED")
