@@ -1,0 +1,5 @@
+"""Simulated patients: a written-down process, its oracle, and its rendering as DICOM, FHIR and notes. Never for care."""
+
+from tumorcast_training.simulator.cohort import simulate
+
+__all__ = ["simulate"]
