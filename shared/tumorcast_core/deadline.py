@@ -36,7 +36,7 @@ class Deadline:
             raise DeadlineExceeded
 
     def reserve(self, seconds: float, *, fraction: float = 0.2) -> Deadline:
-        """An earlier deadline that leaves time for a later step: ``seconds``, but at most ``fraction`` of what is left."""
+        """An earlier deadline: leaves ``seconds`` for a later step, but at most ``fraction`` of what is left."""
         if math.isinf(self.at_s):
             return self
         return Deadline(self.at_s - min(seconds, fraction * max(self.left_s, 0.0)))

@@ -102,7 +102,7 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Contribution:
-    """Exact Shapley value of one group for one endpoint, in probability of event (binary) or of survival at ``horizon_days``."""
+    """Shapley value of one group for one endpoint: in P(event) (binary) or in survival at ``horizon_days``."""
 
     endpoint_id: str
     value: float

@@ -8,6 +8,7 @@ uncaught exception would reach the caller with its text.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import logging
 import signal
@@ -44,6 +45,8 @@ ERROR_DOMAIN = "tumorcast"
 _DETAILS = "grpc-status-details-bin"
 
 _Response = TypeVar("_Response", bound=Message)
+Method = Callable[..., Awaitable[_Response]]
+"""A servicer's or a stub's coroutine method."""
 
 
 class CallContext(Protocol):
@@ -57,12 +60,10 @@ class CallContext(Protocol):
 
 def deadline_of(context: CallContext) -> Deadline:
     """The caller's deadline: the smaller of the budget in metadata and gRPC's own."""
-    metadata = {key: value for key, value in context.invocation_metadata() or ()}
+    metadata = dict(context.invocation_metadata() or ())
     seconds = []
-    try:
+    with contextlib.suppress(KeyError, ValueError):
         seconds.append(float(metadata[BUDGET_MS]) / 1000)
-    except (KeyError, ValueError):
-        pass
     time_remaining = getattr(context, "time_remaining", lambda: None)()
     if time_remaining is not None:
         seconds.append(time_remaining)
@@ -96,13 +97,13 @@ async def within(deadline: Deadline, work: Awaitable[Any]) -> Any:
         raise DeadlineExceeded from e
 
 
-def answers(response: type[_Response]) -> Callable[[Callable[..., Awaitable[_Response]]], Callable[..., Awaitable[_Response]]]:
-    """Decorate ``async def Method(self, request, grpc_context)``: request id, deadline, and errors told, never raised."""
+def answers(response: type[_Response]) -> Callable[[Method[_Response]], Method[_Response]]:
+    """Decorate ``async def Method(self, request, grpc_context)``: request id, deadline; errors are told, not raised."""
 
-    def decorate(method: Callable[..., Awaitable[_Response]]) -> Callable[..., Awaitable[_Response]]:
+    def decorate(method: Method[_Response]) -> Method[_Response]:
         @functools.wraps(method)
         async def guarded(self: Any, request: Any, grpc_context: CallContext) -> _Response:
-            metadata = {key: value for key, value in grpc_context.invocation_metadata() or ()}
+            metadata = dict(grpc_context.invocation_metadata() or ())
             logs.request_id.set(str(metadata.get(REQUEST_ID, "")))
             try:
                 answer: _Response = await within(deadline_of(grpc_context), method(self, request, grpc_context))
@@ -151,14 +152,13 @@ async def call(
 
 def told(error: grpc.aio.AioRpcError, service: str) -> TumorcastError:
     """The Tumorcast error behind a failed call; text of foreign errors is logged, not passed on."""
-    for key, value in error.trailing_metadata() or ():
-        if key == _DETAILS:
-            status = Status.FromString(value if isinstance(value, bytes) else value.encode())
-            for detail in status.details:
-                info = ErrorInfo()
-                known = by_reason(info.reason) if detail.Unpack(info) and info.domain == ERROR_DOMAIN else None
-                if known:
-                    return known(status.message)
+    metadata: dict[str, Any] = dict(error.trailing_metadata() or ())  # type: ignore[arg-type]
+    status = Status.FromString(metadata.get(_DETAILS, b""))
+    for detail in status.details:
+        info = ErrorInfo()
+        known = by_reason(info.reason) if detail.Unpack(info) and info.domain == ERROR_DOMAIN else None
+        if known:
+            return known(status.message)
     log.warning("%s failed with %s: %s", service, error.code().name, error.details())
     match error.code():
         case grpc.StatusCode.DEADLINE_EXCEEDED:
@@ -169,13 +169,23 @@ def told(error: grpc.aio.AioRpcError, service: str) -> TumorcastError:
             return ServiceUnavailable(f"The {service} service does not answer.")
 
 
+def stop_signal() -> asyncio.Event:
+    """An event of the running loop that SIGTERM and SIGINT set."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for sig in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(sig, stop.set)
+    return stop
+
+
 async def serve(
     service: str,
     register: Callable[[grpc.aio.Server], None],
     settings: ServiceSettings,
     service_names: tuple[str, ...],
+    stop: asyncio.Event | None = None,
 ) -> None:
-    """Run a ``grpc.aio`` server with health until SIGTERM or SIGINT, then drain it."""
+    """Run a ``grpc.aio`` server with health until ``stop`` is set (none: SIGTERM or SIGINT), then drain it."""
     server = grpc.aio.server(
         maximum_concurrent_rpcs=settings.max_concurrent_calls,
         options=[
@@ -185,7 +195,7 @@ async def serve(
             ("grpc.so_reuseport", 0),
         ],
     )
-    health_servicer = health.aio.HealthServicer()
+    health_servicer = health.aio.HealthServicer()  # type: ignore[attr-defined]
     health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
     register(server)
     port = server.add_insecure_port(f"{settings.host}:{settings.port}")
@@ -194,11 +204,7 @@ async def serve(
         await health_servicer.set(name, health_pb2.HealthCheckResponse.SERVING)
     log.info("%s serves gRPC on %s:%d", service, settings.host, port)
 
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for sig in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(sig, stop.set)
-    await stop.wait()
+    await (stop or stop_signal()).wait()
     log.info("%s drains for up to %g s", service, settings.drain_s)
     await health_servicer.enter_graceful_shutdown()
     await server.stop(settings.drain_s)

@@ -11,9 +11,13 @@ class ServiceSettings(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore")
 
-    host: str = Field("127.0.0.1", description="address to listen on; loopback unless the network around it is trusted")
-    port: int = Field(0, ge=0, le=65535, description="gRPC port; 0 takes a free one")
-    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
-    drain_s: float = Field(10.0, ge=0, description="seconds that running calls get to end after SIGTERM")
-    max_message_mib: int = Field(64, ge=1, le=1024, description="largest gRPC message taken, in MiB")
-    max_concurrent_calls: int = Field(64, ge=1, description="calls beyond this are refused with RESOURCE_EXHAUSTED")
+    host: str = Field(
+        default="127.0.0.1", description="address to listen on; loopback unless the network around it is trusted"
+    )
+    port: int = Field(default=0, ge=0, le=65535, description="gRPC port; 0 takes a free one")
+    log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR")
+    drain_s: float = Field(default=10.0, ge=0, description="seconds that running calls get to end after SIGTERM")
+    max_message_mib: int = Field(default=64, ge=1, le=1024, description="largest gRPC message taken, in MiB")
+    max_concurrent_calls: int = Field(
+        default=64, ge=1, description="calls beyond this are refused with RESOURCE_EXHAUSTED"
+    )

@@ -45,7 +45,7 @@ class Coding:
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """One catalogued fact; ``value`` is a finite number in ``unit`` (UCUM), a category, or ``None`` (known to be unknown)."""
+    """One catalogued fact: a finite number in ``unit`` (UCUM), a category, or ``None`` (known to be unknown)."""
 
     name: str
     value: float | str | None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from enum import StrEnum
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -19,11 +19,11 @@ from tumorcast_core.errors import MalformedRequest
 
 _E = TypeVar("_E", bound=StrEnum)
 
-_DTYPES = {sp.DATA_TYPE_FLOAT32: np.dtype("<f4"), sp.DATA_TYPE_FLOAT16: np.dtype("<f2")}
+_DTYPES: dict[int, np.dtype[Any]] = {sp.DATA_TYPE_FLOAT32: np.dtype("<f4"), sp.DATA_TYPE_FLOAT16: np.dtype("<f2")}
 
 
-def _enum_name(prefix: str, value: StrEnum) -> str:
-    return f"{prefix}_{value.replace('-', '_').upper()}"
+def _enum_to(wrapper: Any, prefix: str, value: StrEnum) -> Any:
+    return wrapper.Value(f"{prefix}_{value.replace('-', '_').upper()}")
 
 
 def _enum_value(kind: type[_E], prefix: str, name: str) -> _E:
@@ -41,7 +41,8 @@ def modality_from(value: sp.Modality) -> s.Modality:
 
 def modality_to(value: s.Modality) -> sp.Modality:
     """Domain modality → message."""
-    return sp.Modality.Value(_enum_name("MODALITY", value))
+    message: sp.Modality = _enum_to(sp.Modality, "MODALITY", value)
+    return message
 
 
 def _coding_to(coding: s.Coding | None) -> sp.Coding | None:
@@ -132,7 +133,7 @@ def embedding_from(m: sp.Embedding) -> s.Embedding:
 def issue_to(i: s.Issue) -> sp.Issue:
     """Domain issue → message."""
     return sp.Issue(
-        severity=sp.Severity.Value(_enum_name("SEVERITY", i.severity)),
+        severity=_enum_to(sp.Severity, "SEVERITY", i.severity),
         code=i.code,
         message=i.message,
         location=i.location,
@@ -162,9 +163,7 @@ def timepoint_from(m: sp.Timepoint) -> s.Timepoint:
 
 def planned_therapy_to(t: s.PlannedTherapy) -> sp.PlannedTherapy:
     """Domain planned therapy → message."""
-    return sp.PlannedTherapy(
-        coding=_coding_to(t.coding), therapy_class=t.therapy_class, start_date=t.start_date
-    )
+    return sp.PlannedTherapy(coding=_coding_to(t.coding), therapy_class=t.therapy_class, start_date=t.start_date)
 
 
 def planned_therapy_from(m: sp.PlannedTherapy) -> s.PlannedTherapy:
@@ -173,16 +172,16 @@ def planned_therapy_from(m: sp.PlannedTherapy) -> s.PlannedTherapy:
     return s.PlannedTherapy(coding, m.therapy_class, m.start_date)
 
 
-def snapshot_to(s_: s.PatientSnapshot) -> sp.PatientSnapshot:
+def snapshot_to(snapshot: s.PatientSnapshot) -> sp.PatientSnapshot:
     """Domain snapshot → message."""
     return sp.PatientSnapshot(
-        patient_id=s_.patient_id,
-        index_date=s_.index_date,
-        features=map(feature_to, s_.features),
-        embeddings=map(embedding_to, s_.embeddings),
-        issues=map(issue_to, s_.issues),
-        timepoints=map(timepoint_to, s_.timepoints),
-        planned_therapies=map(planned_therapy_to, s_.planned_therapies),
+        patient_id=snapshot.patient_id,
+        index_date=snapshot.index_date,
+        features=map(feature_to, snapshot.features),
+        embeddings=map(embedding_to, snapshot.embeddings),
+        issues=map(issue_to, snapshot.issues),
+        timepoints=map(timepoint_to, snapshot.timepoints),
+        planned_therapies=map(planned_therapy_to, snapshot.planned_therapies),
     )
 
 
@@ -265,14 +264,15 @@ def _survival_from(m: pp.SurvivalEstimate) -> p.SurvivalEstimate:
 
 def endpoint_kind_to(kind: p.EndpointKind) -> pp.EndpointKind:
     """Domain endpoint kind → message."""
-    return pp.EndpointKind.Value(_enum_name("ENDPOINT_KIND", kind))
+    message: pp.EndpointKind = _enum_to(pp.EndpointKind, "ENDPOINT_KIND", kind)
+    return message
 
 
 def _endpoint_to(e: p.Endpoint) -> pp.Endpoint:
     message = pp.Endpoint(
         id=e.id,
         kind=endpoint_kind_to(e.kind),
-        status=pp.EndpointStatus.Value(_enum_name("ENDPOINT_STATUS", e.status)),
+        status=_enum_to(pp.EndpointStatus, "ENDPOINT_STATUS", e.status),
         reasons=map(_reason_to, e.reasons),
     )
     match e.estimate:
@@ -308,7 +308,7 @@ def _input_to(i: p.InputUse) -> pp.InputUse:
     return pp.InputUse(
         modality=modality_to(i.modality),
         group=i.group,
-        status=pp.InputStatus.Value(_enum_name("INPUT_STATUS", i.status)),
+        status=_enum_to(pp.InputStatus, "INPUT_STATUS", i.status),
         reason=_reason_to(i.reason) if i.reason else None,
         contributions=[
             pp.Contribution(endpoint_id=c.endpoint_id, value=c.value, horizon_days=c.horizon_days)

@@ -1,4 +1,4 @@
-"""Simulated patients: a written-down process, its oracle, and its rendering as DICOM, FHIR and notes. Never for care."""
+"""Simulated patients: a written-down process, its oracle, rendered as DICOM, FHIR and notes. Never for care."""
 
 from tumorcast_training.simulator.cohort import simulate
 

@@ -26,7 +26,7 @@ Row = dict[str, str | float]
 BASELINE_DAYS_BEFORE_START = 7
 COLUMNS = (
     *("patient", "index_date", "response", "pfs_days", "pfs_event"),
-    *("kill_rate_per_day", "growth_rate_per_day", "resistant_fraction", "true_pfs_days"),
+    *("necrosis", "spiculation", "kill_rate_per_day", "growth_rate_per_day", "resistant_fraction", "true_pfs_days"),
     *("oracle_response", *(f"oracle_pfs_{int(h)}" for h in oracle.HORIZONS_DAYS), "oracle_rmst_days"),
 )
 
@@ -35,7 +35,7 @@ def simulate(
     patients: int,
     seed: int,
     out: Path,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Callable[[int, int], None] | None = None,
     *,
     complete: bool = False,
     workers: int = 1,
@@ -46,16 +46,20 @@ def simulate(
     """
     out.mkdir(parents=True, exist_ok=True)
     write = partial(write_patient, seed=seed, out=out, complete=complete)
-    rows = []
+    rows: list[Row] = []
+
+    def keep(row: Row) -> None:
+        rows.append(row)
+        if progress:
+            progress(len(rows), patients)
+
     if workers > 1:
         with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
             for row in pool.map(write, range(patients), chunksize=8):
-                rows.append(row)
-                progress(len(rows), patients)
+                keep(row)
     else:
         for number in range(patients):
-            rows.append(write(number))
-            progress(len(rows), patients)
+            keep(write(number))
     with (out / "outcomes.csv").open("w", newline="", encoding="utf-8") as f:
         writer = csv.DictWriter(f, COLUMNS)
         writer.writeheader()
@@ -100,6 +104,8 @@ def _row(patient: SimulatedPatient, rng: np.random.Generator) -> Row:
         "response": int(patient.responded),
         "pfs_days": round(min(patient.pfs_days, patient.censored_days), 1),
         "pfs_event": int(patient.pfs_days <= patient.censored_days),
+        "necrosis": round(patient.trait("necrosis"), 4),
+        "spiculation": round(patient.trait("spiculation"), 4),
         "kill_rate_per_day": round(kill[0], 6),
         "growth_rate_per_day": round(growth[0], 6),
         "resistant_fraction": round(resistant[0], 5),

@@ -19,7 +19,11 @@ _PRESENT = {
         "The abdomen is distended with ascites.",
         "New ascites since the last visit.",
     ),
-    "pain": ("{He} complains of right upper quadrant pain.", "Pain needs daily opioids.", "Persistent epigastric pain."),
+    "pain": (
+        "{He} complains of right upper quadrant pain.",
+        "Pain needs daily opioids.",
+        "Persistent epigastric pain.",
+    ),
 }
 _ABSENT = {
     "weight_loss": ("Denies weight loss.", "Weight is stable, no weight loss.", "{He} has not lost weight."),

@@ -24,7 +24,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A tumor's shape, the same at every visit: bump directions (b, 3), sharpness (b,), amplitude, core share, center."""
+    """A tumor's shape, the same at every visit: bumps with directions (b, 3) and sharpness (b,), and a core."""
 
     directions: Array
     sharpness: Array
@@ -59,8 +59,8 @@ def draw_shape(rng: np.random.Generator, necrosis: float, spiculation: float) ->
 
 def _grid_mm() -> tuple[Array, Array, Array]:
     """Coordinates of voxel centers (slices, rows, columns) in mm, the volume's center being 0."""
-    z, y, x = ((np.arange(n) - (n - 1) / 2) * s for n, s in zip(SHAPE, SPACING_MM, strict=True))
-    return z[:, None, None], y[None, :, None], x[None, None, :]
+    z, y, x = ((np.arange(n, dtype=np.float64) - (n - 1) / 2) * s for n, s in zip(SHAPE, SPACING_MM, strict=True))
+    return z.reshape(-1, 1, 1), y.reshape(1, -1, 1), x.reshape(1, 1, -1)
 
 
 def render(shape: Shape, diameter_mm: float, rng: np.random.Generator) -> tuple[NDArray[np.int16], NDArray[np.bool_]]:

@@ -1,13 +1,13 @@
 """The written-down process that makes simulated patients. Fixed before any model was trained on it.
 
-Day 0 is the start of therapy. A baseline CT precedes it, an early CT follows on day 28: the **index date**, time zero of
-every prediction. Restaging CTs follow every 56 days.
+Day 0 is the start of therapy. A baseline CT precedes it, an early CT follows on day 28: the **index date**, time zero
+of every prediction. Restaging CTs follow every 56 days.
 
 1. *Traits.* Discrete traits are independent with the probabilities in ``DISCRETE``. Continuous traits are Gaussian with
    unit variance, correlation ``CORRELATION`` and a mean that the discrete traits shift (``MEAN_SHIFT``).
 2. *Kinetics.* The sum of diameters follows the growth-kill model with a resistant fraction, after Stein et al.
-   (Clin Cancer Res 2011, 17:907): ``S(t) / S(0) = (1 - f) exp(-k t) + f exp(g t)``. ``k``, ``f`` and ``g`` depend on the
-   traits and on noise that nobody observes (``kinetics``).
+   (Clin Cancer Res 2011, 17:907): ``S(t) / S(0) = (1 - f) exp(-k t) + f exp(g t)``. ``k``, ``f`` and ``g`` depend on
+   the traits and on noise that nobody observes (``kinetics``).
 3. *Events.* Death and new lesions have constant hazards that depend on the traits (``hazards_per_day``). Progression is
    RECIST 1.1: a new lesion, or >= 20 % and >= 5 mm over the nadir, seen only at the next restaging CT. Death without
    progression competes with it; progression-free survival ends at whichever comes first.
@@ -33,6 +33,7 @@ Traits = dict[str, Array]
 INDEX_DAY = 28
 RESTAGING_DAYS = np.arange(84, 84 + 56 * 20, 56)
 RESPONSE_DAYS = (84, 140)
+RESPONSE_RATIO = 0.7
 FOLLOW_UP_NOISE = 0.06
 """SD of the log apparent diameter at the early CT: breathing, edema, phase of contrast."""
 BASELINE_DIAMETER_MM = 45.0
@@ -156,7 +157,10 @@ def hazards_per_day(t: Traits) -> tuple[Array, Array]:
         + 0.40 * (t["weight_loss"] - expectation("weight_loss"))
     )
     new_lesion = np.exp(
-        np.log(1 / 600) + 1.00 * (t["stage_iv"] - expectation("stage_iv")) + 0.30 * t["spiculation"] - 0.40 * t["tmb"]
+        np.log(1 / 600)
+        + 1.00 * (t["stage_iv"] - expectation("stage_iv"))
+        + 0.30 * t["spiculation"]
+        - 0.40 * t["tmb"]
         - 0.70 * (t["therapy"] != 0)
     )
     return death, new_lesion
@@ -194,7 +198,7 @@ def outcomes(t: Traits, death_day: Array, new_lesion_day: Array) -> tuple[Array,
     end = np.minimum(first, death_day)
     responded = np.zeros(len(end), dtype=bool)
     for day in RESPONSE_DAYS:
-        responded |= (size[:, RESTAGING_DAYS == day][:, 0] <= 0.7) & (end > day)
+        responded |= (size[:, day == RESTAGING_DAYS][:, 0] <= RESPONSE_RATIO) & (end > day)
     return responded.astype(float), end - INDEX_DAY
 
 

@@ -1,0 +1,38 @@
+"""What the fusion service answers."""
+
+from __future__ import annotations
+
+import asyncio
+
+from tumorcast.fusion.v1 import fusion_service_pb2 as pb
+from tumorcast.fusion.v1 import fusion_service_pb2_grpc as pb_grpc
+from tumorcast_core import rpc, wire
+from tumorcast_fusion.model import ModelStore
+from tumorcast_fusion.wire import summary_to
+
+
+class FusionServicer(pb_grpc.FusionServiceServicer):
+    """Answers from the models of one store."""
+
+    def __init__(self, models: ModelStore) -> None:
+        self._models = models
+
+    @rpc.answers(pb.PredictPrognosisResponse)
+    async def PredictPrognosis(
+        self, request: pb.PredictPrognosisRequest, grpc_context: rpc.CallContext
+    ) -> pb.PredictPrognosisResponse:
+        """Predict every endpoint of one model."""
+        model = self._models.get(request.model)
+        snapshot = wire.snapshot_from(request.snapshot)
+        prognosis = await asyncio.to_thread(model.predict, snapshot, tuple(request.horizons_days))
+        return pb.PredictPrognosisResponse(prognosis=wire.prognosis_to(prognosis))
+
+    @rpc.answers(pb.ListModelsResponse)
+    async def ListModels(self, request: pb.ListModelsRequest, grpc_context: rpc.CallContext) -> pb.ListModelsResponse:
+        """List the models of the store."""
+        return pb.ListModelsResponse(models=map(summary_to, self._models.list()))
+
+    @rpc.answers(pb.GetModelResponse)
+    async def GetModel(self, request: pb.GetModelRequest, grpc_context: rpc.CallContext) -> pb.GetModelResponse:
+        """Describe one model."""
+        return pb.GetModelResponse(model=summary_to(self._models.get(request.name)))

@@ -1,0 +1,195 @@
+"""Trains and calibrates a fusion ensemble on encoded snapshots.
+
+Each member sees its own bootstrap sample of the patients, with whole groups dropped at random so that every subset is
+answered. Platt calibration, conformal threshold and hazard factor come from patients that no member saw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+from torch import Tensor, nn
+
+from tumorcast_core.catalog import entry
+from tumorcast_core.snapshot import PatientSnapshot
+from tumorcast_fusion.model.encoding import encode, transformed
+from tumorcast_fusion.model.ensemble import Ensemble
+from tumorcast_fusion.model.manifest import Group, Manifest, ResponseCalibration, Scaling
+from tumorcast_fusion.model.network import FusionNetwork
+
+Array = NDArray[np.float64]
+LOG_SCALED = {"lactate_dehydrogenase", "neutrophil_lymphocyte_ratio", "tumor_mutational_burden", "tumor_volume"}
+LOG_SCALED |= {"tumor_longest_diameter", "tumor_short_axis", "neutrophil_count", "lymphocyte_count"}
+
+
+@dataclass(frozen=True, slots=True)
+class FusionRecipe:
+    """How long and how fast to train."""
+
+    epochs: int = 60
+    batch: int = 128
+    learning_rate: float = 3e-3
+    weight_decay: float = 0.05
+    dropout: float = 0.2
+    held_out: float = 0.2
+    """Share of patients kept for calibration, half for Platt and hazard factor, half for the conformal threshold."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcomes:
+    """Response (n,) in {0, 1}; progression-free survival (n,) in days with its event indicator (n,)."""
+
+    response: Array
+    pfs_days: Array
+    pfs_event: Array
+
+    def __getitem__(self, rows: NDArray[np.int64]) -> Outcomes:
+        return Outcomes(self.response[rows], self.pfs_days[rows], self.pfs_event[rows])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Encoded:
+    """Encoded patients: rows (n, width) and present (n, groups)."""
+
+    rows: NDArray[np.float32]
+    present: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, snapshots: Sequence[PatientSnapshot], manifest: Manifest) -> Encoded:
+        """Encode snapshots for a model."""
+        encoded = [encode(snapshot, manifest) for snapshot in snapshots]
+        return cls(np.stack([e.row for e in encoded]), np.stack([e.present for e in encoded]))
+
+    def __getitem__(self, rows: NDArray[np.int64]) -> Encoded:
+        return Encoded(self.rows[rows], self.present[rows])
+
+
+def fit_scaling(group: Group, snapshots: Sequence[PatientSnapshot]) -> Group:
+    """Standardize a group's numbers and embedding by the training patients who have them."""
+    scaling = {}
+    for name in group.features:
+        if entry(name).categories:
+            continue
+        found = [snapshot.feature(name, group.timepoint) for snapshot in snapshots]
+        values = np.array([f.value for f in found if f and f.value is not None], dtype=float)
+        rough = Scaling(
+            transform="log" if name in LOG_SCALED else "identity", mean=0, sd=1, low=values.min(), high=values.max()
+        )
+        scaled = np.array([transformed(v, rough) for v in values])
+        scaling[name] = rough.model_copy(update={"mean": _short(scaled.mean()), "sd": _short(scaled.std() or 1.0)})
+    embedding = group.embedding
+    if embedding:
+        vectors = [snapshot.embedding(embedding.spaces, group.timepoint) for snapshot in snapshots]
+        stacked = np.stack([v.vector.reshape(-1) for v in vectors if v])
+        mean, sd = stacked.mean(axis=0), np.maximum(stacked.std(axis=0), 1e-6)
+        embedding = embedding.model_copy(update={"mean": tuple(map(_short, mean)), "sd": tuple(map(_short, sd))})
+    return group.model_copy(update={"scaling": scaling, "embedding": embedding})
+
+
+def _short(x: float) -> float:
+    return float(f"{x:.6g}")
+
+
+def train_fusion(
+    encoded: Encoded,
+    outcomes: Outcomes,
+    manifest: Manifest,
+    seed: int,
+    recipe: FusionRecipe | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Ensemble:
+    """Train and calibrate an ensemble; the same seed gives the same weights."""
+    recipe = recipe or FusionRecipe()
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(len(outcomes.response))
+    fit, kept = np.split(order, [round(len(order) * (1 - recipe.held_out))])
+    members = []
+    for number in range(manifest.members):
+        torch.manual_seed(seed * 1000 + number)
+        sample = rng.choice(fit, len(fit))
+        members.append(_train_member(encoded[sample], outcomes[sample], manifest, recipe))
+        if progress:
+            progress(number + 1, manifest.members)
+    platt, conformal = np.array_split(kept, 2)
+    ensemble = Ensemble(manifest, members)
+    ensemble = Ensemble(_calibrated(ensemble, encoded[platt], outcomes[platt]), members)
+    return Ensemble(_conformal(ensemble, encoded[conformal], outcomes[conformal]), members)
+
+
+def _train_member(encoded: Encoded, outcomes: Outcomes, manifest: Manifest, recipe: FusionRecipe) -> FusionNetwork:
+    network = FusionNetwork(manifest, recipe.dropout)
+    rows, present = torch.from_numpy(encoded.rows), torch.from_numpy(encoded.present)
+    response = torch.from_numpy(outcomes.response).float()
+    event, at_risk = (torch.from_numpy(x).float() for x in person_periods(outcomes, manifest.edges_days))
+    batches = max(len(rows) // recipe.batch, 1)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe.learning_rate, total_steps=recipe.epochs * batches)
+    for _ in range(recipe.epochs):
+        for chosen in torch.randperm(len(rows)).chunk(batches):
+            logit, hazard = network(rows[chosen], _drop_groups(present[chosen]))
+            loss = nn.functional.binary_cross_entropy_with_logits(logit, response[chosen])
+            loss = loss + _hazard_loss(hazard, event[chosen], at_risk[chosen])
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            schedule.step()
+    return network.eval()
+
+
+def _drop_groups(present: Tensor) -> Tensor:
+    """Drop groups at random: half of the patients keep all, the others lose each with a rate of their own."""
+    n, groups = present.shape
+    rate = torch.rand(n, 1) * (torch.rand(n, 1) < 0.5)
+    return present & (torch.rand(n, groups) >= rate)
+
+
+def person_periods(outcomes: Outcomes, edges_days: Sequence[float]) -> tuple[Array, Array]:
+    """Discrete-time form: event indicator and exposure (n, intervals); an interval is open below, closed above.
+
+    Censoring inside an interval counts as exposed for the share of it that was seen.
+    """
+    edges = np.concatenate([[0.0], edges_days])
+    start, end = edges[:-1], edges[1:]
+    days = outcomes.pfs_days[:, None]
+    inside = (days > start) & (days <= end)
+    event = inside & (outcomes.pfs_event[:, None] == 1)
+    exposure = np.clip((days - start) / (end - start), 0, 1)
+    return event.astype(float), np.where(event, 1.0, exposure)
+
+
+def _hazard_loss(hazard_logit: Tensor, event: Tensor, at_risk: Tensor) -> Tensor:
+    """Negative log-likelihood of discrete hazards, per patient."""
+    log_survive = -nn.functional.softplus(hazard_logit)
+    log_event = -nn.functional.softplus(-hazard_logit)
+    return -(event * log_event + (at_risk - event) * log_survive).sum(dim=1).mean()
+
+
+def _calibrated(ensemble: Ensemble, encoded: Encoded, outcomes: Outcomes) -> Manifest:
+    """Platt scaling of the response, and observed over expected events for the hazard."""
+    logits, cumulative = ensemble.raw(encoded.rows, encoded.present)
+    platt = LogisticRegression(C=1e6).fit(logits.mean(axis=0)[:, None], outcomes.response)
+    hazard = np.exp(np.log(np.maximum(cumulative, 1e-12)).mean(axis=0))
+    edges = np.concatenate([[0.0], ensemble.manifest.edges_days])
+    padded = np.concatenate([np.zeros((len(hazard), 1)), hazard], axis=1)
+    days = np.minimum(outcomes.pfs_days, edges[-1])
+    expected = sum(np.interp(day, edges, row) for day, row in zip(days, padded, strict=True))
+    observed = float((outcomes.pfs_event * (outcomes.pfs_days <= edges[-1])).sum())
+    calibration = ResponseCalibration(intercept=float(platt.intercept_[0]), slope=float(platt.coef_[0, 0]))
+    update = {"response_calibration": calibration, "hazard_factor": observed / float(expected)}
+    return ensemble.manifest.model_copy(update=update)
+
+
+def _conformal(ensemble: Ensemble, encoded: Encoded, outcomes: Outcomes) -> Manifest:
+    """Split-conformal threshold on one minus the probability of the true outcome (Sadinle et al., JASA 2019)."""
+    p = ensemble.predict(encoded.rows, encoded.present).response[0]
+    score = 1 - np.where(outcomes.response == 1, p, 1 - p)
+    calibration = ensemble.manifest.response_calibration
+    rank = int(np.ceil((len(score) + 1) * calibration.conformal_level))
+    threshold = float(np.sort(score)[min(rank, len(score)) - 1])
+    update = {"response_calibration": calibration.model_copy(update={"conformal_threshold": threshold})}
+    return ensemble.manifest.model_copy(update=update)
