@@ -26,17 +26,16 @@ def _enum_to(wrapper: Any, prefix: str, value: StrEnum) -> Any:
     return wrapper.Value(f"{prefix}_{value.replace('-', '_').upper()}")
 
 
-def _enum_value(kind: type[_E], prefix: str, name: str) -> _E:
-    word = name.removeprefix(f"{prefix}_").replace("_", "-").lower()
+def _enum_from(kind: type[_E], wrapper: Any, prefix: str, number: int) -> _E:
     try:
-        return kind(word)
-    except ValueError as e:
+        return kind(wrapper.Name(number).removeprefix(f"{prefix}_").replace("_", "-").lower())
+    except ValueError as e:  # unspecified, unknown to the proto or to the domain
         raise MalformedRequest(f"{prefix.replace('_', ' ').lower()} is not set or not known.") from e
 
 
 def modality_from(value: sp.Modality) -> s.Modality:
     """Message → domain modality; it must be stated."""
-    return _enum_value(s.Modality, "MODALITY", sp.Modality.Name(value))
+    return _enum_from(s.Modality, sp.Modality, "MODALITY", value)
 
 
 def modality_to(value: s.Modality) -> sp.Modality:
@@ -145,7 +144,7 @@ def issue_to(i: s.Issue) -> sp.Issue:
 def issue_from(m: sp.Issue) -> s.Issue:
     """Message → domain issue; an unstated severity counts as an error."""
     known = m.severity != sp.SEVERITY_UNSPECIFIED
-    severity = _enum_value(s.Severity, "SEVERITY", sp.Severity.Name(m.severity)) if known else s.Severity.ERROR
+    severity = _enum_from(s.Severity, sp.Severity, "SEVERITY", m.severity) if known else s.Severity.ERROR
     return s.Issue(severity, m.code, m.message, m.location, m.origin, m.timepoint)
 
 
@@ -285,7 +284,7 @@ def _endpoint_to(e: p.Endpoint) -> pp.Endpoint:
 
 def endpoint_kind_from(value: pp.EndpointKind) -> p.EndpointKind:
     """Message → domain endpoint kind."""
-    return _enum_value(p.EndpointKind, "ENDPOINT_KIND", pp.EndpointKind.Name(value))
+    return _enum_from(p.EndpointKind, pp.EndpointKind, "ENDPOINT_KIND", value)
 
 
 def _endpoint_from(m: pp.Endpoint) -> p.Endpoint:
@@ -298,7 +297,7 @@ def _endpoint_from(m: pp.Endpoint) -> p.Endpoint:
     return p.Endpoint(
         id=m.id,
         kind=endpoint_kind_from(m.kind),
-        status=_enum_value(p.EndpointStatus, "ENDPOINT_STATUS", pp.EndpointStatus.Name(m.status)),
+        status=_enum_from(p.EndpointStatus, pp.EndpointStatus, "ENDPOINT_STATUS", m.status),
         reasons=tuple(map(_reason_from, m.reasons)),
         estimate=estimate,
     )
@@ -321,7 +320,7 @@ def _input_from(m: pp.InputUse) -> p.InputUse:
     return p.InputUse(
         modality=modality_from(m.modality),
         group=m.group,
-        status=_enum_value(p.InputStatus, "INPUT_STATUS", pp.InputStatus.Name(m.status)),
+        status=_enum_from(p.InputStatus, pp.InputStatus, "INPUT_STATUS", m.status),
         reason=_reason_from(m.reason) if m.HasField("reason") else None,
         contributions=tuple(p.Contribution(c.endpoint_id, c.value, c.horizon_days) for c in m.contributions),
     )

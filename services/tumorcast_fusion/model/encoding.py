@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumorcast_core.catalog import checked, entry
-from tumorcast_core.errors import TumorcastError
-from tumorcast_core.snapshot import Feature, Issue, Modality, PatientSnapshot, Severity
+from tumorcast_core.errors import TumorcastError, UnknownEmbeddingSpace
+from tumorcast_core.snapshot import Embedding, Feature, Issue, PatientSnapshot, Severity
 from tumorcast_fusion.model.manifest import EmbeddingInput, Group, Manifest, Scaling
 
 Row = NDArray[np.float32]
@@ -24,10 +24,14 @@ MAX_Z = 5.0
 
 @dataclass(frozen=True, slots=True)
 class EncodedSnapshot:
-    """One patient as the networks see it: ``row`` (width,), ``present`` (groups,), and what was noticed."""
+    """One patient as the networks see it: ``row`` (width,), ``present`` (groups,), and what was noticed.
+
+    ``rejections`` has, for each group, the first error that one of its values raised, or ``None``.
+    """
 
     row: Row
     present: NDArray[np.bool_]
+    rejections: tuple[Issue | None, ...]
     issues: tuple[Issue, ...]
 
 
@@ -46,28 +50,34 @@ def group_slices(manifest: Manifest) -> list[slice]:
 
 def encode(snapshot: PatientSnapshot, manifest: Manifest) -> EncodedSnapshot:
     """Encode what the model reads of a snapshot; unusable values become issues, never numbers."""
-    usable, issues = _usable_features(snapshot.features)
+    usable, refused = _sorted_out(snapshot.features)
     clean = PatientSnapshot(features=tuple(usable), embeddings=snapshot.embeddings)
-    parts, present = [], []
+    issues = [issue for _, issue in refused]
+    parts, present, rejections = [], [], []
     for group in manifest.groups:
-        part, any_value = _encode_group(clean, group, issues)
+        of_group = [i for f, i in refused if f.name in group.features and f.timepoint == group.timepoint]
+        noticed: list[Issue] = []
+        part, any_value = _encode_group(clean, group, noticed)
         parts.append(part)
         present.append(any_value)
-    return EncodedSnapshot(np.concatenate(parts), np.array(present), tuple(issues))
+        rejections.append(next((i for i in (*of_group, *noticed) if i.blocks), None))
+        issues += noticed
+    return EncodedSnapshot(np.concatenate(parts), np.array(present), tuple(rejections), tuple(issues))
 
 
-def _usable_features(features: Iterable[Feature]) -> tuple[list[Feature], list[Issue]]:
-    usable, issues = [], []
+def _sorted_out(features: Iterable[Feature]) -> tuple[list[Feature], list[tuple[Feature, Issue]]]:
+    """Features that fit the catalog, and the others with the reason."""
+    usable, refused = [], []
     for feature in features:
         try:
             usable.append(checked(feature))
         except TumorcastError as e:
-            issues.append(_issue(Severity.ERROR, e.reason, e.message, feature))
-    return usable, issues
+            refused.append((feature, _issue(Severity.ERROR, e.reason, e.message, feature)))
+    return usable, refused
 
 
-def _issue(severity: Severity, code: str, message: str, feature: Feature) -> Issue:
-    return Issue(severity, code, message, feature.source, "fusion", feature.timepoint)
+def _issue(severity: Severity, code: str, message: str, about: Feature | Embedding) -> Issue:
+    return Issue(severity, code, message, about.source, "fusion", about.timepoint)
 
 
 def _encode_group(snapshot: PatientSnapshot, group: Group, issues: list[Issue]) -> tuple[Row, bool]:
@@ -111,19 +121,17 @@ def _embedding(
 ) -> NDArray[np.float32] | None:
     found = snapshot.embedding(spec.spaces, group.timepoint)
     if found is None:
-        for other in snapshot.embeddings:
-            if other.modality == group.modality == Modality.IMAGING and other.timepoint == group.timepoint:
-                message = "The model was not trained on the embedding space of these images."
-                issues.append(
-                    Issue(Severity.ERROR, "UNKNOWN_EMBEDDING_SPACE", message, other.source, "fusion", other.timepoint)
-                )
+        message = "The model was not trained on the embedding space of these images."
+        issues += (
+            _issue(Severity.ERROR, UnknownEmbeddingSpace.reason, message, other)
+            for other in snapshot.embeddings
+            if other.modality == group.modality and other.timepoint == group.timepoint
+        )
         return None
     vector = found.vector.astype(np.float32).reshape(-1)
     if vector.shape != (len(spec.mean),):
         message = "The embedding does not have the length of its space."
-        issues.append(
-            Issue(Severity.ERROR, "UNKNOWN_EMBEDDING_SPACE", message, found.source, "fusion", found.timepoint)
-        )
+        issues.append(_issue(Severity.ERROR, UnknownEmbeddingSpace.reason, message, found))
         return None
     z = (vector - np.array(spec.mean, np.float32)) / np.array(spec.sd, np.float32)
     return np.clip(z, -MAX_Z, MAX_Z).astype(np.float32)

@@ -21,21 +21,28 @@ def origin_of(modality: Modality) -> str:
 
 
 def input_use(
-    group: Group, used: bool, issues: Iterable[Issue], contributions: tuple[Contribution, ...] = ()
+    group: Group,
+    used: bool,
+    rejection: Issue | None,
+    issues: Iterable[Issue],
+    contributions: tuple[Contribution, ...] = (),
 ) -> InputUse:
     """Report one group: used, or why not.
 
-    An issue explains a missing group if it is an error of the service that reads it, at the group's timepoint or at
-    none, and concerns the source as a whole (or, for images, the study).
+    ``rejection`` is what was wrong with a value of the group. Otherwise an issue explains a missing group if it is an
+    error of the service that reads it, at the group's timepoint or at none, and concerns the source as a whole (or, for
+    images, the study).
     """
     if used:
         return InputUse(group.modality, group.id, InputStatus.USED, None, contributions)
-    for issue in issues:
-        if not issue.blocks or issue.timepoint not in ("", group.timepoint):
-            continue
-        whole = not issue.location or group.modality == Modality.IMAGING
-        of_group = issue.origin == origin_of(group.modality)
-        if of_group and whole:
-            status = InputStatus.ABSENT if issue.code in _NOTHING_ARRIVED else InputStatus.REJECTED
-            return InputUse(group.modality, group.id, status, Reason(issue.code, issue.message))
-    return InputUse(group.modality, group.id, InputStatus.ABSENT, _NOT_PROVIDED)
+    explaining = rejection or next((issue for issue in issues if _explains(issue, group)), None)
+    if explaining is None:
+        return InputUse(group.modality, group.id, InputStatus.ABSENT, _NOT_PROVIDED)
+    status = InputStatus.ABSENT if explaining.code in _NOTHING_ARRIVED else InputStatus.REJECTED
+    return InputUse(group.modality, group.id, status, Reason(explaining.code, explaining.message))
+
+
+def _explains(issue: Issue, group: Group) -> bool:
+    whole = not issue.location or group.modality == Modality.IMAGING
+    here = issue.timepoint in ("", group.timepoint)
+    return issue.blocks and whole and here and issue.origin == origin_of(group.modality)

@@ -65,8 +65,8 @@ class PrognosisModel:
             index_date=snapshot.index_date,
             endpoints=tuple(answers.endpoint(spec) for spec in self.manifest.endpoints),
             inputs=tuple(
-                input_use(group, bool(used), issues, answers.contributions(g))
-                for g, (group, used) in enumerate(zip(self.manifest.groups, encoded.present, strict=True))
+                input_use(group, bool(encoded.present[g]), encoded.rejections[g], issues, answers.contributions(g))
+                for g, group in enumerate(self.manifest.groups)
             ),
             issues=issues,
             disclaimer=self.manifest.disclaimer,
