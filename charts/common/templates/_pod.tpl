@@ -1,0 +1,57 @@
+{{/* What every pod has: no rights that it does not need, and no file system to write to but /tmp. */}}
+
+{{/* Fields of a pod's spec. Service links are off: Kubernetes would set TUMORCAST_GATEWAY_PORT=tcp://… and the like. */}}
+{{- define "common.podSpec" -}}
+automountServiceAccountToken: false
+enableServiceLinks: false
+securityContext:
+  runAsNonRoot: true
+  runAsUser: 10001
+  runAsGroup: 10001
+  fsGroup: 10001
+  fsGroupChangePolicy: OnRootMismatch
+  seccompProfile:
+    type: RuntimeDefault
+{{- with (.Values.global).imagePullSecrets }}
+imagePullSecrets:
+  {{- range . }}
+  - name: {{ . }}
+  {{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Fields of a container: image and security. */}}
+{{- define "common.container" -}}
+image: {{ include "common.image" . | quote }}
+imagePullPolicy: {{ .Values.image.pullPolicy }}
+securityContext:
+  allowPrivilegeEscalation: false
+  privileged: false
+  readOnlyRootFilesystem: true
+  capabilities:
+    drop: [ALL]
+{{- end }}
+
+{{/* The one writable folder; its size counts against the pod's ephemeral storage. */}}
+{{- define "common.tmpVolume" -}}
+- name: tmp
+  emptyDir:
+    sizeLimit: {{ .Values.tmpSize }}
+{{- end }}
+
+{{- define "common.tmpMount" -}}
+- name: tmp
+  mountPath: /tmp
+{{- end }}
+
+{{/* Seconds that a pod may take to end: leave the endpoints, drain, and a margin. */}}
+{{- define "common.terminationGracePeriodSeconds" -}}
+{{ add .Values.shutdown.leaveSeconds .Values.shutdown.drainSeconds 5 }}
+{{- end }}
+
+{{/* Wait until the endpoints have forgotten this pod, before it hears SIGTERM and drains. */}}
+{{- define "common.lifecycle" -}}
+preStop:
+  exec:
+    command: [sleep, {{ .Values.shutdown.leaveSeconds | quote }}]
+{{- end }}
