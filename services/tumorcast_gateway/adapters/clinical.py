@@ -1,0 +1,29 @@
+"""The clinical service as a port."""
+
+from __future__ import annotations
+
+from tumorcast.clinical.v1 import clinical_service_pb2 as pb
+from tumorcast.clinical.v1 import clinical_service_pb2_grpc as pb_grpc
+from tumorcast_core import rpc, wire
+from tumorcast_core.deadline import Deadline
+from tumorcast_core.snapshot import Extraction
+from tumorcast_gateway.adapters.backend import Backend
+
+
+class ClinicalClient:
+    """Hands the record on as the bytes that came."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    async def extract_features(self, fhir: bytes, index_date: str, deadline: Deadline) -> Extraction:
+        """Call ``ExtractFeatures``."""
+        stub = pb_grpc.ClinicalServiceStub(self._backend.channel)
+        request = pb.ExtractFeaturesRequest(fhir=fhir, index_date=index_date)
+        answer = await rpc.call(stub.ExtractFeatures, request, deadline, service=self._backend.service)
+        with self._backend.reading_answer():
+            return Extraction(
+                features=tuple(map(wire.feature_from, answer.features)),
+                issues=tuple(map(wire.issue_from, answer.issues)),
+                patient_id=answer.patient_id,
+            )

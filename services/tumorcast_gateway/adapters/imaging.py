@@ -1,0 +1,75 @@
+"""The imaging service as a port, and as the place where uploads go."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from tumorcast.imaging.v1 import imaging_service_pb2 as pb
+from tumorcast.imaging.v1 import imaging_service_pb2_grpc as pb_grpc
+from tumorcast_core import rpc, wire
+from tumorcast_core.deadline import Deadline
+from tumorcast_core.snapshot import Extraction, Timepoint
+from tumorcast_gateway.adapters.backend import Backend
+from tumorcast_gateway.model import FileStart, Piece, Upload, UploadedStudy, UploadRefusal
+
+
+class ImagingClient:
+    """Names the study to read, streams the files to store; no pixel is kept here."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    async def encode_study(self, timepoint: Timepoint, deadline: Deadline) -> Extraction:
+        """Call ``EncodeStudy``."""
+        stub = pb_grpc.ImagingServiceStub(self._backend.channel)
+        request = pb.EncodeStudyRequest(timepoint=wire.timepoint_to(timepoint))
+        answer = await rpc.call(stub.EncodeStudy, request, deadline, service=self._backend.service)
+        with self._backend.reading_answer():
+            return Extraction(
+                features=tuple(map(wire.feature_from, answer.features)),
+                embeddings=tuple(map(wire.embedding_from, answer.embeddings)),
+                issues=tuple(map(wire.issue_from, answer.issues)),
+                patient_id=answer.patient_id,
+                date=answer.date,
+            )
+
+    async def upload_study(self, pieces: AsyncIterator[Piece], deadline: Deadline) -> Upload:
+        """Call ``UploadStudy``; an error that ``pieces`` raises ends the call and is raised here."""
+        stub = pb_grpc.ImagingServiceStub(self._backend.channel)
+        requests = _Requests(pieces)
+        try:
+            answer = await rpc.call(stub.UploadStudy, requests.messages(), deadline, service=self._backend.service)
+        except asyncio.CancelledError:
+            if requests.failure is None:
+                raise
+            raise requests.failure from None  # gRPC cancels the call when its request stream raises
+        return _upload_from(answer)
+
+
+class _Requests:
+    """Pieces as messages; keeps the error that ended them, which gRPC would swallow."""
+
+    def __init__(self, pieces: AsyncIterator[Piece]) -> None:
+        self._pieces = pieces
+        self.failure: Exception | None = None
+
+    async def messages(self) -> AsyncIterator[pb.UploadStudyRequest]:
+        try:
+            async for piece in self._pieces:
+                if isinstance(piece, FileStart):
+                    yield pb.UploadStudyRequest(file=pb.UploadFile(label=piece.label))
+                else:
+                    yield pb.UploadStudyRequest(chunk=piece)
+        except Exception as e:
+            self.failure = e
+            raise
+
+
+def _upload_from(m: pb.UploadStudyResponse) -> Upload:
+    return Upload(
+        studies=tuple(
+            UploadedStudy(s.study_instance_uid, s.instances, tuple(s.segmentation_uids), s.date) for s in m.studies
+        ),
+        refusals=tuple(UploadRefusal(r.position, r.label, r.code, r.message) for r in m.refusals),
+    )

@@ -1,0 +1,1 @@
+"""FHIR R4 out: what the gateway says to an EHR."""

@@ -1,0 +1,40 @@
+"""What the gateway computes: one query's way through the services, free of wires."""
+
+from tumorcast_gateway.model.create import FUSION_RESERVE_S, create_prognosis
+from tumorcast_gateway.model.ports import (
+    ClinicalPort,
+    FusionPort,
+    HealthPort,
+    ImagingPort,
+    NotesPort,
+    Ports,
+    UploadPort,
+)
+from tumorcast_gateway.model.query import Document, Query
+from tumorcast_gateway.model.reading import Origin
+from tumorcast_gateway.model.summary import EndpointDescription, InputGroup, ModelSummary
+from tumorcast_gateway.model.upload import MAX_CHUNK_BYTES, FileStart, Piece, Upload, UploadedStudy, UploadRefusal
+
+__all__ = [
+    "FUSION_RESERVE_S",
+    "MAX_CHUNK_BYTES",
+    "ClinicalPort",
+    "Document",
+    "EndpointDescription",
+    "FileStart",
+    "FusionPort",
+    "HealthPort",
+    "ImagingPort",
+    "InputGroup",
+    "ModelSummary",
+    "NotesPort",
+    "Origin",
+    "Piece",
+    "Ports",
+    "Query",
+    "Upload",
+    "UploadPort",
+    "UploadRefusal",
+    "UploadedStudy",
+    "create_prognosis",
+]

@@ -1,0 +1,112 @@
+"""Merges what the sources gave into one patient snapshot at one index date, with nothing later in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from tumorcast_core.catalog import checked
+from tumorcast_core.errors import InvalidInput
+from tumorcast_core.snapshot import Embedding, Extraction, Feature, Issue, PatientSnapshot, Severity, Timepoint
+from tumorcast_gateway.model.dates import is_after, latest_day, same_day
+from tumorcast_gateway.model.query import Query
+from tumorcast_gateway.model.reading import AFTER_INDEX_DATE, Origin, Reading
+
+
+def merge(query: Query, readings: Iterable[Reading]) -> PatientSnapshot:
+    """Build the snapshot; what the caller states wins over what was extracted under the same name and timepoint."""
+    sources = [_dated(reading) for reading in readings]
+    sources.append(Reading(Origin.GATEWAY, _from_caller(query.features)))
+    index_date = query.index_date or latest_day(_dates(query, sources))
+    *extracted, caller = (_until(index_date, source) for source in sources)
+    stated = {(f.name, f.timepoint) for f in caller.extraction.features}
+    features = [f for s in extracted for f in s.extraction.features if (f.name, f.timepoint) not in stated]
+    return PatientSnapshot(
+        patient_id=query.patient_id,
+        index_date=index_date,
+        features=(*features, *caller.extraction.features),
+        embeddings=tuple(e for source in extracted for e in source.extraction.embeddings),
+        issues=(
+            *(issue for source in (*extracted, caller) for issue in source.extraction.issues),
+            *_identity_issues(query, sources),
+            *_index_date_issues(query, index_date),
+        ),
+        timepoints=tuple(t for t in _timepoints(query, sources) if not is_after(t.date, index_date)),
+        planned_therapies=query.planned_therapies,
+    )
+
+
+def _from_caller(features: tuple[Feature, ...]) -> Extraction:
+    """Check the caller's features against the catalog; a bad one becomes an issue and does not win over anything."""
+    good, issues = [], []
+    for i, feature in enumerate(features):
+        try:
+            good.append(checked(replace(feature, source=feature.source or "caller")))
+        except InvalidInput as e:
+            issues.append(
+                Issue(Severity.ERROR, e.reason, e.message, f"features[{i}]", Origin.GATEWAY, feature.timepoint)
+            )
+    return Extraction(tuple(good), issues=tuple(issues))
+
+
+def _dated(reading: Reading) -> Reading:
+    """Give images the date that the caller states for their timepoint; de-identified images carry a shifted one."""
+    extraction, timepoint = reading.extraction, reading.timepoint
+    if timepoint is None or not timepoint.date or not extraction.date or same_day(timepoint.date, extraction.date):
+        return reading
+    redated = replace(
+        extraction,
+        date=timepoint.date,
+        features=tuple(replace(f, effective=timepoint.date) for f in extraction.features),
+        embeddings=tuple(replace(e, effective=timepoint.date) for e in extraction.embeddings),
+    )
+    message = "The images state another date than the query does; the query's was taken."
+    return replace(reading, extraction=redated).noting(reading.issue(Severity.WARNING, "STUDY_DATE_DIFFERS", message))
+
+
+def _dates(query: Query, sources: Iterable[Reading]) -> Iterable[str]:
+    yield from (timepoint.date for timepoint in query.timepoints)
+    yield from (document.date for document in query.documents)
+    for source in sources:
+        yield source.extraction.date
+        yield from (part.effective for part in _parts(source.extraction))
+
+
+def _parts(extraction: Extraction) -> tuple[Feature | Embedding, ...]:
+    return (*extraction.features, *extraction.embeddings)
+
+
+def _until(index_date: str, source: Reading) -> Reading:
+    """Drop what is dated after the index date, and say so."""
+    extraction = source.extraction
+    whole = not is_after(extraction.date, index_date)
+    features = tuple(f for f in extraction.features if whole and not is_after(f.effective, index_date))
+    embeddings = tuple(e for e in extraction.embeddings if whole and not is_after(e.effective, index_date))
+    dropped = len(_parts(extraction)) - len(features) - len(embeddings)
+    if not dropped:
+        return source
+    message = f"{dropped} inputs dated after the index date were not used."
+    kept = replace(source, extraction=replace(extraction, features=features, embeddings=embeddings))
+    return kept.noting(source.issue(Severity.ERROR, AFTER_INDEX_DATE, message))
+
+
+def _identity_issues(query: Query, sources: Iterable[Reading]) -> Iterable[Issue]:
+    """Warn, without quoting any, when patient ids differ; the sources of one patient may well number them apart."""
+    stated = {"the query": query.patient_id} | {
+        f"{s.origin} ({s.timepoint.role})" if s.timepoint else str(s.origin): s.extraction.patient_id for s in sources
+    }
+    named = {who: patient_id for who, patient_id in stated.items() if patient_id}
+    if len(set(named.values())) > 1:
+        message = f"The patient ids stated by {', '.join(named)} differ; check that all is of one patient."
+        yield Issue(Severity.WARNING, "PATIENT_ID_DIFFERS", message, origin=Origin.GATEWAY)
+
+
+def _index_date_issues(query: Query, index_date: str) -> Iterable[Issue]:
+    if not query.index_date and index_date:
+        message = "No index date was given; the latest date seen in the input was taken."
+        yield Issue(Severity.INFORMATION, "INDEX_DATE_ASSUMED", message, origin=Origin.GATEWAY)
+
+
+def _timepoints(query: Query, sources: Iterable[Reading]) -> Iterable[Timepoint]:
+    seen = {s.timepoint.role: s.extraction.date for s in sources if s.timepoint}
+    return (replace(t, date=t.date or seen.get(t.role, "")) for t in query.timepoints)

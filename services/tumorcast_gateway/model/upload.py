@@ -1,0 +1,47 @@
+"""An upload of DICOM files: what goes in piece by piece, and what became of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+MAX_CHUNK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class FileStart:
+    """Starts a file and ends the one before; ``label`` is echoed in its refusal."""
+
+    label: str
+
+
+Piece: TypeAlias = FileStart | bytes
+"""The start of a file, or its next bytes: at most ``MAX_CHUNK_BYTES``."""
+
+
+@dataclass(frozen=True, slots=True)
+class UploadedStudy:
+    """One study that received instances; ``date`` is ISO 8601 or empty."""
+
+    study_instance_uid: str
+    instances: int
+    segmentation_uids: tuple[str, ...] = ()
+    date: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class UploadRefusal:
+    """One file that was not stored: its position in the upload, from 0, and why."""
+
+    position: int
+    label: str
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """What became of an upload."""
+
+    studies: tuple[UploadedStudy, ...] = ()
+    refusals: tuple[UploadRefusal, ...] = ()

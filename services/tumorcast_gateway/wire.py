@@ -1,0 +1,27 @@
+"""Query ↔ protobuf; the answer's messages are those of ``tumorcast_core.wire``."""
+
+from __future__ import annotations
+
+from tumorcast.notes.v1 import notes_service_pb2
+from tumorcast.prognosis.v1 import prognosis_service_pb2 as pb
+from tumorcast_core import wire
+from tumorcast_gateway.model import Document, Query
+
+
+def query_from(m: pb.CreatePrognosisRequest) -> Query:
+    """Message → domain query; raises ``MalformedRequest``."""
+    return Query(
+        model=m.model,
+        patient_id=m.patient_id,
+        index_date=m.index_date,
+        horizons_days=tuple(m.horizons_days),
+        fhir=m.fhir,
+        documents=tuple(map(_document_from, m.documents)),
+        timepoints=tuple(map(wire.timepoint_from, m.timepoints)),
+        features=tuple(map(wire.feature_from, m.features)),
+        planned_therapies=tuple(map(wire.planned_therapy_from, m.planned_therapies)),
+    )
+
+
+def _document_from(m: notes_service_pb2.Document) -> Document:
+    return Document(m.id, m.date, m.content_type, m.content, m.timepoint)

@@ -1,0 +1,333 @@
+"""One query through the gateway with services in memory."""
+
+import asyncio
+import time
+from dataclasses import replace
+
+import pytest
+
+from support.gateway import ALBUMIN, BASELINE, FOLLOW_UP, NOTE, PROGNOSIS, QUERY, Fakes, study
+from tumorcast_core import logs
+from tumorcast_core.deadline import Deadline
+from tumorcast_core.errors import (
+    DeadlineExceeded,
+    HorizonOutOfRange,
+    MalformedFhir,
+    MalformedRequest,
+    NoInput,
+    PayloadTooLarge,
+    ServiceUnavailable,
+    StudyNotFound,
+    UnknownModel,
+)
+from tumorcast_core.prognosis import Prognosis
+from tumorcast_core.snapshot import Coding, Extraction, Feature, Issue, PlannedTherapy, Severity, Timepoint
+from tumorcast_gateway.model import Query, create_prognosis
+
+
+def ask(query: Query, fakes: Fakes, seconds: float = 30.0) -> Prognosis:
+    return asyncio.run(create_prognosis(query, fakes.ports, Deadline.after(seconds)))
+
+
+def codes(prognosis: Prognosis) -> set[tuple[str, str, str]]:
+    return {(issue.code, issue.origin, issue.timepoint) for issue in prognosis.issues}
+
+
+def test_everything_that_was_read_reaches_fusion_in_one_snapshot() -> None:
+    fakes = Fakes()
+    therapy = PlannedTherapy(Coding("http://www.nlm.nih.gov/research/umls/rxnorm", "1597876"))
+    answer = ask(replace(QUERY, planned_therapies=(therapy,)), fakes)
+    snapshot = fakes.fusion.snapshot
+    assert answer.endpoints == PROGNOSIS.endpoints
+    assert [(f.name, f.timepoint) for f in snapshot.features] == [
+        ("tumor_volume", "baseline"),
+        ("tumor_volume", "follow_up"),
+        ("albumin", ""),
+        ("ascites", ""),
+    ]
+    assert [e.timepoint for e in snapshot.embeddings] == ["baseline", "follow_up"]
+    assert (snapshot.patient_id, snapshot.index_date) == ("SIM-000017", "2026-03-04")
+    assert snapshot.timepoints == (BASELINE, FOLLOW_UP)
+    assert snapshot.planned_therapies == (therapy,)
+    assert fakes.fusion.calls == [("simulated", (90.0, 180.0))]
+    assert not answer.issues
+
+
+def test_the_record_and_the_documents_go_out_as_they_came() -> None:
+    fakes = Fakes()
+    ask(QUERY, fakes)
+    assert fakes.clinical.calls == [(QUERY.fhir, "2026-03-04")]
+    assert fakes.notes.calls == [((NOTE,), "2026-03-04")]
+
+
+def test_the_answer_carries_the_request_id_or_a_new_one() -> None:
+    async def twice() -> list[str]:
+        logs.request_id.set("abc")
+        with_id = await create_prognosis(QUERY, Fakes().ports, Deadline())
+        logs.request_id.set("")
+        without = await create_prognosis(QUERY, Fakes().ports, Deadline())
+        return [with_id.prognosis_id, without.prognosis_id]
+
+    with_id, without = asyncio.run(twice())
+    assert with_id == "abc"
+    assert len(without) == 32
+
+
+def test_sources_are_read_at_the_same_time() -> None:
+    fakes = Fakes()
+    for port in (fakes.imaging, fakes.clinical, fakes.notes):
+        port.delay_s = 0.2
+    began = time.monotonic()
+    ask(QUERY, fakes)
+    assert time.monotonic() - began < 0.5  # one after another: 0.8
+
+
+@pytest.mark.parametrize(
+    ("service", "missing", "origins"),
+    [
+        ("imaging", "tumor_volume", {("imaging", "baseline"), ("imaging", "follow_up")}),
+        ("clinical", "albumin", {("clinical", "")}),
+        ("notes", "ascites", {("notes", "")}),
+    ],
+)
+def test_a_service_that_is_down_makes_the_answer_narrower(
+    service: str, missing: str, origins: set[tuple[str, str]]
+) -> None:
+    fakes = Fakes()
+    getattr(fakes, service).error = ServiceUnavailable(f"The {service} service does not answer.")
+    answer = ask(QUERY, fakes)
+    names = {f.name for f in fakes.fusion.snapshot.features}
+    assert names == {"tumor_volume", "albumin", "ascites"} - {missing}
+    assert codes(answer) == {("SERVICE_UNAVAILABLE", *origin) for origin in origins}
+    assert {issue.severity for issue in answer.issues} == {Severity.ERROR}
+
+
+@pytest.mark.parametrize("service", ["imaging", "clinical", "notes"])
+def test_a_service_that_dawdles_leaves_fusion_its_time(service: str) -> None:
+    fakes = Fakes()
+    getattr(fakes, service).delay_s = 30
+    began = time.monotonic()
+    answer = ask(QUERY, fakes, seconds=0.5)
+    assert time.monotonic() - began < 0.5
+    assert {(code, origin) for code, origin, _ in codes(answer)} == {("DEADLINE_EXCEEDED", service)}
+    assert fakes.fusion.snapshot.features
+
+
+def test_one_study_that_fails_leaves_the_other() -> None:
+    fakes = Fakes()
+
+    def only_baseline(timepoint: Timepoint) -> Extraction:
+        if timepoint.role == "follow_up":
+            raise StudyNotFound
+        return study(timepoint)
+
+    fakes.imaging.answer = only_baseline
+    assert codes(ask(QUERY, fakes)) == {("STUDY_NOT_FOUND", "imaging", "follow_up")}
+    assert [e.timepoint for e in fakes.fusion.snapshot.embeddings] == ["baseline"]
+
+
+def test_an_issue_of_a_service_is_told_with_its_origin() -> None:
+    fakes = Fakes()
+    issue = Issue(Severity.WARNING, "SEGMENTATION_MISSING", "There is no segmentation.")
+    fakes.imaging.answer = lambda t: replace(study(t), issues=(issue,))
+    assert codes(ask(QUERY, fakes)) == {
+        ("SEGMENTATION_MISSING", "imaging", "baseline"),
+        ("SEGMENTATION_MISSING", "imaging", "follow_up"),
+    }
+
+
+def test_an_unknown_model_is_refused_before_any_image_is_read() -> None:
+    fakes = Fakes()
+    with pytest.raises(UnknownModel):
+        ask(replace(QUERY, model="nope"), fakes)
+    assert [*fakes.imaging.calls, *fakes.clinical.calls, *fakes.notes.calls] == []
+
+
+@pytest.mark.parametrize("error", [ServiceUnavailable(), HorizonOutOfRange()])
+def test_an_error_of_fusion_is_the_answer(error: Exception) -> None:
+    fakes = Fakes()
+    fakes.fusion.error = error
+    with pytest.raises(type(error)):
+        ask(QUERY, fakes)
+
+
+def test_a_fusion_that_dawdles_ends_at_the_deadline() -> None:
+    fakes = Fakes()
+    fakes.fusion.delay_s = 30
+    began = time.monotonic()
+    with pytest.raises(DeadlineExceeded):
+        ask(QUERY, fakes, seconds=0.3)
+    assert time.monotonic() - began < 0.6
+
+
+def test_an_unexpected_error_is_not_hidden_as_an_issue() -> None:
+    fakes = Fakes()
+    fakes.clinical.error = ZeroDivisionError()
+    with pytest.raises(ExceptionGroup) as caught:
+        ask(QUERY, fakes)
+    assert caught.group_contains(ZeroDivisionError)
+
+
+@pytest.mark.parametrize(
+    ("errors", "told"),
+    [
+        ({"clinical": MalformedFhir()}, MalformedFhir),
+        ({"clinical": MalformedFhir(), "notes": ServiceUnavailable()}, ServiceUnavailable),
+    ],
+)
+def test_where_no_source_can_be_read_the_reason_is_the_answer(
+    errors: dict[str, Exception], told: type[Exception]
+) -> None:
+    fakes = Fakes()
+    for service, error in errors.items():
+        getattr(fakes, service).error = error
+    query = replace(QUERY, timepoints=(), documents=(NOTE,) if "notes" in errors else ())
+    with pytest.raises(told):
+        ask(query, fakes)
+    assert fakes.fusion.snapshot is None
+
+
+def test_where_sources_hold_nothing_usable_the_answer_says_why() -> None:
+    fakes = Fakes()
+    fakes.clinical.answer = Extraction(issues=(Issue(Severity.ERROR, "UNKNOWN_UNIT", "A unit is not known."),))
+    with pytest.raises(NoInput, match=r"UNKNOWN_UNIT \(clinical\)"):
+        ask(Query("simulated", fhir=b"{}"), fakes)
+
+
+def test_a_query_without_input_is_refused() -> None:
+    with pytest.raises(NoInput):
+        ask(Query("simulated", timepoints=(Timepoint("baseline", "2026-03-04"),)), Fakes())
+
+
+@pytest.mark.parametrize(
+    ("change", "where"),
+    [
+        ({"model": ""}, "model"),
+        ({"index_date": "2026-03"}, "index_date"),
+        ({"index_date": "20260304"}, "index_date"),
+        ({"index_date": "2026-02-30"}, "index_date"),
+        ({"horizons_days": (90.0, 0.0)}, r"horizons_days\[1\]"),
+        ({"horizons_days": (float("nan"),)}, r"horizons_days\[0\]"),
+        ({"horizons_days": (float("inf"),)}, r"horizons_days\[0\]"),
+        ({"timepoints": (BASELINE, replace(FOLLOW_UP, role="baseline"))}, r"timepoints\[1\].role"),
+        ({"timepoints": (replace(BASELINE, role=""),)}, r"timepoints\[0\].role"),
+        ({"timepoints": (replace(BASELINE, date="soon"),)}, r"timepoints\[0\].date"),
+        ({"timepoints": (replace(BASELINE, study_instance_uid="../../etc"),)}, r"study_instance_uid"),
+        ({"timepoints": (replace(BASELINE, segmentation_uid="1" * 65),)}, r"segmentation_uid"),
+        ({"documents": (replace(NOTE, date="yesterday"),)}, r"documents\[0\].date"),
+        ({"features": (replace(ALBUMIN, effective="03/01/2026"),)}, r"features\[0\].effective"),
+        ({"features": (replace(ALBUMIN, comparator="~"),)}, r"features\[0\].comparator"),
+        ({"planned_therapies": (PlannedTherapy(start_date="later"),)}, r"planned_therapies\[0\].start_date"),
+    ],
+)
+def test_a_query_that_makes_no_sense_is_refused_with_the_place(change: dict[str, object], where: str) -> None:
+    fakes = Fakes()
+    with pytest.raises(MalformedRequest, match=where):
+        ask(replace(QUERY, **change), fakes)
+    assert not fakes.clinical.calls
+
+
+def test_too_many_studies_are_refused() -> None:
+    many = tuple(Timepoint(f"T{i}", "", "1.2.3") for i in range(33))
+    with pytest.raises(PayloadTooLarge):
+        ask(replace(QUERY, timepoints=many), Fakes())
+
+
+def test_the_index_date_is_the_latest_date_seen_and_said_to_be_assumed() -> None:
+    fakes = Fakes()
+    later = replace(ALBUMIN, effective="2026-05-06T23:59:00-05:00")
+    fakes.clinical.answer = Extraction((later, replace(ALBUMIN, effective="2026")))
+    answer = ask(replace(QUERY, index_date=""), fakes)
+    assert answer.index_date == "2026-05-06"
+    assert codes(answer) == {("INDEX_DATE_ASSUMED", "gateway", "")}
+    assert fakes.clinical.calls[0][1] == ""
+
+
+def test_nothing_dated_after_the_index_date_is_used() -> None:
+    fakes = Fakes()
+    fakes.clinical.answer = Extraction(
+        (
+            ALBUMIN,
+            replace(ALBUMIN, effective="2026-03-05"),
+            replace(ALBUMIN, effective="2027"),
+            replace(ALBUMIN, effective="2026"),
+        )
+    )
+    fakes.imaging.answer = lambda t: study(replace(t, date="2026-03-09"))
+    query = replace(QUERY, timepoints=(replace(BASELINE, date=""), replace(FOLLOW_UP, date="2026-03-05")))
+    answer = ask(query, fakes)
+    assert [c[0].role for c in fakes.imaging.calls] == ["baseline"]  # the other states its date
+    assert [f.effective for f in fakes.fusion.snapshot.features if f.name == "albumin"] == ["2026-03-01", "2026"]
+    assert not fakes.fusion.snapshot.embeddings
+    assert not fakes.fusion.snapshot.timepoints
+    assert codes(answer) == {
+        ("AFTER_INDEX_DATE", "imaging", "baseline"),
+        ("AFTER_INDEX_DATE", "imaging", "follow_up"),
+        ("AFTER_INDEX_DATE", "clinical", ""),
+    }
+
+
+def test_the_callers_date_of_a_study_stands_before_that_of_its_images() -> None:
+    fakes = Fakes()
+    fakes.imaging.answer = lambda t: study(replace(t, date="1999-01-01"))
+    answer = ask(replace(QUERY, timepoints=(BASELINE,)), fakes)
+    assert {f.effective for f in fakes.fusion.snapshot.features if f.timepoint} == {BASELINE.date}
+    assert {e.effective for e in fakes.fusion.snapshot.embeddings} == {BASELINE.date}
+    assert codes(answer) == {("STUDY_DATE_DIFFERS", "imaging", "baseline")}
+
+
+def test_images_that_the_model_does_not_read_are_not_decoded() -> None:
+    fakes = Fakes()
+    answer = ask(replace(QUERY, timepoints=(Timepoint("T9", "", "1.2.3"),)), fakes)
+    assert not fakes.imaging.calls
+    assert codes(answer) == {("TIMEPOINT_NOT_READ", "imaging", "T9")}
+
+
+def test_a_callers_feature_wins_over_an_extracted_one_of_the_same_name_and_timepoint() -> None:
+    fakes = Fakes()
+    own = Feature("albumin", 2.0, "g/dL")
+    at_visit = Feature("albumin", 2.5, "g/dL", timepoint="follow_up")
+    ask(replace(QUERY, features=(own, at_visit)), fakes)
+    found = [f for f in fakes.fusion.snapshot.features if f.name == "albumin"]
+    assert [(f.value, f.timepoint, f.source) for f in found] == [(2.0, "", "caller"), (2.5, "follow_up", "caller")]
+    assert found[0].coding.code == "1751-7"
+
+
+@pytest.mark.parametrize(
+    ("bad", "code"),
+    [
+        (Feature("albumin", 39.0, "g/L"), "IMPLAUSIBLE_VALUE"),
+        (Feature("albumin", 3900.0, "g/dL"), "IMPLAUSIBLE_VALUE"),
+        (Feature("shoe_size", 43.0), "UNKNOWN_FEATURE"),
+        (Feature("ascites", "a lot"), "IMPLAUSIBLE_VALUE"),
+    ],
+)
+def test_a_bad_feature_of_the_caller_is_an_issue_and_wins_over_nothing(bad: Feature, code: str) -> None:
+    fakes = Fakes()
+    answer = ask(replace(QUERY, features=(bad,)), fakes)
+    assert codes(answer) == {(code, "gateway", "")}
+    assert answer.issues[0].location == "features[0]"
+    assert {f.name for f in fakes.fusion.snapshot.features} == {"tumor_volume", "albumin", "ascites"}
+
+
+def test_a_callers_feature_after_the_index_date_wins_over_nothing() -> None:
+    fakes = Fakes()
+    ask(replace(QUERY, features=(Feature("albumin", 2.0, "g/dL", effective="2026-04-01"),)), fakes)
+    assert fakes.fusion.snapshot.feature("albumin").value == 3.9
+
+
+def test_patient_ids_that_differ_are_a_warning_that_quotes_none() -> None:
+    fakes = Fakes()
+    fakes.imaging.answer = lambda t: study(t, patient_id="OTHER-9")
+    answer = ask(QUERY, fakes)
+    assert codes(answer) == {("PATIENT_ID_DIFFERS", "gateway", "")}
+    (issue,) = answer.issues
+    assert issue.severity is Severity.WARNING
+    assert "imaging (baseline)" in issue.message
+    assert "OTHER-9" not in issue.message
+    assert "SIM-000017" not in issue.message
+
+
+def test_a_query_shows_nothing_of_the_patient_when_printed() -> None:
+    assert "SIM-000017" not in repr(QUERY)
+    assert "ascites" not in repr(NOTE)
