@@ -1,0 +1,19 @@
+"""DICOM files → volumes that are right, or reasons why not. No torch, MONAI or Ray."""
+
+from tumorcast_imaging.dicom.limits import DEFAULT_LIMITS, Limits
+from tumorcast_imaging.dicom.segmentation import Segmentation, read_segmentation
+from tumorcast_imaging.dicom.study import read_study
+from tumorcast_imaging.dicom.volume import IgnoredFile, RefusedSeries, SegmentationFile, StudyVolumes, Volume
+
+__all__ = [
+    "DEFAULT_LIMITS",
+    "IgnoredFile",
+    "Limits",
+    "RefusedSeries",
+    "Segmentation",
+    "SegmentationFile",
+    "StudyVolumes",
+    "Volume",
+    "read_segmentation",
+    "read_study",
+]

@@ -1,0 +1,160 @@
+"""A segmentation (SEG) → a mask on its volume's voxels, or the reason why not.
+
+DICOM PS3.3 A.51. Every frame is placed by its own position, so empty frames may be left out and frames may come in
+any order; a frame that does not lie on the volume's voxels refuses the whole segmentation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
+
+from tumorcast_core.snapshot import Issue
+from tumorcast_imaging.dicom.header import NATIVE, Header, guarded, read_dataset
+from tumorcast_imaging.dicom.limits import DEFAULT_LIMITS, Limits
+from tumorcast_imaging.dicom.reasons import Refused, issue
+from tumorcast_imaging.dicom.study import Paths, list_files, scan
+from tumorcast_imaging.dicom.volume import Volume
+
+if TYPE_CHECKING:
+    from highdicom.seg import Segmentation as HighdicomSegmentation
+
+_TOLERANCE_VOXELS = 0.05
+_SEG = "1.2.840.10008.5.1.4.1.1.66.4"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Segmentation:
+    """One lesion's mask on the voxels of a volume; ``mask`` is ``None`` where ``issues`` say why."""
+
+    mask: NDArray[np.bool_] | None = None
+    sop_instance_uid: str = ""
+    series_instance_uid: str = ""
+    segment_number: int = 0
+    label: str = field(default="", repr=False)
+    tracking_uid: str = ""
+    issues: tuple[Issue, ...] = ()
+
+
+def read_segmentation(
+    paths: Paths, volume: Volume, segmentation_uid: str = "", limits: Limits = DEFAULT_LIMITS
+) -> Segmentation:
+    """Read the only segmentation under ``paths``, or the one of that SOP instance UID, onto ``volume``.
+
+    Never raises for what the files hold: where it is missing, ambiguous or unsound there is no mask, but an issue.
+    """
+    headers, _ = scan(list_files(paths, limits) or [], limits)
+    found = {h.sop_instance_uid: h for h in headers if h.sop_class_uid == _SEG}
+    try:
+        header = _pick(found, segmentation_uid)
+    except Refused as refusal:
+        return Segmentation(issues=(issue(refusal.code, segmentation_uid or volume.series_instance_uid),))
+    try:
+        return _read(header, volume, limits)
+    except Refused as refusal:
+        return Segmentation(issues=(issue(refusal.code, header.sop_instance_uid),))
+
+
+def _pick(found: dict[str, Header], segmentation_uid: str) -> Header:
+    if segmentation_uid:
+        if segmentation_uid not in found:
+            raise Refused("SEGMENTATION_NOT_FOUND")
+        return found[segmentation_uid]
+    if not found:
+        raise Refused("SEGMENTATION_MISSING")
+    if len(found) > 1:
+        raise Refused("AMBIGUOUS_SEGMENTATION")
+    return next(iter(found.values()))
+
+
+def _read(header: Header, volume: Volume, limits: Limits) -> Segmentation:
+    doubts = _check_belongs(header, volume)
+    if header.transfer_syntax_uid not in NATIVE:
+        raise Refused("UNSUPPORTED_TRANSFER_SYNTAX")
+    if header.rows * header.columns * header.frames > limits.max_voxels:
+        raise Refused("TOO_MANY_VOXELS")
+    with guarded("MALFORMED_SEGMENTATION"):
+        seg = _parse(header, limits)
+        if seg.SegmentationType != "BINARY":
+            raise Refused("UNSUPPORTED_SEGMENTATION_TYPE")
+        if len(seg.SegmentSequence) != 1:
+            raise Refused("AMBIGUOUS_SEGMENT")
+        description = seg.SegmentSequence[0]
+        mask = _mask(seg, volume)
+        return Segmentation(
+            mask=mask,
+            sop_instance_uid=header.sop_instance_uid,
+            series_instance_uid=header.series_instance_uid,
+            segment_number=int(description.SegmentNumber),
+            label=str(description.get("SegmentLabel", "")),
+            tracking_uid=str(description.get("TrackingUID", "")),
+            issues=doubts,
+        )
+
+
+def _check_belongs(header: Header, volume: Volume) -> tuple[Issue, ...]:
+    """Refuse a segmentation of another patient, study, series or frame of reference."""
+    if (header.patient_id, header.study_instance_uid) != (volume.patient_id, volume.study_instance_uid):
+        raise Refused("SEGMENTATION_OF_ANOTHER_PATIENT")
+    if header.referenced_series_uids and volume.series_instance_uid not in header.referenced_series_uids:
+        raise Refused("SEGMENTATION_OF_ANOTHER_SERIES")
+    if header.frame_of_reference_uid != volume.frame_of_reference_uid:
+        raise Refused("SEGMENTATION_FRAME_OF_REFERENCE_DIFFERS")
+    if not header.referenced_series_uids:
+        return (issue("SEGMENTATION_SERIES_UNSTATED", header.sop_instance_uid),)
+    return ()
+
+
+def _parse(header: Header, limits: Limits) -> HighdicomSegmentation:
+    from highdicom.seg import Segmentation as HighdicomSegmentation  # slow to import, and only needed here
+
+    dataset = read_dataset(header.path, limits, [], pixels=True)
+    expected = -(-header.rows * header.columns * header.frames * int(dataset.BitsAllocated) // 8)
+    if len(dataset.PixelData) < expected:
+        raise Refused("TRUNCATED_PIXELS")
+    return HighdicomSegmentation.from_dataset(dataset, copy=False)
+
+
+def _mask(seg: HighdicomSegmentation, volume: Volume) -> NDArray[np.bool_]:
+    frames = np.asarray(seg.pixel_array).reshape(-1, int(seg.Rows), int(seg.Columns)) != 0
+    shared = _groups(seg.SharedFunctionalGroupsSequence)
+    placed = seg.PerFrameFunctionalGroupsSequence
+    if len(placed) != len(frames):
+        raise Refused("MALFORMED_SEGMENTATION")
+    mask = np.zeros(volume.array.shape, bool)
+    for frame, item in zip(frames, placed, strict=True):
+        if frame.any():
+            _place(mask, frame, shared | _groups([item]), volume)
+    if not mask.any():
+        raise Refused("EMPTY_SEGMENTATION")
+    return mask
+
+
+def _groups(items: Sequence[Dataset]) -> dict[str, Any]:
+    """The functional group macros that say where a frame lies."""
+    names = ("PixelMeasuresSequence", "PlaneOrientationSequence", "PlanePositionSequence")
+    return {name: item[name].value[0] for item in items for name in names if name in item}
+
+
+def _place(mask: NDArray[np.bool_], frame: NDArray[np.bool_], where: dict[str, Any], volume: Volume) -> None:
+    """Set one frame's voxels in ``mask``; raises ``Refused`` if they do not coincide with the volume's."""
+    down_mm, along_mm = map(float, where["PixelMeasuresSequence"].PixelSpacing)
+    cosines = np.array(where["PlaneOrientationSequence"].ImageOrientationPatient, float)
+    origin = np.array(where["PlanePositionSequence"].ImagePositionPatient, float)
+    rows, columns = frame.shape
+    corners = np.array([(0, 0), (rows - 1, 0), (0, columns - 1)], float)
+    points = origin + corners[:, :1] * down_mm * cosines[3:] + corners[:, 1:] * along_mm * cosines[:3]
+    to_index = np.linalg.inv(volume.affine_lps)
+    index = points @ to_index[:3, :3].T + to_index[:3, 3]
+    start = np.round(index[0]).astype(int)
+    wanted = start + np.insert(corners, 0, 0, axis=1)
+    inside = (start >= 0).all() and (start + np.array([1, rows, columns]) <= mask.shape).all()
+    if not inside or not np.abs(index - wanted).max() <= _TOLERANCE_VOXELS:
+        raise Refused("SEGMENTATION_GRID_DIFFERS")
+    k, r, c = start
+    mask[k, r : r + rows, c : c + columns] |= frame

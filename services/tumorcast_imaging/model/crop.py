@@ -1,0 +1,88 @@
+"""The cube around a lesion that an encoder reads.
+
+Always the same extent and spacing in LPS axes, whatever the scanner's grid was: index (k, j, i) of a crop grows toward
+superior, posterior and left. Outside the volume is air.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from tumorcast_imaging.dicom import Volume
+
+_AIR_HU = -1024.0
+_FWHM = 2.3548
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Crop:
+    """Input of one encoder for one lesion: ``array`` is float32 (2, N, N, N) in [0, 1], intensity and mask."""
+
+    encoder: str
+    array: NDArray[np.float32]
+    dicom_modality: str
+    source: str = field(default="", repr=False)
+
+
+def cut(
+    volume: Volume,
+    mask: NDArray[np.bool_],
+    *,
+    voxels: int,
+    spacing_mm: float,
+    window: tuple[float, float],
+) -> NDArray[np.float32]:
+    """Resample ``voxels``³ voxels of ``spacing_mm`` around the centroid of ``mask`` by trilinear interpolation.
+
+    ``window`` is the (low, high) intensity, in the volume's unit, that maps to 0 and 1. Where the volume is finer than
+    the crop it is smoothed first, so that noise and edges do not alias.
+    """
+    axes = volume.affine_lps[:3, :3]
+    centroid = axes @ np.argwhere(mask).mean(axis=0) + volume.affine_lps[:3, 3]
+    step = np.fliplr(np.eye(3)) * spacing_mm  # columns: crop axes k, j, i in LPS millimeters
+    first = centroid - step @ np.full(3, (voxels - 1) / 2)
+    to_index = np.linalg.inv(axes)
+    matrix, offset = to_index @ step, to_index @ (first - volume.affine_lps[:3, 3])
+    sigma = np.sqrt(np.maximum((spacing_mm / np.array(volume.spacing_mm)) ** 2 - 1, 0)) / _FWHM
+    part, start = _part(volume.array.shape, matrix, offset, voxels, sigma)
+    low, high = window
+    image = _resample(
+        volume.array[part], matrix, offset - start, voxels, sigma, _AIR_HU if volume.unit == "HU" else 0.0
+    )
+    inside = _resample(mask[part].astype(np.float32), matrix, offset - start, voxels, sigma, 0.0)
+    return np.stack([np.clip((image - low) / (high - low), 0, 1), np.clip(inside, 0, 1)]).astype(np.float32)
+
+
+def _part(
+    shape: tuple[int, ...],
+    matrix: NDArray[np.float64],
+    offset: NDArray[np.float64],
+    voxels: int,
+    sigma: NDArray[np.float64],
+) -> tuple[tuple[slice, ...], NDArray[np.float64]]:
+    """The box of the volume that the cube touches, and its first index."""
+    corners = np.array(np.meshgrid(*[(0, voxels - 1)] * 3)).reshape(3, -1)
+    index = matrix @ corners + offset[:, None]
+    margin = 2 + np.ceil(4 * sigma)
+    start = np.clip(np.floor(index.min(axis=1) - margin), 0, np.array(shape) - 1)
+    stop = np.clip(np.ceil(index.max(axis=1) + margin) + 1, 1, np.array(shape))
+    return tuple(slice(int(a), int(b)) for a, b in zip(start, stop, strict=True)), start
+
+
+def _resample(
+    array: NDArray[np.float32],
+    matrix: NDArray[np.float64],
+    offset: NDArray[np.float64],
+    voxels: int,
+    sigma: NDArray[np.float64],
+    outside: float,
+) -> NDArray[np.float32]:
+    smooth = ndimage.gaussian_filter(array, sigma, mode="nearest") if sigma.any() else array
+    out: NDArray[np.float32] = ndimage.affine_transform(
+        smooth, matrix, offset, output_shape=(voxels,) * 3, order=1, mode="grid-constant", cval=outside
+    )
+    return out

@@ -1,0 +1,141 @@
+"""An encoder: crop in, vector out; the same vector in any company, on any number of threads.
+
+A forward pass always has the same batch shape on one device (one crop on a CPU, a padded batch on a GPU), so that the
+same kernels run with the same order of summation whatever else waits in the queue.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+
+from tumorcast_core.errors import InvalidInput, MalformedRequest
+from tumorcast_imaging.model.crop import Crop
+from tumorcast_imaging.model.manifest import EncoderManifest, ResNetArchitecture
+
+WEIGHTS_FILE = "weights.safetensors"
+_GPU_BATCH = 4
+
+
+def build_network(manifest: EncoderManifest) -> torch.nn.Module:
+    """The network of a manifest with fresh weights: float (B, 2, N, N, N) → (B, embedding_dim)."""
+    from monai.networks.nets.resnet import ResNet  # slow to import
+
+    spec: ResNetArchitecture = manifest.architecture
+    network: torch.nn.Module = ResNet(
+        spec.block,
+        list(spec.layers),
+        list(spec.block_inplanes),
+        spatial_dims=3,
+        n_input_channels=2,
+        conv1_t_size=spec.conv1_t_size,
+        conv1_t_stride=spec.conv1_t_stride,
+        no_max_pool=spec.no_max_pool,
+        shortcut_type=spec.shortcut_type,
+        norm=spec.norm,
+        num_classes=manifest.embedding_dim,
+        feed_forward=True,
+    )
+    return network
+
+
+def best_precision(device: torch.device) -> str:
+    """``bf16`` where the hardware multiplies it natively (GPU, AVX512-BF16 or AMX), else ``float32``.
+
+    Emulated bf16 is slower than float32 and rounds all the same.
+    """
+    if device.type == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
+    native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    has_onednn: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    return "bf16" if native and has_onednn else "float32"
+
+
+class Encoder:
+    """Turns crops into vectors; ``network`` is the torch module, ``manifest`` what it is."""
+
+    def __init__(
+        self, manifest: EncoderManifest, network: torch.nn.Module, *, precision: str = "", device: str = "cpu"
+    ) -> None:
+        self.manifest = manifest
+        self.device = torch.device(device)
+        self.precision = precision or best_precision(self.device)
+        if self.precision not in ("bf16", "float32"):
+            raise InvalidInput("An encoder's precision is bf16 or float32.")
+        self.network = network.to(self.device, memory_format=torch.channels_last_3d).eval()  # type: ignore[call-overload]
+
+    @classmethod
+    def load(cls, folder: str | Path, *, precision: str = "", device: str = "cpu") -> Encoder:
+        """Load ``folder``; raises ``InvalidInput`` unless the weights are the very ones that the manifest names."""
+        manifest = EncoderManifest.load(folder)
+        try:
+            data = Path(folder, WEIGHTS_FILE).read_bytes()
+        except OSError as e:
+            raise InvalidInput("An encoder's weights are missing.") from e
+        if hashlib.sha256(data).hexdigest() != manifest.weights_sha256:
+            raise InvalidInput("An encoder's weights do not match the sha256 in its manifest.")
+        network = build_network(manifest)
+        try:
+            network.load_state_dict(load_tensors(data))
+        except RuntimeError as e:
+            raise InvalidInput("An encoder's weights do not fit its architecture.") from e
+        return cls(manifest, network, precision=precision, device=device)
+
+    @classmethod
+    def untrained(cls, manifest: EncoderManifest, seed: int, *, precision: str = "", device: str = "cpu") -> Encoder:
+        """A network with random weights, the same for the same seed."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            network = build_network(manifest)
+        return cls(manifest, network, precision=precision, device=device)
+
+    def save(self, folder: str | Path) -> None:
+        """Write weights.safetensors and manifest.yaml; this encoder takes on the weights' digest."""
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        data = self._weights()
+        self.manifest = self.manifest.model_copy(update={"weights_sha256": hashlib.sha256(data).hexdigest()})
+        Path(folder, WEIGHTS_FILE).write_bytes(data)
+        self.manifest.save(folder)
+
+    @property
+    def embedding_space(self) -> str:
+        """``name@digest/precision``: vectors of two spaces must never be compared."""
+        digest = self.manifest.weights_sha256 or hashlib.sha256(self._weights()).hexdigest()
+        return f"{self.manifest.name}@{digest[:12]}/{self.precision}"
+
+    def encode(self, crops: Sequence[Crop]) -> list[NDArray[np.float32]]:
+        """One float32 vector (embedding_dim,) per crop; raises ``MalformedRequest`` if a crop does not fit."""
+        shape = (2, *(self.manifest.crop.voxels,) * 3)
+        if any(crop.array.shape != shape for crop in crops):
+            raise MalformedRequest("A crop does not have the shape that the encoder reads.")
+        size = _GPU_BATCH if self.device.type == "cuda" else 1
+        vectors: list[NDArray[np.float32]] = []
+        for start in range(0, len(crops), size):
+            batch = np.zeros((size, *shape), np.float32)
+            chosen = crops[start : start + size]
+            batch[: len(chosen)] = [crop.array for crop in chosen]
+            vectors += list(self._forward(batch)[: len(chosen)])
+        return vectors
+
+    def warm_up(self) -> None:
+        """Run once on nothing: the first pass allocates and picks kernels, and is ten times slower."""
+        self.encode([Crop(self.manifest.name, np.zeros((2, *(self.manifest.crop.voxels,) * 3), np.float32), "")])
+
+    def _forward(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        tensor = torch.from_numpy(batch).to(self.device, memory_format=torch.channels_last_3d)
+        low = self.precision == "bf16"
+        with torch.inference_mode(), torch.autocast(self.device.type, torch.bfloat16, enabled=low):
+            out: NDArray[np.float32] = self.network(tensor).float().cpu().numpy()
+        return out
+
+    def _weights(self) -> bytes:
+        state = {name: tensor.detach().cpu().contiguous() for name, tensor in self.network.state_dict().items()}
+        data: bytes = save_tensors(state)
+        return data

@@ -1,0 +1,128 @@
+"""One stored study at one timepoint → measurements and embeddings of its lesion.
+
+``prepare_study`` reads and measures (CPU), an encoder turns the crops into vectors wherever it runs, and ``finish``
+puts both together. ``encode_study`` does all three in one process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from tumorcast_core.snapshot import Embedding, Extraction, Feature, Issue, Modality, Severity, Timepoint
+from tumorcast_imaging.dicom import Segmentation, StudyVolumes, Volume, read_segmentation, read_study
+from tumorcast_imaging.model import lesion
+from tumorcast_imaging.model.crop import Crop, cut
+from tumorcast_imaging.model.manifest import EncoderManifest
+from tumorcast_imaging.model.ports import Encoded, StudyReader
+
+if TYPE_CHECKING:
+    from tumorcast_imaging.model.encoder import Encoder
+
+_ORIGIN = "imaging"
+_DATE_DIFFERS = "The date given for the study differs from the date of its images; the images' date was used."
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PreparedStudy:
+    """A study as far as it goes without an encoder; ``crops`` wait to be encoded."""
+
+    timepoint: Timepoint
+    features: tuple[Feature, ...] = ()
+    crops: tuple[Crop, ...] = ()
+    issues: tuple[Issue, ...] = ()
+    patient_id: str = field(default="", repr=False)
+    date: str = ""
+
+
+def prepare_study(store: StudyReader, timepoint: Timepoint, manifests: Sequence[EncoderManifest]) -> PreparedStudy:
+    """Read the study, find its lesion, measure it and cut one crop per encoder of the series' DICOM modality.
+
+    What could not be used stands in ``issues`` at the timepoint; raises only ``StudyNotFound``.
+    """
+    study = read_study(store.files(timepoint.study_instance_uid))
+    issues = list(study.issues)
+    if any(issue.code == "MIXED_PATIENTS" and issue.blocks for issue in study.study_issues):
+        return PreparedStudy(timepoint, issues=_at(timepoint, issues))
+    date = min((v.date for v in study.volumes if v.date), default="")
+    patient_id = next((v.patient_id for v in study.volumes if v.patient_id), "")
+    if timepoint.date and date and not date.startswith(timepoint.date):
+        issues.append(Issue(Severity.WARNING, "DATE_DIFFERS", _DATE_DIFFERS))
+    features: tuple[Feature, ...] = ()
+    crops: tuple[Crop, ...] = ()
+    found = _segmented(study, timepoint.segmentation_uid)
+    if found is not None:
+        volume, segmentation = found
+        issues += segmentation.issues
+        if segmentation.mask is not None:
+            features, doubts = _measure(volume, segmentation, timepoint)
+            issues += doubts
+            crops = tuple(_crops(volume, segmentation, manifests))
+    return PreparedStudy(timepoint, features, crops, _at(timepoint, issues), patient_id, date)
+
+
+def finish(prepared: PreparedStudy, encoded: Sequence[Encoded]) -> Extraction:
+    """Put the vectors of ``prepared.crops``, in the same order, beside the measurements."""
+    embeddings = tuple(
+        Embedding(
+            embedding_space=vector.embedding_space,
+            vector=vector.vector,
+            modality=Modality.IMAGING,
+            timepoint=prepared.timepoint.role,
+            dicom_modality=crop.dicom_modality,
+            source=crop.source,
+            effective=prepared.date,
+        )
+        for crop, vector in zip(prepared.crops, encoded, strict=True)
+    )
+    return Extraction(prepared.features, embeddings, prepared.issues, prepared.patient_id, prepared.date)
+
+
+def encode_study(store: StudyReader, timepoint: Timepoint, encoders: Sequence[Encoder]) -> Extraction:
+    """Prepare, encode and finish in this process; raises only ``StudyNotFound``."""
+    prepared = prepare_study(store, timepoint, [encoder.manifest for encoder in encoders])
+    by_name = {encoder.manifest.name: encoder for encoder in encoders}
+    vectors = []
+    for crop in prepared.crops:
+        encoder = by_name[crop.encoder]
+        vectors.append(Encoded(encoder.embedding_space, encoder.encode([crop])[0]))
+    return finish(prepared, vectors)
+
+
+def _segmented(study: StudyVolumes, segmentation_uid: str) -> tuple[Volume, Segmentation] | None:
+    """The volume that the study's segmentation was drawn on, with its mask or the reason why there is none."""
+    if not study.volumes:
+        return None
+    wanted = [s for s in study.segmentations if segmentation_uid in ("", s.sop_instance_uid)]
+    drawn_on = {uid for s in wanted for uid in s.referenced_series_uids}
+    volume = next((v for v in study.volumes if v.series_instance_uid in drawn_on), study.volumes[0])
+    return volume, read_segmentation([s.path for s in study.segmentations], volume, segmentation_uid)
+
+
+def _measure(
+    volume: Volume, segmentation: Segmentation, timepoint: Timepoint
+) -> tuple[tuple[Feature, ...], tuple[Issue, ...]]:
+    assert segmentation.mask is not None  # noqa: S101 - narrows the type; the caller checked
+    return lesion.features(
+        lesion.measure(segmentation.mask, volume.spacing_mm),
+        source=f"{segmentation.sop_instance_uid}#segment={segmentation.segment_number}",
+        effective=volume.date,
+        timepoint=timepoint.role,
+        derived_from=(volume.series_instance_uid,),
+    )
+
+
+def _crops(volume: Volume, segmentation: Segmentation, manifests: Sequence[EncoderManifest]) -> Iterable[Crop]:
+    assert segmentation.mask is not None  # noqa: S101 - narrows the type; the caller checked
+    for manifest in manifests:
+        if manifest.dicom_modality == volume.dicom_modality:
+            spec = manifest.crop
+            array = cut(
+                volume, segmentation.mask, voxels=spec.voxels, spacing_mm=spec.spacing_mm, window=spec.window_hu
+            )
+            yield Crop(manifest.name, array, volume.dicom_modality, volume.series_instance_uid)
+
+
+def _at(timepoint: Timepoint, issues: Iterable[Issue]) -> tuple[Issue, ...]:
+    return tuple(replace(issue, origin=_ORIGIN, timepoint=timepoint.role) for issue in issues)

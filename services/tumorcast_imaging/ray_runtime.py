@@ -1,0 +1,86 @@
+"""The Ray and Serve that this process runs on: quiet, small, loopback only, and gone when it ends."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from tumorcast_imaging.loopback import SWITCH
+from tumorcast_imaging.settings import Settings
+
+log = logging.getLogger(__name__)
+
+GRPC_SERVICES = (
+    "tumorcast.imaging.v1.imaging_service_pb2_grpc.add_ImagingServiceServicer_to_server",
+    "grpc_health.v1.health_pb2_grpc.add_HealthServicer_to_server",
+)
+_ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_SERVE_ENABLE_HA_PROXY": "0",
+    "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "1",  # else a shutdown takes 30 s and leaves replicas
+    "RAY_SERVE_LOG_TO_STDERR": "0",
+    "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "tumorcast_imaging.loopback.bind_to_loopback",
+    "RAY_DEDUP_LOGS": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+}
+_LOOPBACK_ONLY = {
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # Ray's own daemons then bind 127.0.0.1, on Linux too
+    SWITCH: "1",
+}
+
+
+def free_port() -> int:
+    """A TCP port that is free on loopback now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def running(settings: Settings) -> Iterator[int]:
+    """Start (or join) Ray, start Serve, yield the gRPC port, and end everything that was started here.
+
+    Ray reads its environment when it is imported, so nothing may import it before.
+    """
+    port = settings.port or free_port()
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    os.environ["RAY_SERVE_GRPC_MAX_MESSAGE_SIZE"] = str(settings.max_message_mib << 20)
+    if not settings.ray_address and settings.host in ("127.0.0.1", "localhost", "::1"):
+        os.environ.update(_LOOPBACK_ONLY)
+    import ray
+    from ray import serve
+
+    logging.getLogger("ray.serve").setLevel(logging.WARNING)
+    ray.init(**_init_arguments(settings))
+    try:
+        serve.start(
+            http_options={"host": "127.0.0.1", "port": free_port()},
+            grpc_options={
+                "port": port,
+                "grpc_servicer_functions": list(GRPC_SERVICES),
+                "enable_reflection": False,
+            },
+            logging_config={"log_level": "WARNING", "enable_access_log": False},
+        )
+        yield port
+    finally:
+        log.info("imaging shuts Ray Serve down")
+        serve.shutdown()  # type: ignore[no-untyped-call]
+        ray.shutdown()
+
+
+def _init_arguments(settings: Settings) -> dict[str, Any]:
+    if settings.ray_address:
+        return {"address": settings.ray_address, "logging_level": logging.ERROR}
+    return {
+        "address": "local",
+        "num_cpus": settings.ray_num_cpus or None,
+        "object_store_memory": settings.ray_object_store_mib << 20,
+        "include_dashboard": False,
+        "logging_level": logging.ERROR,
+    }

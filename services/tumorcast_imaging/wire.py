@@ -1,0 +1,40 @@
+"""Domain ↔ protobuf of the imaging service's own messages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tumorcast.imaging.v1 import imaging_service_pb2 as pb
+from tumorcast_core import wire
+from tumorcast_core.errors import TumorcastError
+from tumorcast_core.snapshot import Extraction
+from tumorcast_imaging.adapters import StoredInstance
+
+
+def encode_response(extraction: Extraction) -> pb.EncodeStudyResponse:
+    """Extraction → answer of EncodeStudy."""
+    return pb.EncodeStudyResponse(
+        features=map(wire.feature_to, extraction.features),
+        embeddings=map(wire.embedding_to, extraction.embeddings),
+        issues=map(wire.issue_to, extraction.issues),
+        patient_id=extraction.patient_id,
+        date=extraction.date,
+    )
+
+
+def upload_response(stored: Sequence[StoredInstance], refusals: Sequence[pb.UploadRefusal]) -> pb.UploadStudyResponse:
+    """What became of each file → answer of UploadStudy, one entry per study in order of arrival."""
+    studies: dict[str, pb.UploadedStudy] = {}
+    for instance in stored:
+        uid = instance.study_instance_uid
+        study = studies.setdefault(uid, pb.UploadedStudy(study_instance_uid=uid))
+        study.instances += 1
+        study.date = min(filter(None, (study.date, instance.date)), default="")
+        if instance.is_segmentation and instance.sop_instance_uid not in study.segmentation_uids:
+            study.segmentation_uids.append(instance.sop_instance_uid)
+    return pb.UploadStudyResponse(studies=studies.values(), refusals=refusals)
+
+
+def refusal(position: int, label: str, error: TumorcastError) -> pb.UploadRefusal:
+    """The refusal of one file."""
+    return pb.UploadRefusal(position=position, label=label, code=error.reason, message=error.message)

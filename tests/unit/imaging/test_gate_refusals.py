@@ -1,0 +1,175 @@
+"""Every series that is not sound is refused with its reason code, and never read."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pydicom.dataset import Dataset
+
+from support.dicom_factory import SAGITTAL, Phantom, save
+from tumorcast_imaging.dicom import read_study
+from tumorcast_imaging.dicom.reasons import CODES
+
+ONE = 5
+"""The slice that the edit touches, unless it touches all."""
+
+
+def one(**attributes: object) -> Callable[[int, Dataset], None]:
+    def edit(k: int, d: Dataset) -> None:
+        if k == ONE:
+            _set(d, attributes)
+
+    return edit
+
+
+def every(**attributes: object) -> Callable[[int, Dataset], None]:
+    return lambda k, d: _set(d, attributes)
+
+
+def _set(d: Dataset, attributes: dict[str, object]) -> None:
+    for name, value in attributes.items():
+        if value is None:
+            delattr(d, name)
+        else:
+            setattr(d, name, value)
+
+
+def move(*, along_mm: float = 0, sideways_mm: Callable[[int], float] = lambda k: 0, only: int | None = None):
+    def edit(k: int, d: Dataset) -> None:
+        if only is None or k == only:
+            x, y, z = map(float, d.ImagePositionPatient)
+            d.ImagePositionPatient = [x, y + sideways_mm(k), z + along_mm]
+
+    return edit
+
+
+def widen(k: int, d: Dataset) -> None:
+    x, y, z = map(float, d.ImagePositionPatient)
+    d.ImagePositionPatient = [x, y, z + max(0, k - 6) * 0.7]
+
+
+def interleave(k: int, d: Dataset) -> None:
+    d.AcquisitionNumber = 1 + k % 2
+
+
+def cut_pixels(k: int, d: Dataset) -> None:
+    if k == ONE:
+        d.PixelData = d.PixelData[:-100]
+
+
+def more_pixels(k: int, d: Dataset) -> None:
+    if k == ONE:
+        d.PixelData = d.PixelData + bytes(100)
+
+
+def other_file_same_uid(k: int, d: Dataset) -> None:
+    if k == 6:
+        d.SOPInstanceUID = f"{Phantom().series}.{ONE + 1}"
+
+
+PET = "1.2.840.10008.5.1.4.1.1.128"
+ENHANCED_CT = "1.2.840.10008.5.1.4.1.1.2.1"
+SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
+RLE = "1.2.840.10008.1.2.5"
+
+CASES = {
+    "a slice of another patient": ("MIXED_PATIENTS", one(PatientID="PHANTOM-2")),
+    "a slice of a namesake without id": ("MIXED_PATIENTS", one(PatientName="Phantom^Two")),
+    "a slice of another study": ("MIXED_STUDIES", one(StudyInstanceUID="1.2.3.4")),
+    "a slice of another modality": ("MIXED_MODALITIES", one(Modality="MR")),
+    "another frame of reference": ("MIXED_FRAMES_OF_REFERENCE", one(FrameOfReferenceUID="1.2.3.5")),
+    "another number of rows": ("MIXED_SIZES", one(Rows=20, PixelData=bytes(20 * 48 * 2))),
+    "another pixel spacing": ("MIXED_SPACING", one(PixelSpacing=[2.5, 2.1])),
+    "another orientation": ("MIXED_ORIENTATION", one(ImageOrientationPatient=list(SAGITTAL))),
+    "two interleaved acquisitions": ("MIXED_ACQUISITIONS", interleave),
+    "no pixel spacing": ("BAD_SPACING", one(PixelSpacing=None)),
+    "zero pixel spacing": ("BAD_SPACING", every(PixelSpacing=[0, 0])),
+    "no orientation": ("BAD_ORIENTATION", one(ImageOrientationPatient=None)),
+    "orientation not perpendicular": ("BAD_ORIENTATION", every(ImageOrientationPatient=[1, 0, 0, 0.1, 1, 0])),
+    "orientation all zero": ("BAD_ORIENTATION", every(ImageOrientationPatient=[0, 0, 0, 0, 0, 0])),
+    "no position": ("BAD_POSITION", one(ImagePositionPatient=None)),
+    "two slices in one place": ("DUPLICATE_SLICE", move(along_mm=4.0, only=ONE)),
+    "two files under one UID": ("DUPLICATE_SLICE", other_file_same_uid),
+    "spacing that changes": ("IRREGULAR_SPACING", widen),
+    "one slice out of line": ("IRREGULAR_SPACING", move(along_mm=0.5, only=ONE)),
+    "one slice shifted sideways": ("IRREGULAR_SPACING", move(sideways_mm=lambda k: 5.0, only=ONE)),
+    "gantry tilt": ("GANTRY_TILT", move(sideways_mm=lambda k: k * 1.0)),
+    "truncated pixels": ("TRUNCATED_PIXELS", cut_pixels),
+    "too many pixels": ("EXCESS_PIXELS", more_pixels),
+    "a header that promises more than the file": ("TRUNCATED_PIXELS", every(Rows=20000, Columns=20000)),
+    "no pixels": ("NO_PIXELS", one(PixelData=None, DataSetTrailingPadding=bytes(8000))),
+    "inverted gray": ("MONOCHROME1", every(PhotometricInterpretation="MONOCHROME1")),
+    "color": ("UNSUPPORTED_PIXEL_FORMAT", every(PhotometricInterpretation="RGB", SamplesPerPixel=3)),
+    "32 bits": ("UNSUPPORTED_PIXEL_FORMAT", every(BitsAllocated=32, BitsStored=32, HighBit=31)),
+    "a shifted high bit": ("UNSUPPORTED_PIXEL_FORMAT", every(BitsStored=12, HighBit=15)),
+    "no rescale": ("RESCALE_MISSING", one(RescaleSlope=None)),
+    "zero slope": ("RESCALE_MISSING", one(RescaleSlope=0)),
+    "not Hounsfield units": ("UNSUPPORTED_UNIT", every(RescaleType="US")),
+    "PET": ("PET_NOT_SUPPORTED", every(SOPClassUID=PET, Modality="PT")),
+    "multi-frame": ("MULTI_FRAME_NOT_SUPPORTED", every(SOPClassUID=ENHANCED_CT)),
+    "secondary capture": ("UNSUPPORTED_SOP_CLASS", every(SOPClassUID=SECONDARY_CAPTURE)),
+    "localizers only": ("ONLY_LOCALIZERS", every(ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"])),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_it_is_refused_by_name(tmp_path: Path, case: str):
+    code, edit = CASES[case]
+    study = read_study(Phantom().write(tmp_path, edit))
+    assert not study.volumes
+    (refused,) = study.refused
+    assert [problem.code for problem in refused.problems] == [code]
+    assert refused.problems[0].blocks
+    assert "NO_VOLUME" in [issue.code for issue in study.study_issues]
+
+
+@pytest.mark.parametrize("without", [(5,), (5, 6), (1,), (3, 8)])
+def test_a_missing_slice_is_noticed(tmp_path: Path, without: tuple[int, ...]):
+    study = read_study(Phantom().write(tmp_path, without=without))
+    assert not study.volumes
+    assert [p.code for p in study.problems] == ["MISSING_SLICE"]
+
+
+def test_a_missing_slice_is_noticed_in_a_long_series_near_its_end(tmp_path: Path):
+    phantom = Phantom(shape=(200, 4, 4), spacing_mm=(0.6, 1, 1), semi_axes_mm=(2, 1, 1))
+    study = read_study(phantom.write(tmp_path, without=(197,)))
+    assert [p.code for p in study.problems] == ["MISSING_SLICE"]
+
+
+def test_compressed_pixels_are_refused_by_name(tmp_path: Path):
+    from pydicom.encaps import encapsulate
+
+    for k, d in enumerate(Phantom().slices()):
+        d.file_meta.TransferSyntaxUID = RLE
+        d.PixelData = encapsulate([d.PixelData])
+        save(d, tmp_path / f"{k}.dcm")
+    assert [p.code for p in read_study(tmp_path).problems] == ["UNSUPPORTED_TRANSFER_SYNTAX"]
+
+
+def test_a_deflated_file_is_refused_before_it_unfolds(tmp_path: Path):
+    for d in Phantom().slices()[:1]:
+        d.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.1.99"
+        save(d, tmp_path / "deflated.dcm")
+    study = read_study(tmp_path)
+    assert [file.code for file in study.ignored] == ["UNSUPPORTED_TRANSFER_SYNTAX"]
+
+
+def test_a_single_slice_without_thickness_is_refused(tmp_path: Path):
+    study = read_study(Phantom().write(tmp_path, every(SliceThickness=None), without=tuple(range(1, 12))))
+    assert [p.code for p in study.problems] == ["SPACING_UNKNOWN"]
+
+
+def test_messages_hold_no_patient_data_and_no_paths(tmp_path: Path):
+    for code, edit in CASES.values():
+        assert code in CODES
+        study = read_study(Phantom().write(tmp_path / code, edit))
+        for issue in study.issues:
+            assert "PHANTOM" not in issue.message
+            assert str(tmp_path) not in repr(issue)
+
+
+def test_a_nan_position_is_refused(tmp_path: Path):
+    study = read_study(Phantom().write(tmp_path, one(ImagePositionPatient=["nan", "0", "0"])))
+    assert not any(np.isnan(v.affine_lps).any() for v in study.volumes)
+    assert [p.code for p in study.problems] == ["BAD_POSITION"]

@@ -1,0 +1,83 @@
+"""Whatever the bytes are, reading ends soon and raises nothing but Tumorcast errors."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
+
+from support.dicom_factory import Phantom, save
+from tumorcast_core.errors import TumorcastError
+from tumorcast_imaging.adapters import FolderStudyStore
+from tumorcast_imaging.dicom import read_segmentation, read_study
+
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # pydicom's, about the values we broke
+SMALL = Phantom(shape=(4, 8, 8), semi_axes_mm=(6, 6, 6))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return SMALL.write(tmp_path_factory.mktemp("clean"))
+
+
+@pytest.fixture(scope="module")
+def files(folder: Path) -> dict[str, bytes]:
+    seg = SMALL.write_segmentation(folder)
+    return {"slice": next(folder.glob("*-000.dcm")).read_bytes(), "seg": seg.read_bytes()}
+
+
+@st.composite
+def mutations(draw: st.DrawFn) -> list[tuple[float, bytes]]:
+    place = st.floats(0, 1, exclude_max=True)
+    return draw(st.lists(st.tuples(place, st.binary(min_size=1, max_size=8)), min_size=1, max_size=6))
+
+
+def mutate(data: bytes, edits: list[tuple[float, bytes]], cut: float) -> bytes:
+    changed = bytearray(data)
+    for where, what in edits:
+        start = int(where * len(changed))
+        changed[start : start + len(what)] = what
+    return bytes(changed[: int(len(changed) * cut)])
+
+
+@settings(max_examples=150, deadline=5000, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(edits=mutations(), cut=st.one_of(st.just(1.0), st.floats(0, 1)), which=st.sampled_from(["slice", "seg"]))
+def test_mutated_files_never_raise_and_never_hang(tmp_path: Path, folder, files, edits, cut, which):
+    (folder / "mutated.dcm").write_bytes(mutate(files[which], edits, cut))
+    study = read_study(folder)
+    for volume in study.volumes:
+        assert volume.array.size <= 5 * 64 * 64
+        read_segmentation(folder, volume)
+    try:
+        FolderStudyStore(tmp_path / "store").add(folder / "mutated.dcm")
+    except TumorcastError as error:
+        told = error.message
+        assert "/" not in told
+
+
+@settings(max_examples=60, deadline=5000, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.binary(max_size=2000), magic=st.booleans())
+def test_random_bytes_never_raise(tmp_path: Path, data, magic):
+    (tmp_path / "random.dcm").write_bytes((bytes(128) + b"DICM" if magic else b"") + data)
+    study = read_study(tmp_path / "random.dcm")
+    assert not study.volumes
+    assert len(study.ignored) == 1
+
+
+def test_deep_nesting_is_an_unreadable_header_not_a_crash(tmp_path: Path):
+    innermost = Dataset()
+    innermost.SeriesInstanceUID = "1.2.3"
+    for _ in range(90):
+        outer = Dataset()
+        outer.ReferencedSeriesSequence = Sequence([innermost])
+        innermost = outer
+    d = SMALL.slices()[0]
+    d.ReferencedSeriesSequence = Sequence([innermost])
+    save(d, tmp_path / "deep.dcm")
+    data = (tmp_path / "deep.dcm").read_bytes()
+    item = bytes.fromhex("0800 1511 5351 0000 ffffffff feff00e0 ffffffff".replace(" ", ""))
+    (tmp_path / "deeper.dcm").write_bytes(data[:-200] + item * 3000)
+    study = read_study(tmp_path)
+    assert len(study.volumes) + len(study.ignored) + len(study.refused) >= 1

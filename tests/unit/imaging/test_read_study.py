@@ -1,0 +1,217 @@
+"""A sound series becomes the right volume."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pydicom.dataset import Dataset
+from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian
+
+from support.dicom_factory import AXIAL, OBLIQUE, SAGITTAL, Phantom, save
+from tumorcast_core.errors import StudyNotFound
+from tumorcast_imaging.dicom import Limits, read_study
+
+
+def codes(issues) -> list[str]:
+    return [issue.code for issue in issues]
+
+
+@pytest.mark.parametrize("orientation", [AXIAL, SAGITTAL, OBLIQUE])
+def test_affine_and_values_of_any_orientation_are_right(tmp_path: Path, orientation):
+    phantom = Phantom(orientation=orientation)
+    study = read_study(phantom.write(tmp_path))
+    (volume,) = study.volumes
+    corners = np.array([(k, r, c, 1) for k in (0, 11) for r in (0, 39) for c in (0, 47)], float).T
+    assert np.abs(volume.affine_lps @ corners - phantom.affine_lps @ corners).max() < 1e-3
+    assert np.array_equal(volume.array, phantom.array.astype(np.float32))
+    assert volume.array.dtype == np.float32
+    assert volume.spacing_mm == pytest.approx(phantom.spacing_mm)
+    assert (volume.unit, volume.dicom_modality, volume.date, volume.patient_id) == (
+        "HU",
+        "CT",
+        "2026-03-04",
+        "PHANTOM-1",
+    )
+    assert volume.sop_instance_uids == tuple(f"{phantom.series}.{k + 1}" for k in range(12))
+    assert not study.issues
+
+
+def test_slope_and_intercept_of_each_slice_are_applied_in_float32(tmp_path: Path):
+    def rescale(k: int, d: Dataset) -> None:
+        d.RescaleSlope, d.RescaleIntercept = f"{1 + k / 7:.6f}", f"{-1024 + k / 3:.4f}"
+
+    phantom = Phantom()
+    (volume,) = read_study(phantom.write(tmp_path, rescale)).volumes
+    k = np.arange(12.0)[:, None, None]
+    truth = (phantom.array + 1024.0) * np.round(1 + k / 7, 6) + np.round(-1024 + k / 3, 4)
+    assert np.abs(volume.array - truth).max() < 1e-3
+
+
+def test_signed_pixels_and_bits_above_the_high_bit_are_read_right(tmp_path: Path):
+    phantom = Phantom()
+
+    def twelve_bits_signed(k: int, d: Dataset) -> None:
+        d.PixelRepresentation, d.BitsStored, d.HighBit, d.RescaleIntercept = 1, 12, 11, 0
+        stored = phantom.array[k].astype("<u2") & 0x0FFF
+        d.PixelData = (stored | 0x8000).tobytes()  # an old overlay plane in bit 15
+
+    (volume,) = read_study(phantom.write(tmp_path, twelve_bits_signed)).volumes
+    assert np.array_equal(volume.array, phantom.array)
+
+
+@pytest.mark.parametrize("syntax", [ImplicitVRLittleEndian, ExplicitVRBigEndian])
+def test_every_uncompressed_transfer_syntax_is_read(tmp_path: Path, syntax):
+    phantom = Phantom()
+
+    def rewrite(k: int, d: Dataset) -> None:
+        d.file_meta.TransferSyntaxUID = syntax
+        if syntax == ExplicitVRBigEndian:
+            d.PixelData = np.frombuffer(d.PixelData, "<u2").astype(">u2").tobytes()
+
+    for k, d in enumerate(phantom.slices(rewrite)):
+        d.save_as(
+            tmp_path / f"{k}.dcm",
+            implicit_vr=syntax == ImplicitVRLittleEndian,
+            little_endian=syntax != ExplicitVRBigEndian,
+            enforce_file_format=True,
+        )
+    (volume,) = read_study(tmp_path).volumes
+    assert np.array_equal(volume.array, phantom.array)
+
+
+def test_padding_becomes_air_before_rescale_and_is_said(tmp_path: Path):
+    def pad(k: int, d: Dataset) -> None:
+        stored = np.frombuffer(d.PixelData, "<u2").reshape(40, 48).copy()
+        stored[:3] = 63536
+        d.PixelData, d.PixelPaddingValue = stored.tobytes(), 63536
+        d["PixelPaddingValue"].VR = "US"
+
+    (volume,) = read_study(Phantom().write(tmp_path, pad)).volumes
+    assert (volume.array[:, :3] == -1024).all()
+    assert volume.array[:, 3:].min() > -200
+    assert codes(volume.problems) == ["PADDING_AS_AIR"]
+
+
+def test_long_orientation_numbers_are_read_as_they_are(tmp_path: Path):
+    def many_digits(k: int, d: Dataset) -> None:
+        row, column = np.array(OBLIQUE).reshape(2, 3)
+        d.ImageOrientationPatient = [f"{c:.18f}" for c in (*row, *column)]
+
+    (volume,) = read_study(Phantom(orientation=OBLIQUE).write(tmp_path, many_digits)).volumes
+    assert np.abs(volume.affine_lps - Phantom(orientation=OBLIQUE).affine_lps).max() < 1e-3
+
+
+def test_scanner_jitter_of_two_hundredths_of_a_millimeter_is_accepted(tmp_path: Path):
+    def jitter(k: int, d: Dataset) -> None:
+        d.ImagePositionPatient[2] = float(d.ImagePositionPatient[2]) + (0.02 if k % 2 else -0.02)
+
+    (volume,) = read_study(Phantom().write(tmp_path, jitter)).volumes
+    assert np.abs(volume.affine_lps - Phantom().affine_lps).max() < 0.03
+
+
+def test_a_bad_file_does_not_sink_the_series_beside_it(tmp_path: Path):
+    Phantom().write(tmp_path)
+    (tmp_path / "README.txt").write_text("Not an image.")
+    (tmp_path / "broken.dcm").write_bytes(bytes(128) + b"DICM" + b"\xff" * 400)
+    study = read_study(tmp_path)
+    assert len(study.volumes) == 1
+    assert {"NOT_DICOM", "MALFORMED_HEADER"} >= set(codes(study.issues))
+    assert "NOT_DICOM" in codes(study.issues)
+    assert len(study.ignored) == 2
+
+
+def test_a_broken_series_does_not_sink_the_series_beside_it(tmp_path: Path):
+    Phantom().write(tmp_path / "a")
+    Phantom(series="1.2.3").write(tmp_path / "b", without=(5,))
+    study = read_study([tmp_path / "a", tmp_path / "b"])
+    assert len(study.volumes) == 1
+    assert [(r.series_instance_uid, codes(r.problems)) for r in study.refused] == [("1.2.3", ["MISSING_SLICE"])]
+
+
+def test_a_second_copy_of_a_file_is_left_out(tmp_path: Path):
+    Phantom().write(tmp_path / "a")
+    Phantom().write(tmp_path / "b")
+    (volume,) = read_study(tmp_path).volumes
+    assert volume.array.shape == (12, 40, 48)
+    assert codes(volume.problems) == ["DUPLICATE_FILE"]
+
+
+def test_a_localizer_and_a_derived_image_are_left_out_of_their_series(tmp_path: Path):
+    def add(k: int, d: Dataset) -> None:
+        if k == 0:
+            d.ImageType = ["ORIGINAL", "PRIMARY", "LOCALIZER"]
+        if k == 11:
+            d.ImageType = ["DERIVED", "SECONDARY", "REFORMATTED"]
+
+    (volume,) = read_study(Phantom().write(tmp_path, add)).volumes
+    assert volume.array.shape[0] == 10
+    assert codes(volume.problems) == ["LOCALIZER", "DERIVED_IMAGE"]
+
+
+def test_a_series_that_is_derived_throughout_is_a_series(tmp_path: Path):
+    def derive(k: int, d: Dataset) -> None:
+        d.ImageType = ["DERIVED", "SECONDARY"]
+
+    (volume,) = read_study(Phantom().write(tmp_path, derive)).volumes
+    assert volume.array.shape[0] == 12
+    assert not volume.problems
+
+
+def test_a_single_slice_takes_its_thickness_and_says_so(tmp_path: Path):
+    (volume,) = read_study(Phantom().write(tmp_path, without=tuple(range(1, 12)))).volumes
+    assert volume.spacing_mm == pytest.approx((4.0, 2.5, 2.0))
+    assert codes(volume.problems) == ["SINGLE_SLICE"]
+
+
+def test_a_missing_frame_of_reference_is_said(tmp_path: Path):
+    def drop(k: int, d: Dataset) -> None:
+        del d.FrameOfReferenceUID
+
+    (volume,) = read_study(Phantom().write(tmp_path, drop)).volumes
+    assert codes(volume.problems) == ["FRAME_OF_REFERENCE_MISSING"]
+
+
+def test_two_patients_in_one_study_are_told(tmp_path: Path):
+    Phantom().write(tmp_path)
+    Phantom(series="1.2.3", patient_id="PHANTOM-2").write(tmp_path)
+    study = read_study(tmp_path)
+    assert "MIXED_PATIENTS" in codes(study.study_issues)
+
+
+def test_an_empty_folder_says_that_there_is_no_dicom(tmp_path: Path):
+    assert codes(read_study(tmp_path).issues) == ["NO_DICOM"]
+
+
+def test_a_path_that_does_not_exist_is_told(tmp_path: Path):
+    with pytest.raises(StudyNotFound):
+        read_study(tmp_path / "nowhere")
+
+
+def test_limits_hold_before_anything_is_decoded(tmp_path: Path):
+    Phantom().write(tmp_path)
+    assert codes(read_study(tmp_path, Limits(max_files=11)).issues) == ["TOO_MANY_FILES"]
+    assert "FILE_TOO_LARGE" in codes(read_study(tmp_path, Limits(max_file_bytes=1000)).issues)
+    assert "TOO_MANY_VOXELS" in codes(read_study(tmp_path, Limits(max_voxels=1000)).issues)
+
+
+def test_a_named_pipe_is_not_waited_for(tmp_path: Path):
+    import os
+
+    Phantom().write(tmp_path)
+    os.mkfifo(tmp_path / "pipe.dcm")
+    study = read_study(tmp_path)
+    assert len(study.volumes) == 1
+    assert "NOT_A_FILE" in codes(study.issues)
+
+
+def test_an_mr_series_is_read_in_arbitrary_units(tmp_path: Path):
+    def as_mr(k: int, d: Dataset) -> None:
+        d.Modality = "MR"
+        d.SOPClassUID = d.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.4"
+        del d.RescaleSlope, d.RescaleIntercept, d.RescaleType
+
+    for k, d in enumerate(Phantom().slices(as_mr)):
+        save(d, tmp_path / f"{k}.dcm")
+    (volume,) = read_study(tmp_path).volumes
+    assert (volume.unit, volume.dicom_modality) == ("arbitrary", "MR")
+    assert np.array_equal(volume.array, Phantom().array + 1024)

@@ -1,0 +1,120 @@
+"""One study becomes measurements, embeddings and issues, each with its timepoint, source and date."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from support.dicom_factory import SERIES, STUDY, Phantom
+from tumorcast_core.errors import StudyNotFound
+from tumorcast_core.snapshot import Severity, Timepoint
+from tumorcast_imaging.model import CropSpec, Encoder, EncoderManifest, encode_study, measure
+
+MANIFEST = EncoderManifest(
+    name="test-lesion",
+    version="1",
+    dicom_modality="CT",
+    embedding_dim=8,
+    crop=CropSpec(voxels=24, spacing_mm=2.5, window_hu=(-160, 240)),
+    training_data="None.",
+    simulated=True,
+)
+
+
+@dataclass
+class OneFolder:
+    """A study reader over whatever lies in a folder."""
+
+    folder: Path
+
+    def files(self, study_instance_uid: str) -> tuple[Path, ...]:
+        if study_instance_uid != STUDY:
+            raise StudyNotFound
+        return tuple(sorted(self.folder.glob("*.dcm")))
+
+
+@pytest.fixture(scope="module")
+def encoder() -> Encoder:
+    return Encoder.untrained(MANIFEST, 0)
+
+
+def read(folder: Path, encoder: Encoder, **timepoint: str):
+    return encode_study(OneFolder(folder), Timepoint("baseline", study_instance_uid=STUDY, **timepoint), [encoder])
+
+
+def test_a_study_with_a_segmentation_is_measured_and_encoded(tmp_path: Path, encoder):
+    phantom = Phantom()
+    phantom.write(tmp_path)
+    phantom.write_segmentation(tmp_path)
+    found = read(tmp_path, encoder)
+    size = measure(phantom.mask, phantom.spacing_mm)
+    assert {f.name: f.value for f in found.features} == {
+        "tumor_longest_diameter": pytest.approx(size.longest_diameter_mm),
+        "tumor_short_axis": pytest.approx(size.short_axis_mm),
+        "tumor_volume": pytest.approx(size.volume_ml),
+    }
+    for feature in found.features:
+        assert (feature.timepoint, feature.effective) == ("baseline", "2026-03-04")
+        assert feature.source == f"{SERIES}.900#segment=1"
+    (embedding,) = found.embeddings
+    assert embedding.embedding_space == encoder.embedding_space
+    assert embedding.vector.shape == (8,)
+    assert (embedding.timepoint, embedding.dicom_modality, embedding.source) == ("baseline", "CT", SERIES)
+    assert (found.patient_id, found.date, found.issues) == ("PHANTOM-1", "2026-03-04", ())
+
+
+def test_without_a_segmentation_the_study_is_read_and_the_lack_is_told(tmp_path: Path, encoder):
+    found = read(Phantom().write(tmp_path), encoder)
+    (issue,) = found.issues
+    assert (issue.code, issue.severity, issue.timepoint) == ("SEGMENTATION_MISSING", Severity.ERROR, "baseline")
+    assert (found.features, found.embeddings) == ((), ())
+    assert (found.patient_id, found.date) == ("PHANTOM-1", "2026-03-04")
+
+
+def test_a_date_that_differs_from_the_images_is_told(tmp_path: Path, encoder):
+    Phantom().write(tmp_path)
+    codes = [issue.code for issue in read(tmp_path, encoder, date="2026-03-05").issues]
+    assert "DATE_DIFFERS" in codes
+    assert "DATE_DIFFERS" not in [issue.code for issue in read(tmp_path, encoder, date="2026-03").issues]
+
+
+def test_an_unsound_series_is_an_issue_not_an_error(tmp_path: Path, encoder):
+    Phantom().write(tmp_path, without=(4,))
+    Phantom().write_segmentation(tmp_path)
+    found = read(tmp_path, encoder)
+    assert {"MISSING_SLICE", "NO_VOLUME"} <= {issue.code for issue in found.issues}
+    assert all(issue.origin == "imaging" and issue.timepoint == "baseline" for issue in found.issues)
+    assert not found.embeddings
+
+
+def test_a_study_of_two_patients_gives_nothing_but_the_reason(tmp_path: Path, encoder):
+    Phantom().write(tmp_path)
+    Phantom().write_segmentation(tmp_path)
+    Phantom(series="1.2.3", patient_id="PHANTOM-2").write(tmp_path)
+    found = read(tmp_path, encoder)
+    assert "MIXED_PATIENTS" in [issue.code for issue in found.issues]
+    assert not found.features
+    assert not found.embeddings
+    assert found.patient_id == ""
+
+
+def test_the_series_that_was_segmented_is_the_one_that_is_read(tmp_path: Path, encoder):
+    Phantom(series="1.2.3", pixel_seed=9).write(tmp_path)
+    Phantom().write(tmp_path)
+    Phantom().write_segmentation(tmp_path)
+    (embedding,) = read(tmp_path, encoder).embeddings
+    assert embedding.source == SERIES
+
+
+def test_an_encoder_of_another_modality_is_not_asked(tmp_path: Path):
+    Phantom().write(tmp_path)
+    Phantom().write_segmentation(tmp_path)
+    mr_only = Encoder.untrained(MANIFEST.model_copy(update={"dicom_modality": "MR"}), 0)
+    found = read(tmp_path, mr_only)
+    assert len(found.features) == 3
+    assert not found.embeddings
+
+
+def test_an_unknown_study_is_told(tmp_path: Path, encoder):
+    with pytest.raises(StudyNotFound):
+        encode_study(OneFolder(tmp_path), Timepoint("baseline", study_instance_uid="1.2"), [encoder])
