@@ -1,6 +1,7 @@
-"""What is wired: settings, study store, encoders, Ray Serve. Runs as ``python -m tumorcast_imaging.app``."""
+"""What is wired: settings, study store, encoders, Ray Serve. Runs as ``python -m tumorcast_imaging.app``.
 
-from __future__ import annotations
+Annotations are not postponed here: Ray reads the type of ``build``'s argument to make ``Settings`` of a RayService's args.
+"""
 
 import logging
 import signal
@@ -26,7 +27,7 @@ def encoder_folders(settings: Settings) -> list[Path]:
     return sorted(manifest.parent for manifest in settings.encoder_root.glob("*/manifest.yaml"))
 
 
-def build(args: Settings) -> Application:
+def build(args: Settings) -> "Application":
     """The Serve application: one ingress, one deployment per encoder (a Serve application builder, for RayService)."""
     from ray import serve
 
