@@ -1,6 +1,6 @@
 """What is wired: settings, study store, encoders, Ray Serve. Runs as ``python -m tumorcast_imaging.app``.
 
-Annotations are not postponed here: Ray reads the type of ``build``'s argument to make ``Settings`` of a RayService's args.
+Annotations are not postponed here: Ray reads the type of ``build``'s argument to turn a RayService's args into it.
 """
 
 import logging
