@@ -8,7 +8,6 @@ from tumorcast.fusion.v1 import fusion_service_pb2 as pb
 from tumorcast.fusion.v1 import fusion_service_pb2_grpc as pb_grpc
 from tumorcast_core import rpc, wire
 from tumorcast_fusion.model import ModelStore
-from tumorcast_fusion.wire import summary_to
 
 
 class FusionServicer(pb_grpc.FusionServiceServicer):
@@ -30,9 +29,9 @@ class FusionServicer(pb_grpc.FusionServiceServicer):
     @rpc.answers(pb.ListModelsResponse)
     async def ListModels(self, request: pb.ListModelsRequest, grpc_context: rpc.CallContext) -> pb.ListModelsResponse:
         """List the models of the store."""
-        return pb.ListModelsResponse(models=map(summary_to, self._models.list()))
+        return pb.ListModelsResponse(models=[wire.model_summary_to(model.summary()) for model in self._models.list()])
 
     @rpc.answers(pb.GetModelResponse)
     async def GetModel(self, request: pb.GetModelRequest, grpc_context: rpc.CallContext) -> pb.GetModelResponse:
         """Describe one model."""
-        return pb.GetModelResponse(model=summary_to(self._models.get(request.name)))
+        return pb.GetModelResponse(model=wire.model_summary_to(self._models.get(request.name).summary()))

@@ -180,7 +180,7 @@ def _manifest(snapshots: Sequence[PatientSnapshot], encoder: Encoder, patients: 
         simulated=True,
         indication="Simulated liver tumors under first systemic therapy, after the early CT of day 28.",
         intended_use="Testing that the services work together, and that fusion uses every modality. Never for care.",
-        disclaimer="SIMULATED: trained on simulated patients. It says nothing of any real patient; never use it for care.",
+        disclaimer="SIMULATED: trained on simulated patients. It says nothing of real patients; never use it for care.",
         training_cohort=f"{patients} patients of `tumorcast simulate`.",
         licence="Apache-2.0",
         groups=tuple(fit_scaling(group, snapshots) for group in groups),
@@ -189,7 +189,7 @@ def _manifest(snapshots: Sequence[PatientSnapshot], encoder: Encoder, patients: 
             EndpointSpec(
                 id="objective_response",
                 kind=EndpointKind.BINARY,
-                definition="Sum of diameters <= 70 % of baseline (RECIST 1.1 PR) at the CT of day 84 or 140 of therapy.",
+                definition="Sum of diameters <= 70 % of baseline (RECIST 1.1 PR) at the CT of day 84 or 140.",
                 outcomes=("no response", "response"),
             ),
             EndpointSpec(

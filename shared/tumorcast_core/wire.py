@@ -13,6 +13,7 @@ import numpy as np
 
 from tumorcast.common.v1 import prognosis_pb2 as pp
 from tumorcast.common.v1 import snapshot_pb2 as sp
+from tumorcast.fusion.v1 import fusion_service_pb2 as fp
 from tumorcast_core import prognosis as p
 from tumorcast_core import snapshot as s
 from tumorcast_core.errors import MalformedRequest
@@ -351,4 +352,48 @@ def prognosis_from(m: pp.Prognosis) -> p.Prognosis:
         issues=tuple(map(issue_from, m.issues)),
         disclaimer=m.disclaimer,
         simulated=m.simulated,
+    )
+
+
+def model_summary_to(m: p.ModelSummary) -> fp.ModelSummary:
+    """Domain model summary → message."""
+    return fp.ModelSummary(
+        ref=model_ref_to(m.ref),
+        indication=m.indication,
+        intended_use=m.intended_use,
+        simulated=m.simulated,
+        groups=[
+            fp.InputGroup(
+                id=g.id,
+                modality=modality_to(g.modality),
+                timepoint=g.timepoint,
+                features=g.features,
+                embedding_spaces=g.embedding_spaces,
+            )
+            for g in m.groups
+        ],
+        endpoints=[
+            fp.EndpointDescription(
+                id=e.id, kind=endpoint_kind_to(e.kind), definition=e.definition, horizons_days=e.horizons_days
+            )
+            for e in m.endpoints
+        ],
+    )
+
+
+def model_summary_from(m: fp.ModelSummary) -> p.ModelSummary:
+    """Message → domain model summary."""
+    return p.ModelSummary(
+        ref=model_ref_from(m.ref),
+        indication=m.indication,
+        intended_use=m.intended_use,
+        simulated=m.simulated,
+        groups=tuple(
+            p.InputGroup(g.id, modality_from(g.modality), g.timepoint, tuple(g.features), tuple(g.embedding_spaces))
+            for g in m.groups
+        ),
+        endpoints=tuple(
+            p.EndpointDescription(e.id, endpoint_kind_from(e.kind), e.definition, tuple(e.horizons_days))
+            for e in m.endpoints
+        ),
     )

@@ -13,12 +13,15 @@ from tumorcast_core.errors import UnknownModel
 from tumorcast_core.prognosis import (
     Contribution,
     Endpoint,
+    EndpointDescription,
     EndpointKind,
     EndpointStatus,
+    InputGroup,
     InputStatus,
     InputUse,
     Interval,
     ModelRef,
+    ModelSummary,
     ProbabilityEstimate,
     Prognosis,
     Reason,
@@ -26,7 +29,7 @@ from tumorcast_core.prognosis import (
     SurvivalPoint,
 )
 from tumorcast_core.snapshot import Embedding, Extraction, Feature, Modality, PatientSnapshot, Timepoint
-from tumorcast_gateway.model import Document, EndpointDescription, InputGroup, ModelSummary, Ports, Query
+from tumorcast_gateway.model import Document, Ports, Query
 
 SUMMARY = ModelSummary(
     ref=ModelRef("simulated", "1.2.3", "ab" * 32),

@@ -26,7 +26,7 @@ from tumorcast.prognosis.v1 import prognosis_service_pb2_grpc as prognosis_grpc
 from tumorcast_core import rpc, wire
 from tumorcast_core.snapshot import Extraction
 from tumorcast_gateway.app import run
-from tumorcast_gateway.model import Document, ModelSummary
+from tumorcast_gateway.model import Document
 from tumorcast_gateway.settings import Settings
 
 SERVICES = ("imaging", "clinical", "notes", "fusion")
@@ -69,7 +69,7 @@ class ImagingServicer(imaging_grpc.ImagingServiceServicer):
         self._fakes, self._uploads = fakes, uploads
 
     @rpc.answers(imaging_pb.EncodeStudyResponse)
-    async def EncodeStudy(self, request, grpc_context):  # noqa: N802
+    async def EncodeStudy(self, request, grpc_context):
         found = await self._fakes.imaging.encode_study(
             wire.timepoint_from(request.timepoint), rpc.deadline_of(grpc_context)
         )
@@ -81,7 +81,7 @@ class ImagingServicer(imaging_grpc.ImagingServiceServicer):
         )
 
     @rpc.answers(imaging_pb.UploadStudyResponse)
-    async def UploadStudy(self, request, grpc_context):  # noqa: N802
+    async def UploadStudy(self, request, grpc_context):
         return await self._uploads.take(request)
 
 
@@ -90,7 +90,7 @@ class ClinicalServicer(clinical_grpc.ClinicalServiceServicer):
         self._fakes = fakes
 
     @rpc.answers(clinical_pb.ExtractFeaturesResponse)
-    async def ExtractFeatures(self, request, grpc_context):  # noqa: N802
+    async def ExtractFeatures(self, request, grpc_context):
         deadline = rpc.deadline_of(grpc_context)
         found = await self._fakes.clinical.extract_features(request.fhir, request.index_date, deadline)
         return clinical_pb.ExtractFeaturesResponse(**_parts(found), patient_id=found.patient_id)
@@ -101,7 +101,7 @@ class NotesServicer(notes_grpc.NotesServiceServicer):
         self._fakes = fakes
 
     @rpc.answers(notes_pb.EncodeNotesResponse)
-    async def EncodeNotes(self, request, grpc_context):  # noqa: N802
+    async def EncodeNotes(self, request, grpc_context):
         documents = tuple(Document(d.id, d.date, d.content_type, d.content, d.timepoint) for d in request.documents)
         found = await self._fakes.notes.encode_notes(documents, request.index_date, rpc.deadline_of(grpc_context))
         return notes_pb.EncodeNotesResponse(**_parts(found))
@@ -112,7 +112,7 @@ class FusionServicer(fusion_grpc.FusionServiceServicer):
         self._fusion = fakes.fusion
 
     @rpc.answers(fusion_pb.PredictPrognosisResponse)
-    async def PredictPrognosis(self, request, grpc_context):  # noqa: N802
+    async def PredictPrognosis(self, request, grpc_context):
         prognosis = await self._fusion.predict_prognosis(
             request.model,
             wire.snapshot_from(request.snapshot),
@@ -122,39 +122,14 @@ class FusionServicer(fusion_grpc.FusionServiceServicer):
         return fusion_pb.PredictPrognosisResponse(prognosis=wire.prognosis_to(prognosis))
 
     @rpc.answers(fusion_pb.ListModelsResponse)
-    async def ListModels(self, request, grpc_context):  # noqa: N802
+    async def ListModels(self, request, grpc_context):
         models = await self._fusion.list_models(rpc.deadline_of(grpc_context))
-        return fusion_pb.ListModelsResponse(models=map(summary_to, models))
+        return fusion_pb.ListModelsResponse(models=map(wire.model_summary_to, models))
 
     @rpc.answers(fusion_pb.GetModelResponse)
-    async def GetModel(self, request, grpc_context):  # noqa: N802
+    async def GetModel(self, request, grpc_context):
         model = await self._fusion.get_model(request.name, rpc.deadline_of(grpc_context))
-        return fusion_pb.GetModelResponse(model=summary_to(model))
-
-
-def summary_to(s: ModelSummary) -> fusion_pb.ModelSummary:
-    return fusion_pb.ModelSummary(
-        ref=wire.model_ref_to(s.ref),
-        indication=s.indication,
-        intended_use=s.intended_use,
-        simulated=s.simulated,
-        groups=[
-            fusion_pb.InputGroup(
-                id=g.id,
-                modality=wire.modality_to(g.modality),
-                timepoint=g.timepoint,
-                features=g.features,
-                embedding_spaces=g.embedding_spaces,
-            )
-            for g in s.groups
-        ],
-        endpoints=[
-            fusion_pb.EndpointDescription(
-                id=e.id, kind=wire.endpoint_kind_to(e.kind), definition=e.definition, horizons_days=e.horizons_days
-            )
-            for e in s.endpoints
-        ],
-    )
+        return fusion_pb.GetModelResponse(model=wire.model_summary_to(model))
 
 
 def free_port() -> int:

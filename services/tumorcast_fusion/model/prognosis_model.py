@@ -15,10 +15,13 @@ from tumorcast_core.errors import HorizonOutOfRange
 from tumorcast_core.prognosis import (
     Contribution,
     Endpoint,
+    EndpointDescription,
     EndpointKind,
     EndpointStatus,
+    InputGroup,
     Interval,
     ModelRef,
+    ModelSummary,
     ProbabilityEstimate,
     Prognosis,
     Reason,
@@ -51,6 +54,16 @@ class PrognosisModel:
         manifest = manifests.load(folder)
         ensemble = Ensemble.load(folder, manifest)
         return cls(manifests.reference(folder, manifest), manifest, ensemble)
+
+    def summary(self) -> ModelSummary:
+        """What the model is for, what it reads and what it answers."""
+        m = self.manifest
+        groups = (
+            InputGroup(g.id, g.modality, g.timepoint, g.features, g.embedding.spaces if g.embedding else ())
+            for g in m.groups
+        )
+        endpoints = (EndpointDescription(e.id, e.kind, e.definition, e.horizons_days) for e in m.endpoints)
+        return ModelSummary(self.ref, m.indication, m.intended_use, m.simulated, tuple(groups), tuple(endpoints))
 
     def predict(self, snapshot: PatientSnapshot, horizons_days: Sequence[float] = ()) -> Prognosis:
         """Predict every endpoint; horizons in days, default the manifest's, at most the model's follow-up."""

@@ -12,7 +12,6 @@ from tumorcast_gateway.model.ports import (
 )
 from tumorcast_gateway.model.query import Document, Query
 from tumorcast_gateway.model.reading import Origin
-from tumorcast_gateway.model.summary import EndpointDescription, InputGroup, ModelSummary
 from tumorcast_gateway.model.upload import MAX_CHUNK_BYTES, FileStart, Piece, Upload, UploadedStudy, UploadRefusal
 
 __all__ = [
@@ -20,13 +19,10 @@ __all__ = [
     "MAX_CHUNK_BYTES",
     "ClinicalPort",
     "Document",
-    "EndpointDescription",
     "FileStart",
     "FusionPort",
     "HealthPort",
     "ImagingPort",
-    "InputGroup",
-    "ModelSummary",
     "NotesPort",
     "Origin",
     "Piece",

@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from tumorcast_core.deadline import Deadline
-from tumorcast_core.prognosis import Prognosis
+from tumorcast_core.prognosis import ModelSummary, Prognosis
 from tumorcast_core.snapshot import Extraction, PatientSnapshot, Timepoint
 from tumorcast_gateway.model.query import Document
-from tumorcast_gateway.model.summary import ModelSummary
 from tumorcast_gateway.model.upload import Piece, Upload
 
 

@@ -9,7 +9,6 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from tumorcast_core import prognosis as p
 from tumorcast_core.snapshot import Modality, Severity
-from tumorcast_gateway.model import ModelSummary
 
 
 class Answer(BaseModel):
@@ -190,7 +189,7 @@ class ModelAnswer(Answer):
     endpoints: list[EndpointDescriptionAnswer]
 
     @classmethod
-    def of(cls, summary: ModelSummary) -> Self:
+    def of(cls, summary: p.ModelSummary) -> Self:
         """Make the answer of a summary."""
         return cls.model_validate(summary)
 

@@ -1,0 +1,1 @@
+"""Reads the structured record: FHIR R4 in, catalogued features out."""

@@ -1,0 +1,98 @@
+"""The walk through a record: parse → one version each → validate → whose → read → derive."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tumorcast_clinical.model.conditions import read_condition
+from tumorcast_clinical.model.dates import Landmark
+from tumorcast_clinical.model.derived import neutrophil_lymphocyte_ratios
+from tumorcast_clinical.model.observations import Reading, read_observation
+from tumorcast_clinical.model.parse import Limits, parse
+from tumorcast_clinical.model.patients import identify, read_patient, reference_day
+from tumorcast_clinical.model.record import Entry, Report
+from tumorcast_clinical.model.therapies import MEDICATION_TYPES, Course, read_medication, therapy_class
+from tumorcast_clinical.model.tree import Json, child, items, text
+from tumorcast_clinical.model.validation import is_valid
+from tumorcast_clinical.model.versions import newest
+from tumorcast_core.snapshot import Extraction, Feature, Severity
+
+_DEFAULT_LIMITS = Limits()
+_ABOUT_A_PATIENT = frozenset({"Observation", "Condition"}) | MEDICATION_TYPES
+_SEVERITIES = {"fatal": Severity.ERROR, "error": Severity.ERROR, "warning": Severity.WARNING}
+
+
+def extract_features(fhir: bytes, index_date: str = "", limits: Limits = _DEFAULT_LIMITS) -> Extraction:
+    """Read one patient's FHIR R4 JSON: features in the catalog's units, and an issue for whatever is not used.
+
+    ``index_date`` is a day (YYYY-MM-DD); nothing dated later is used. Raises ``MalformedFhir`` or ``PayloadTooLarge``
+    if the record as a whole cannot be read, ``MalformedRequest`` if the index date is no day.
+    """
+    landmark, report = Landmark.at(index_date), Report()
+    entries = [entry for entry in newest(parse(fhir, limits, report), report) if is_valid(entry, report)]
+    subject = identify([e for e in entries if e.type in _ABOUT_A_PATIENT or e.type == "Patient"], report)
+    if subject is None:
+        return Extraction(issues=report.issues)
+    readings, courses = _read_all([e for e in entries if e.type != "Patient"], subject.owns, landmark, report)
+    seen = [r.when for r in readings if r.when] + [c.begin for c in courses if c.begin]
+    today = reference_day(landmark, seen)
+    features = [reading.feature for reading in readings]
+    features += neutrophil_lymphocyte_ratios(readings, report)
+    features += therapy_class(courses, today, report)
+    if subject.entry:
+        features += read_patient(subject.entry, today, report)
+    latest = reference_day(Landmark(None), seen)
+    return Extraction(
+        features=tuple(sorted(features, key=_order)),
+        issues=report.issues,
+        patient_id=subject.id,
+        date=latest.first.isoformat() if latest else "",
+    )
+
+
+def _read_all(
+    entries: list[Entry], owns: Callable[[Entry, Report], bool], landmark: Landmark, report: Report
+) -> tuple[list[Reading], list[Course]]:
+    readings: list[Reading] = []
+    courses: list[Course] = []
+    medications = _medications(entries)
+    for entry in entries:
+        if entry.type in _ABOUT_A_PATIENT and not owns(entry, report):
+            continue
+        if entry.type == "Observation":
+            readings += read_observation(entry, landmark, report)
+        elif entry.type == "Condition":
+            readings += read_condition(entry, landmark, report)
+        elif entry.type in MEDICATION_TYPES:
+            courses += read_medication(entry, medications, landmark, report)
+        elif entry.type == "OperationOutcome":
+            _tell_outcome(entry, report)
+        elif entry.type != "Medication":
+            report.inform(entry, "UNUSED_RESOURCE", "is of a type that no feature is read from.")
+        _tell_contained(entry, report)
+    return readings, courses
+
+
+def _medications(entries: list[Entry]) -> dict[str, Json]:
+    """Medication resources by everything that a reference may call them."""
+    found = [entry for entry in entries if entry.type == "Medication"]
+    return {name: entry.resource for entry in found for name in (entry.full_url, entry.source) if name}
+
+
+def _tell_outcome(entry: Entry, report: Report) -> None:
+    """Pass on a server's OperationOutcome among the results: something may be missing from them."""
+    worst = {_SEVERITIES.get(text(issue, "severity")) for issue in items(entry.resource, "issue")}
+    severity = Severity.ERROR if Severity.ERROR in worst else Severity.WARNING
+    message = "is the server's word that the record may be incomplete."
+    report.add(severity, "OPERATION_OUTCOME", f"{entry.title} {message}", entry.location)
+
+
+def _tell_contained(entry: Entry, report: Report) -> None:
+    reference = text(child(entry.resource, "medicationReference"), "reference")
+    for i, item in enumerate(items(entry.resource, "contained")):
+        if f"#{text(item, 'id')}" != reference:
+            report.inform(entry, "UNUSED_RESOURCE", "contains a resource that is not read.", f"contained[{i}]")
+
+
+def _order(feature: Feature) -> tuple[str, str, str, str]:
+    return feature.name, feature.effective, feature.source, str(feature.value)

@@ -1,0 +1,144 @@
+"""Whose record it is: exactly one patient's, or nothing of it is used.
+
+A reference counts as the patient's if it names the Patient's ``fullUrl`` or ``Patient/id``, relative, absolute or as
+``urn:uuid`` (FHIR R4 2.28.4). What names another patient is left out; what names none is used with a warning.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from tumorcast_clinical.model.dates import Landmark, PartialDate, read_date
+from tumorcast_clinical.model.record import Entry, Report
+from tumorcast_clinical.model.tree import Json, child, items, text
+from tumorcast_core.catalog import entry as catalog_entry
+from tumorcast_core.errors import ImplausibleValue
+from tumorcast_core.snapshot import Feature
+
+_HISTORY = re.compile(r"/_history/[^/]*$")
+_FORMULA = "completed years from Patient.birthDate to the index date"
+_NOT_A_PATIENT = re.compile(r"(?:^|/)(?:Group|Device|Location|RelatedPerson|Practitioner|Substance|Medication)/")
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The one patient: the Patient resource, if it was sent, and the references that mean it."""
+
+    entry: Entry | None
+    id: str = field(default="", repr=False)
+    references: frozenset[str] = field(default=frozenset(), repr=False)
+    identifiers: frozenset[tuple[str, str]] = field(default=frozenset(), repr=False)
+
+    def owns(self, entry: Entry, report: Report) -> bool:
+        """Whether the resource is about this patient; if not, an issue says so."""
+        reference, identifier = _reference(entry)
+        if reference and not _means(reference, self.references):
+            report.error(entry, "OTHER_PATIENT", "is about somebody or something else; it is not used.", "subject")
+            return False
+        if not reference and identifier and identifier not in self.identifiers:
+            report.error(
+                entry, "OTHER_PATIENT", "names its patient by an identifier that is not his; it is not used.", "subject"
+            )
+            return False
+        focus = [text(item, "reference") for item in items(entry.resource, "focus")]
+        if any(_about_others(item) and not _means(item, self.references) for item in focus):
+            report.error(entry, "OTHER_PATIENT", "is about somebody or something else; it is not used.", "focus")
+            return False
+        if not reference and not identifier:
+            report.warn(entry, "NO_SUBJECT", "does not say whose it is; it is taken as this patient's.")
+        return True
+
+
+def identify(entries: list[Entry], report: Report) -> Subject | None:
+    """Find the patient of the record; ``None``, with an issue for each resource, if there are several."""
+    patients = [entry for entry in entries if entry.type == "Patient"]
+    if len(patients) == 1:
+        return _subject(patients[0])
+    others = [entry for entry in entries if _reference(entry)[0]]
+    named = {_plain(_reference(entry)[0]) for entry in others}
+    if not patients and len(named) < 2:
+        reference = next(iter(named), "")
+        return Subject(None, _id_of(reference), frozenset(named))
+    for entry in entries:
+        report.error(entry, "SEVERAL_PATIENTS", "stands in a record of several patients; nothing of it is used.")
+    return None
+
+
+def _subject(entry: Entry) -> Subject:
+    references = {_plain(entry.full_url)} if entry.full_url else set()
+    if entry.id:
+        references |= {f"Patient/{entry.id}", f"urn:uuid:{entry.id}"}
+    identifiers = {(text(i, "system"), text(i, "value")) for i in items(entry.resource, "identifier")}
+    return Subject(entry, entry.id, frozenset(references), frozenset(identifiers))
+
+
+def _reference(entry: Entry) -> tuple[str, tuple[str, str] | None]:
+    """Return the literal reference to the subject and, in its stead, the logical one."""
+    subject: Json = child(entry.resource, "subject") or child(entry.resource, "patient")
+    identifier = child(subject, "identifier")
+    pair = (text(identifier, "system"), text(identifier, "value"))
+    return text(subject, "reference"), pair if pair[1] else None
+
+
+def _plain(reference: str) -> str:
+    return _HISTORY.sub("", reference.strip())
+
+
+def _id_of(reference: str) -> str:
+    return reference.rsplit("/", 1)[1] if re.search(r"(?:^|/)Patient/[^/]+$", reference) else ""
+
+
+def _means(reference: str, known: frozenset[str]) -> bool:
+    plain = _plain(reference)
+    if plain in known:
+        return True
+    absolute = any(url.startswith(("http:", "https:")) for url in known)
+    return plain.startswith(("http:", "https:")) and not absolute and f"Patient/{_id_of(plain)}" in known
+
+
+def _about_others(reference: str) -> bool:
+    return bool(_NOT_A_PATIENT.search(reference) or re.search(r"(?:^|/)Patient/", reference))
+
+
+def read_patient(entry: Entry, reference_day: PartialDate | None, report: Report) -> list[Feature]:
+    """Sex, and age at ``reference_day`` (the index date or else the latest day of the record)."""
+    features = []
+    gender = text(entry.resource, "gender")
+    if gender in ("female", "male"):
+        features.append(catalog_entry("sex").make(gender, source=entry.source))
+    elif gender:
+        report.inform(entry, "UNKNOWN_VALUE", "states a gender that the feature sex has no category for.", "gender")
+    features += _age(entry, reference_day, report)
+    for element in ("deceasedBoolean", "deceasedDateTime"):
+        if element in entry.resource:
+            report.inform(entry, "UNUSED_ELEMENT", "has an element that no feature reads.", element)
+    return features
+
+
+def _age(entry: Entry, reference_day: PartialDate | None, report: Report) -> list[Feature]:
+    born = read_date(text(entry.resource, "birthDate"))
+    if born is None or reference_day is None:
+        missing = "birth date" if born is None else "index date"
+        report.inform(entry, "AGE_UNKNOWN", f"gives no age, since there is no {missing}.", "birthDate")
+        return []
+    day = reference_day.first
+    middle = born.first + (born.last - born.first) / 2
+    years = day.year - middle.year - ((day.month, day.day) < (middle.month, middle.day))
+    try:
+        age = catalog_entry("age").make(
+            years, effective=reference_day.text[:10], derived_from=(entry.source,), formula=_FORMULA
+        )
+    except ImplausibleValue:
+        report.error(entry, "IMPLAUSIBLE_VALUE", "has a birth date that gives no plausible age.", "birthDate")
+        return []
+    if not born.is_day:
+        report.warn(entry, "PARTIAL_DATE", "has a partial birth date; the age may be off by a year.", "birthDate")
+    return [age]
+
+
+def reference_day(landmark: Landmark, seen: list[PartialDate]) -> PartialDate | None:
+    """Return the index date, else the latest day that the record names."""
+    if landmark.day is not None:
+        return PartialDate(landmark.day.isoformat(), landmark.day, landmark.day)
+    return max((when for when in seen if when.is_day), key=lambda when: (when.first, when.text), default=None)

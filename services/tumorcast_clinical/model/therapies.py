@@ -1,0 +1,152 @@
+"""Drugs given at the index date → ``therapy_class``.
+
+A drug counts as current at the reference day (the index date, else the latest day of the record) if
+
+- a MedicationRequest is ``active``, is an order, is not "do not perform", was written by then and has not run out;
+- a MedicationStatement is ``active``, or ``completed`` with a period that ends on that day or later, and had begun;
+- a MedicationAdministration is ``in-progress`` or ``completed`` and lies at most 42 days back: two cycles of the
+  common three-week regimens.
+
+Whatever was not given, was stopped or is only planned gives an issue and never a feature.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cache
+from importlib.resources import files
+
+import yaml
+
+from tumorcast_clinical.model.codes import system_of
+from tumorcast_clinical.model.dates import Landmark, PartialDate, read_date
+from tumorcast_clinical.model.record import Entry, Report
+from tumorcast_clinical.model.tree import Json, child, items, text
+from tumorcast_core.catalog import entry as catalog_entry
+from tumorcast_core.snapshot import Feature
+
+RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
+MEDICATION_TYPES = frozenset({"MedicationRequest", "MedicationStatement", "MedicationAdministration"})
+ADMINISTRATION_LASTS_DAYS = 42
+
+_CURRENT = {
+    "MedicationRequest": frozenset({"active"}),
+    "MedicationStatement": frozenset({"active", "completed"}),
+    "MedicationAdministration": frozenset({"in-progress", "completed"}),
+}
+_INTENTS = frozenset({"order", "original-order", "reflex-order", "filler-order", "instance-order"})
+_FORMULA = "classes of the anticancer drugs current at the index date"
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """One drug of known class, when it began and until when it counts (``None``: not known, still going on)."""
+
+    drug: str
+    drug_class: str
+    entry: Entry
+    begin: PartialDate | None
+    end: PartialDate | None
+
+
+@cache
+def _drugs() -> tuple[Mapping[str, str], Mapping[str, str]]:
+    """Names by RxNorm code, and classes by name."""
+    raw = yaml.safe_load(files("tumorcast_clinical.model").joinpath("drugs.yaml").read_text(encoding="utf-8"))
+    codes = {str(code): name for drugs in raw.values() for name, code in drugs.items() if code}
+    return codes, {name: drug_class for drug_class, drugs in raw.items() for name in drugs}
+
+
+def drugs_of(concept: Json) -> set[str]:
+    """Names of the known drugs that a CodeableConcept means: by RxNorm code, else by name."""
+    codes, classes = _drugs()
+    coded = {codes.get(text(coding, "code")) for coding in items(concept, "coding") if system_of(coding) == RXNORM}
+    if coded - {None}:
+        return {name for name in coded if name}
+    wordings = [text(concept, "text"), *(text(coding, "display") for coding in items(concept, "coding"))]
+    words = {word for wording in wordings for word in re.findall(r"[a-z\-]+", wording.lower()[:500])}
+    return words & classes.keys()
+
+
+def medication_of(entry: Entry, medications: Mapping[str, Json]) -> Json:
+    """Find the CodeableConcept of the drug: its own, or that of the Medication it refers to (contained or an entry)."""
+    concept = child(entry.resource, "medicationCodeableConcept")
+    reference = text(child(entry.resource, "medicationReference"), "reference")
+    if concept or not reference:
+        return concept
+    contained = {f"#{text(item, 'id')}": item for item in items(entry.resource, "contained")}
+    return child(contained.get(reference) or medications.get(reference) or {}, "code")
+
+
+def read_medication(entry: Entry, medications: Mapping[str, Json], landmark: Landmark, report: Report) -> list[Course]:
+    """Read the courses that a medication resource states as given; empty, with an issue, if it states none."""
+    drugs = drugs_of(medication_of(entry, medications))
+    if not drugs:
+        report.inform(entry, "UNMAPPED_CODE", "names no drug of the class table; it is not used.")
+        return []
+    if not _was_given(entry, report):
+        return []
+    begin, end = _span(entry)
+    if not landmark.admits(entry, begin, report):
+        return []
+    return [Course(drug, _drugs()[1][drug], entry, begin, end) for drug in sorted(drugs)]
+
+
+def _was_given(entry: Entry, report: Report) -> bool:
+    status, resource = text(entry.resource, "status"), entry.resource
+    if status == "entered-in-error":
+        report.inform(entry, "ENTERED_IN_ERROR", "was entered in error; it is not used.", "status")
+    elif status not in _CURRENT[entry.type]:
+        report.inform(entry, "THERAPY_NOT_CURRENT", f"has status {status}; it is not a current therapy.", "status")
+    elif resource.get("doNotPerform") is True:
+        report.inform(entry, "THERAPY_NOT_GIVEN", "says that the drug must not be given.", "doNotPerform")
+    elif entry.type == "MedicationRequest" and text(resource, "intent") not in _INTENTS:
+        report.inform(entry, "THERAPY_NOT_GIVEN", "is a proposal or a plan, not an order.", "intent")
+    elif entry.type == "MedicationStatement" and status == "completed" and not _span(entry)[1]:
+        report.inform(entry, "THERAPY_NOT_CURRENT", "is completed and does not say when it ended.", "status")
+    else:
+        return True
+    return False
+
+
+def _span(entry: Entry) -> tuple[PartialDate | None, PartialDate | None]:
+    resource = entry.resource
+    if entry.type == "MedicationRequest":
+        validity = child(resource, "dispenseRequest", "validityPeriod")
+        return read_date(text(resource, "authoredOn") or text(validity, "start")), read_date(text(validity, "end"))
+    period = child(resource, "effectivePeriod")
+    begin = read_date(text(resource, "effectiveDateTime") or text(period, "start"))
+    end = read_date(text(period, "end"))
+    if entry.type == "MedicationAdministration" and (end or begin):
+        last = (end or begin).last + timedelta(days=ADMINISTRATION_LASTS_DAYS)  # type: ignore[union-attr]
+        return begin, PartialDate(last.isoformat(), last, last)
+    return begin, end
+
+
+def therapy_class(courses: Iterable[Course], today: PartialDate | None, report: Report) -> list[Feature]:
+    """Derive the class of the systemic therapy that is current on ``today``; at most one feature."""
+    current = []
+    for course in courses:
+        if today and course.end and course.end.last < today.first:
+            report.inform(course.entry, "THERAPY_NOT_CURRENT", "ended before the index date.")
+        elif course.drug_class not in ("chemotherapy", "immunotherapy"):
+            report.inform(course.entry, "UNUSED_THERAPY", f"is of class {course.drug_class}, which no feature reads.")
+        else:
+            current.append(course)
+    if not current:
+        return []
+    classes = {course.drug_class for course in current}
+    value = "chemoimmunotherapy" if len(classes) == 2 else classes.pop()
+    begun = [course.begin for course in current if course.begin]
+    latest = max(begun, key=lambda when: (when.first, when.text), default=None)
+    return [
+        catalog_entry("therapy_class").make(
+            value,
+            effective=latest.text if latest else "",
+            derived_from=tuple(sorted({course.entry.source for course in current})),
+            formula=_FORMULA,
+        )
+    ]

@@ -1,0 +1,39 @@
+"""Safe steps through parsed JSON: a value of a wrong type reads as absent, since validation has told of it."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+Json = dict[str, Any]
+
+
+def child(node: Json, *keys: str) -> Json:
+    """Return the object below ``keys``, or an empty one.
+
+    >>> child({"subject": {"reference": "Patient/1"}}, "subject")
+    {'reference': 'Patient/1'}
+    """
+    found: Any = node
+    for key in keys:
+        found = found.get(key) if isinstance(found, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def items(node: Json, key: str) -> list[Json]:
+    """Return the objects listed under ``key``; one of another type becomes an empty object, so that indexes hold."""
+    found = node.get(key)
+    return [item if isinstance(item, dict) else {} for item in found] if isinstance(found, list) else []
+
+
+def text(node: Json, key: str) -> str:
+    """Return the string under ``key``, or an empty one."""
+    found = node.get(key)
+    return found if isinstance(found, str) else ""
+
+
+def number(node: Json, key: str) -> Fraction | None:
+    """Return the number under ``key``, exactly; text and booleans are no numbers."""
+    found = node.get(key)
+    return Fraction(found) if isinstance(found, (int, Decimal)) and not isinstance(found, bool) else None

@@ -1,0 +1,1 @@
+"""Reads clinical documents: free text in, catalogued findings out."""

@@ -1,0 +1,37 @@
+"""The notes service as a process: ``python -m tumorcast_notes.app``."""
+
+from __future__ import annotations
+
+import asyncio
+
+from tumorcast.notes.v1.notes_service_pb2_grpc import add_NotesServiceServicer_to_server
+from tumorcast_core import logs, rpc
+from tumorcast_notes.model import Limits
+from tumorcast_notes.servicer import NotesServicer
+from tumorcast_notes.settings import Settings
+
+SERVICE_NAME = "tumorcast.notes.v1.NotesService"
+
+
+def servicer_of(settings: Settings) -> NotesServicer:
+    """Wire the servicer."""
+    return NotesServicer(Limits(settings.max_document_kib << 10, settings.max_documents))
+
+
+def main() -> None:
+    """Serve until SIGTERM."""
+    settings = Settings()
+    logs.configure("notes", settings.log_level)
+    servicer = servicer_of(settings)
+    asyncio.run(
+        rpc.serve(
+            "notes",
+            lambda server: add_NotesServiceServicer_to_server(servicer, server),
+            settings,
+            (SERVICE_NAME,),
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""Small FHIR records for tests."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+LOINC, SNOMED = "http://loinc.org", "http://snomed.info/sct"
+UCUM, RXNORM = "http://unitsofmeasure.org", "http://www.nlm.nih.gov/research/umls/rxnorm"
+Resource = dict[str, Any]
+
+
+def concept(system: str, code: str, display: str = "", text: str = "") -> Resource:
+    """A CodeableConcept of one coding; empty parts are left out."""
+    coding = {key: value for key, value in (("system", system), ("code", code), ("display", display)) if value}
+    return {key: value for key, value in (("coding", [coding] if coding else None), ("text", text)) if value}
+
+
+def patient(**more: Any) -> Resource:
+    """A Patient p1; ``None`` removes an element."""
+    return _made({"resourceType": "Patient", "id": "p1", "gender": "male", "birthDate": "1960-05-20"}, more)
+
+
+def observation(id_: str = "o1", loinc: str = "718-7", value: Any = 12.5, unit: str = "g/dL", **more: Any) -> Resource:
+    """An Observation of p1: by default a hemoglobin of 12.5 g/dL on 2026-03-01; ``None`` removes an element."""
+    base = {
+        "resourceType": "Observation",
+        "id": id_,
+        "status": "final",
+        "code": concept(LOINC, loinc),
+        "subject": {"reference": "Patient/p1"},
+        "effectiveDateTime": "2026-03-01",
+    }
+    if not any(key.startswith("value") for key in more):
+        base["valueQuantity"] = {"value": value, "unit": unit}
+    return _made(base, more)
+
+
+def medication(kind: str = "MedicationRequest", id_: str = "m1", rxnorm: str = "32592", **more: Any) -> Resource:
+    """A medication resource of p1: by default an active order of oxaliplatin on 2026-02-20."""
+    base: Resource = {
+        "resourceType": kind,
+        "id": id_,
+        "status": "completed" if kind == "MedicationAdministration" else "active",
+        "medicationCodeableConcept": concept(RXNORM, rxnorm),
+        "subject": {"reference": "Patient/p1"},
+    }
+    if kind == "MedicationRequest":
+        base |= {"intent": "order", "authoredOn": "2026-02-20"}
+    else:
+        base |= {"effectiveDateTime": "2026-02-20"}
+    return _made(base, more)
+
+
+def condition(**more: Any) -> Resource:
+    """A Condition of p1: liver cell carcinoma with stage IV of its own."""
+    stage = [{"summary": concept(SNOMED, "258228008", "Stage 4")}]
+    base = {
+        "resourceType": "Condition",
+        "id": "c1",
+        "subject": {"reference": "Patient/p1"},
+        "recordedDate": "2026-02-01",
+    }
+    return base | {"code": concept("http://hl7.org/fhir/sid/icd-10-cm", "C22.0"), "stage": stage} | more
+
+
+def bundle(*resources: Resource, **more: Any) -> bytes:
+    """A collection Bundle of p1 and the resources."""
+    entries = [{"resource": resource} for resource in (patient(), *resources)]
+    return json.dumps({"resourceType": "Bundle", "type": "collection", "entry": entries, **more}).encode()
+
+
+def _made(base: Resource, more: Resource) -> Resource:
+    return {key: value for key, value in (base | more).items() if value is not None}

@@ -1,0 +1,326 @@
+"""What is left out and said; bytes that mean harm; properties that hold for any record."""
+
+import json
+import math
+import random
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from support.records import LOINC, SNOMED, bundle, concept, condition, medication, observation, patient
+from tumorcast_clinical.model import Limits, extract_features
+from tumorcast_clinical.model.parse import nesting
+from tumorcast_core import catalog, wire
+from tumorcast_core.errors import MalformedFhir, PayloadTooLarge, TumorcastError
+from tumorcast_core.snapshot import Severity
+
+MCODE = Path(__file__).parents[4] / "shared" / "data" / "fhir_mcode"
+INDEX = "2026-03-28"
+
+
+def values(data: bytes, index_date: str = INDEX) -> dict[str, float | str | None]:
+    return {f.name: f.value for f in extract_features(data, index_date).features}
+
+
+def codes(data: bytes, index_date: str = INDEX) -> list[str]:
+    return [issue.code for issue in extract_features(data, index_date).issues]
+
+
+def issues_at(data: bytes, index_date: str = INDEX) -> dict[str, str]:
+    return {issue.location: issue.code for issue in extract_features(data, index_date).issues}
+
+
+# --- what is left out, and said --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("resource", "code", "severity"),
+    [
+        (
+            {"resourceType": "Procedure", "status": "completed", "subject": {"reference": "Patient/p1"}},
+            "UNUSED_RESOURCE",
+            "information",
+        ),
+        ({"resourceType": "Foo"}, "UNKNOWN_RESOURCE_TYPE", "error"),
+        ({"resourceType": "DomainResource"}, "UNKNOWN_RESOURCE_TYPE", "error"),
+        ({"resourceType": "Quantity"}, "UNKNOWN_RESOURCE_TYPE", "error"),
+        ({"resourceType": "Observation"}, "INVALID_RESOURCE", "error"),
+        (observation(bogus=1), "INVALID_RESOURCE", "error"),
+        (
+            observation(modifierExtension=[{"url": "http://x", "valueBoolean": True}]),
+            "UNKNOWN_MODIFIER_EXTENSION",
+            "error",
+        ),
+        (observation(implicitRules="http://x"), "IMPLICIT_RULES", "error"),
+        (observation(contained=[{"resourceType": "Foo", "id": "x"}]), "INVALID_RESOURCE", "error"),
+        (observation(contained=[{"resourceType": "Specimen", "id": "x"}]), "UNUSED_RESOURCE", "information"),
+        (
+            {"resourceType": "OperationOutcome", "issue": [{"severity": "warning", "code": "processing"}]},
+            "OPERATION_OUTCOME",
+            "warning",
+        ),
+        (
+            {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "processing"}]},
+            "OPERATION_OUTCOME",
+            "error",
+        ),
+        (patient(deceasedBoolean=True), "CONFLICTING_VERSIONS", "error"),
+    ],
+)
+def test_a_resource_that_is_not_used_is_said(resource, code, severity):
+    issue = next(i for i in extract_features(bundle(resource), INDEX).issues if i.code == code)
+    assert issue.severity == severity
+    assert issue.location.startswith("Bundle.entry[")
+    assert issue.origin == "clinical"
+
+
+def test_one_bad_entry_costs_only_itself():
+    data = bundle(observation("bad", bogus=1), observation("good", "1751-7", 3.8))
+    assert values(data)["albumin"] == 3.8
+    (issue,) = extract_features(data, INDEX).issues
+    assert (issue.location, issue.severity) == ("Bundle.entry[1].resource", Severity.ERROR)
+    assert issue.message.startswith("Observation/bad ")
+
+
+def test_an_invalid_element_is_located():
+    data = bundle(observation(valueQuantity={"value": True, "unit": "g/dL"}))
+    assert issues_at(data) == {"Bundle.entry[1].resource.valueQuantity.value": "INVALID_RESOURCE"}
+
+
+def test_an_issue_never_repeats_what_the_record_says():
+    secret = "Jane-Doe-19600520"
+    data = bundle(
+        observation(**{secret: 1}),
+        observation("o2", unit=secret),
+        observation("o3", "21908-9", valueCodeableConcept=concept("", "", text=secret)),
+        {"resourceType": secret},
+        {"resourceType": "JaneDoe"},
+    )
+    found = extract_features(data, INDEX)
+    assert len(found.issues) >= 4
+    for said in (text for issue in found.issues for text in (issue.message, issue.location)):
+        assert secret not in said
+        assert "Jane" not in said
+
+
+# --- hostile bytes ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        *(b"", b"   ", b"null", b"[]", b"1", b'"x"', b"{}", b"{", b'{"resourceType": 1}', b"\xff\xfe", b"<Bundle/>"),
+        *(bundle(observation())[:-20], bundle(observation()) + b"x", b'{"resourceType": "Bundle", "entry": {}}'),
+        *(b'{"resourceType": "Bundle", "type": "collection", "type": "batch"}', "{}".encode("utf-16")),
+        *(b"[" * 100_000, b'{"a":' * 4000 + b"1" + b"}" * 4000),
+    ],
+)
+def test_a_file_that_is_no_fhir_json_is_refused(data):
+    with pytest.raises(MalformedFhir) as caught:
+        extract_features(data)
+    assert len(caught.value.message) < 200
+
+
+def test_too_much_is_refused():
+    with pytest.raises(PayloadTooLarge):
+        extract_features(b" " * 1001, limits=Limits(max_bytes=1000))
+    with pytest.raises(PayloadTooLarge):
+        extract_features(bundle(observation(), observation("o2")), limits=Limits(max_entries=2))
+
+
+def test_a_deep_extension_is_refused_before_it_is_parsed():
+    extension = {"url": "x", "valueString": "y"}
+    for _ in range(100):
+        extension = {"url": "x", "extension": [extension]}
+    data = json.dumps(observation(extension=[extension])).encode()
+    with pytest.raises(MalformedFhir, match="deeper"):
+        extract_features(data)
+    deep = b'{"resourceType":"Observation","extension":' + b'[{"extension":' * 4000 + b"[]" + b"}]" * 4000 + b"}"
+    with pytest.raises(MalformedFhir, match="deeper"):
+        extract_features(deep)
+
+
+@given(
+    st.recursive(
+        st.none() | st.text(max_size=8),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+        max_leaves=30,
+    )
+)
+def test_nesting_is_counted_as_json_has_it(tree):
+    def depth(node) -> int:
+        if isinstance(node, dict):
+            return 1 + max(map(depth, node.values()), default=0)
+        return 1 + max(map(depth, node), default=0) if isinstance(node, list) else 0
+
+    assert nesting(json.dumps(tree).encode()) == nesting(json.dumps(tree, ensure_ascii=False).encode()) == depth(tree)
+
+
+@pytest.mark.parametrize(
+    "number", ["NaN", "Infinity", "-Infinity", "1e999", "9" * 5000, "1" + "0" * 500, "0." + "1" * 500]
+)
+def test_a_number_that_json_does_not_know_costs_its_entry(number):
+    data = bundle(observation(value=12345.678), observation("good", "1751-7", 3.8)).replace(
+        b"12345.678", number.encode()
+    )
+    assert "hemoglobin" not in values(data)
+    assert values(data)["albumin"] == 3.8
+    assert codes(data) == ["NOT_A_NUMBER"]
+
+
+def test_a_key_that_stands_twice_costs_its_entry():
+    data = bundle(observation(value=12.5), observation("good", "1751-7", 3.8)).replace(
+        b'"value": 12.5', b'"value": 12.5, "value": 9'
+    )
+    assert "hemoglobin" not in values(data)
+    assert issues_at(data) == {"Bundle.entry[1].resource.valueQuantity": "DUPLICATE_KEY"}
+
+
+def test_an_empty_bundle_is_a_warning():
+    for entries in ({}, {"entry": []}):
+        found = extract_features(json.dumps({"resourceType": "Bundle", "type": "collection", **entries}).encode())
+        assert [(i.code, i.severity) for i in found.issues] == [("EMPTY_BUNDLE", Severity.WARNING)]
+
+
+def test_a_bundle_that_is_one_page_of_several_or_of_no_type_is_pointed_out():
+    assert codes(bundle(link=[{"relation": "next", "url": "http://x"}])) == ["FURTHER_PAGES"]
+    assert codes(bundle(type="heap")) == ["BUNDLE_TYPE_UNKNOWN"]
+
+
+@pytest.mark.parametrize("kind", ["collection", "searchset", "document", "transaction", "history", "batch"])
+def test_every_kind_of_bundle_is_read(kind):
+    assert values(bundle(observation(), type=kind))["hemoglobin"] == 12.5
+
+
+def test_entries_without_a_readable_resource_are_told_apart():
+    entries = [
+        1,
+        None,
+        {},
+        {"resource": 1},
+        {"resource": {}},
+        {"resource": {"resourceType": 3}},
+        {"request": {"method": "GET", "url": "x"}},
+    ]
+    data = json.dumps({"resourceType": "Bundle", "type": "batch", "entry": entries}).encode()
+    assert codes(data) == ["INVALID_ENTRY"] * 2 + ["NO_RESOURCE"] + ["INVALID_RESOURCE"] * 3 + ["NO_RESOURCE"]
+
+
+def leaves_only_tumorcast_errors(data: bytes, index_date: str = "") -> None:
+    begun = time.monotonic()
+    try:
+        found = extract_features(data, index_date)
+    except TumorcastError:
+        return
+    finally:
+        assert time.monotonic() - begun < 5
+    for feature in found.features:
+        wire.feature_to(feature).SerializeToString()
+        assert catalog.checked(feature) == feature
+        assert isinstance(feature.value, str) or math.isfinite(feature.value)
+    for issue in found.issues:
+        wire.issue_to(issue).SerializeToString()
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=400))
+def test_random_bytes_leave_only_tumorcast_errors(data):
+    leaves_only_tumorcast_errors(data)
+
+
+_KEYS = st.sampled_from(
+    [
+        *("resourceType", "id", "entry", "resource", "code", "coding", "system", "valueQuantity", "value", "unit"),
+        *(
+            "subject",
+            "reference",
+            "component",
+            "effectiveDateTime",
+            "meta",
+            "stage",
+            "contained",
+            "birthDate",
+            "status",
+        ),
+    ]
+)
+_LEAVES = st.sampled_from(
+    [
+        None,
+        True,
+        0,
+        -1.5,
+        1e300,
+        "",
+        "Observation",
+        "Patient",
+        "Bundle",
+        LOINC,
+        "718-7",
+        "final",
+        "g/dL",
+        "2026-13",
+        "\ud800",
+    ]
+)
+_TREES = st.recursive(
+    _LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_KEYS, inner, max_size=6), max_leaves=40
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    _TREES,
+    st.dictionaries(_KEYS, _TREES, max_size=4),
+    st.sampled_from(["Observation", "Patient", "MedicationRequest", "Condition"]),
+)
+def test_random_json_leaves_only_tumorcast_errors(tree, changes, kind):
+    leaves_only_tumorcast_errors(json.dumps(tree).encode())
+    base = {
+        "Observation": observation(),
+        "Patient": patient(),
+        "MedicationRequest": medication(),
+        "Condition": condition(),
+    }[kind]
+    leaves_only_tumorcast_errors(bundle(base | changes), INDEX)
+    leaves_only_tumorcast_errors(json.dumps(base | changes).encode(), INDEX)
+
+
+NEU, LYM = ("neu", "751-8", 6, "10*9/L"), ("lym", "731-0", 2, "10*9/L")
+RECORD = [
+    *(observation(*NEU), observation(*LYM), observation("a", "1751-7", 38, "g/L"), observation("x", "9999-9")),
+    *(observation("s", "21908-9", valueCodeableConcept=concept(SNOMED, "258228008")), observation("o", unit="furlong")),
+    *(medication(), medication(id_="m2", rxnorm="1547545"), medication(id_="m3", status="stopped"), condition()),
+    *(observation("late", effectiveDateTime="2027"), observation("other", subject={"reference": "Patient/p2"})),
+    *(observation("twice"), observation("twice"), observation("v", value=9), observation("v", value=10)),
+]
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.randoms(use_true_random=False))
+def test_the_order_of_entries_does_not_matter(shuffler: random.Random):
+    shuffled = RECORD.copy()
+    shuffler.shuffle(shuffled)
+    first, second = extract_features(bundle(*RECORD), INDEX), extract_features(bundle(*shuffled), INDEX)
+    assert first.features == second.features
+    assert sorted((i.code, i.message) for i in first.issues) == sorted((i.code, i.message) for i in second.issues)
+    assert (first.patient_id, first.date) == (second.patient_id, second.date)
+
+
+@pytest.mark.skipif(not MCODE.is_dir(), reason="the mCODE bundles of ../shared/data are not here")
+@pytest.mark.parametrize("file", sorted(MCODE.rglob("*.json")), ids=lambda file: file.stem)
+def test_every_resource_of_an_mcode_bundle_gives_a_feature_or_an_issue(file):
+    data = file.read_bytes()
+    try:
+        found = extract_features(data)
+    except MalformedFhir:
+        assert isinstance(json.loads(data), list)  # the extraction fixtures' answers are arrays, not FHIR
+        return
+    sources = {source.split("#")[0] for f in found.features for source in (f.source, *f.derived_from)}
+    for i, entry in enumerate(json.loads(data)["entry"]):
+        resource, place = entry["resource"], f"Bundle.entry[{i}].resource"
+        names = {f"{resource['resourceType']}/{resource.get('id')}", entry.get("fullUrl"), place}
+        assert names & sources or any(issue.location.startswith(place) for issue in found.issues)

@@ -1,0 +1,125 @@
+"""Training and evaluation: person-periods, concordance beside lifelines, a model that learns what is there."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from lifelines.utils import concordance_index
+from sklearn.metrics import roc_auc_score
+
+from support.fusion import MANIFEST, full_snapshot
+from tumorcast_core.snapshot import Feature, PatientSnapshot
+from tumorcast_training.evaluation import Evaluator, Pairs, modality_worth, permuted, predict, withheld
+from tumorcast_training.fusion_training import (
+    Encoded,
+    FusionRecipe,
+    Outcomes,
+    fit_scaling,
+    person_periods,
+    train_fusion,
+)
+
+EDGES = MANIFEST.edges_days
+
+
+def outcomes(n: int, seed: int = 0) -> Outcomes:
+    rng = np.random.default_rng(seed)
+    return Outcomes(rng.integers(0, 2, n).astype(float), rng.uniform(1, 160, n), rng.integers(0, 2, n).astype(float))
+
+
+@given(st.floats(0.5, 168), st.booleans())
+def test_person_periods_hold_one_event_and_the_time_at_risk(days: float, event: bool) -> None:
+    one = Outcomes(np.zeros(1), np.array([days]), np.array([float(event)]))
+    events, exposure = person_periods(one, EDGES)
+    assert events.sum() == event
+    assert (exposure[events == 1] == 1).all()
+    if not event:
+        assert exposure.sum() * 28 == pytest.approx(days)
+
+
+def test_concordance_equals_sklearn_and_lifelines() -> None:
+    rng = np.random.default_rng(4)
+    truth = outcomes(120)
+    truth.pfs_days[:] = np.round(truth.pfs_days / 10) * 10 + 10  # ties in time
+    risk = np.round(rng.standard_normal(120), 1)  # ties in risk
+    assert Pairs.of_outcome(truth.response).concordance(risk)[0] == pytest.approx(roc_auc_score(truth.response, risk))
+    assert Pairs.of_times(truth.pfs_days, truth.pfs_event).concordance(risk)[0] == pytest.approx(
+        concordance_index(truth.pfs_days, -risk, truth.pfs_event), abs=2e-3
+    )
+
+
+def test_bootstrap_weights_equal_repeated_patients() -> None:
+    rng = np.random.default_rng(5)
+    y, risk = rng.integers(0, 2, 40).astype(float), rng.standard_normal(40)
+    drawn = rng.integers(0, 40, 40)
+    weights = np.bincount(drawn, minlength=40)[None].astype(float)
+    assert Pairs.of_outcome(y).concordance(risk, weights)[0] == pytest.approx(roc_auc_score(y[drawn], risk[drawn]))
+
+
+def learnable(n: int, seed: int) -> tuple[list[PatientSnapshot], Outcomes]:
+    """Patients whose response depends on albumin and whose progression depends on ascites."""
+    rng = np.random.default_rng(seed)
+    albumin, ascites = rng.normal(3.8, 0.5, n), rng.integers(0, 2, n)
+    response = (rng.random(n) < 1 / (1 + np.exp(-5 * (albumin - 3.8)))).astype(float)
+    days = rng.exponential(np.where(ascites == 1, 30, 150), n)
+    snapshots = [
+        PatientSnapshot(
+            features=(
+                Feature("albumin", float(np.clip(a, 1, 6)), "g/dL"),
+                Feature("ascites", "present" if b else "absent"),
+            ),
+            embeddings=full_snapshot().embeddings,
+        )
+        for a, b in zip(albumin, ascites, strict=True)
+    ]
+    return snapshots, Outcomes(response, np.minimum(days, 160), (days <= 160).astype(float))
+
+
+@pytest.fixture(scope="module")
+def trained() -> tuple:
+    snapshots, truth = learnable(1000, 0)
+    manifest = MANIFEST.model_copy(update={"groups": tuple(fit_scaling(g, snapshots) for g in MANIFEST.groups)})
+    encoded = Encoded.of(snapshots, manifest)
+    recipe = FusionRecipe(epochs=30, held_out=0.4)
+    return train_fusion(encoded, truth, manifest, 0, recipe), encoded, truth, manifest, recipe
+
+
+def test_what_carries_signal_is_learned_and_its_loss_is_seen(trained: tuple) -> None:
+    ensemble, *_, manifest, _ = trained
+    snapshots, truth = learnable(400, 1)
+    encoded = Encoded.of(snapshots, manifest)
+    evaluator = Evaluator(truth)
+    scores = evaluator.discrimination(predict(ensemble, encoded))
+    assert scores["auc"][0] > 0.8
+    assert scores["c_index"][0] > 0.65
+    assert scores["auc"][1] < scores["auc"][0] < scores["auc"][2]
+    worth = modality_worth(encoded, ensemble, evaluator)
+    assert worth["labs"]["auc"][1] > 0.1
+    assert worth["notes"]["c_index"][1] > 0.05
+    assert abs(worth["clinical"]["auc"][0]) < 0.02
+
+
+def test_calibration_leaves_slope_one_and_intercept_zero_within_their_intervals(trained: tuple) -> None:
+    ensemble, *_, manifest, _ = trained
+    snapshots, truth = learnable(600, 2)
+    calibration = Evaluator(truth).calibration(predict(ensemble, Encoded.of(snapshots, manifest)))
+    assert calibration["slope"][1] < 1.2
+    assert calibration["slope"][2] > 0.8
+    assert abs(calibration["intercept"][0]) < 0.4
+
+
+def test_the_same_seed_trains_the_same_weights(trained: tuple) -> None:
+    ensemble, encoded, truth, manifest, recipe = trained
+    again = train_fusion(encoded, truth, manifest, 0, recipe)
+    for a, b in zip(ensemble.members, again.members, strict=True):
+        for x, y in zip(a.state_dict().values(), b.state_dict().values(), strict=True):
+            assert (x == y).all()
+
+
+def test_permuting_keeps_each_column_and_withholding_hides_one_group(trained: tuple) -> None:
+    ensemble, encoded, *_ = trained
+    shuffled = permuted(encoded, ensemble, "labs", np.random.default_rng(0))
+    assert sorted(shuffled.rows.sum(axis=0)) == pytest.approx(sorted(encoded.rows.sum(axis=0)), abs=1e-2)
+    assert (shuffled.rows != encoded.rows).any()
+    assert not withheld(encoded, ensemble, "labs").present[:, 1].any()
+    assert encoded.present[:, 1].all()
