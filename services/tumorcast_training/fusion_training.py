@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.optimize import brentq
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 
@@ -19,7 +20,7 @@ from tumorcast_core.catalog import entry
 from tumorcast_core.snapshot import PatientSnapshot
 from tumorcast_fusion.model.encoding import encode, transformed
 from tumorcast_fusion.model.ensemble import Ensemble
-from tumorcast_fusion.model.manifest import Group, Manifest, ResponseCalibration, Scaling
+from tumorcast_fusion.model.manifest import Group, Manifest, Scaling
 from tumorcast_fusion.model.network import FusionNetwork
 
 Array = NDArray[np.float64]
@@ -33,7 +34,7 @@ class FusionRecipe:
 
     epochs: int = 60
     batch: int = 128
-    learning_rate: float = 3e-3
+    learning_rate: float = 2e-3
     weight_decay: float = 0.05
     dropout: float = 0.2
     held_out: float = 0.2
@@ -170,18 +171,29 @@ def _hazard_loss(hazard_logit: Tensor, event: Tensor, at_risk: Tensor) -> Tensor
 
 
 def _calibrated(ensemble: Ensemble, encoded: Encoded, outcomes: Outcomes) -> Manifest:
-    """Platt scaling of the response, and observed over expected events for the hazard."""
+    """Platt scaling of the response; for the hazard the factor at which as many events are expected as were seen."""
     logits, cumulative = ensemble.raw(encoded.rows, encoded.present)
     platt = LogisticRegression(C=1e6).fit(logits.mean(axis=0)[:, None], outcomes.response)
-    hazard = np.exp(np.log(np.maximum(cumulative, 1e-12)).mean(axis=0))
-    edges = np.concatenate([[0.0], ensemble.manifest.edges_days])
-    padded = np.concatenate([np.zeros((len(hazard), 1)), hazard], axis=1)
-    days = np.minimum(outcomes.pfs_days, edges[-1])
-    expected = sum(np.interp(day, edges, row) for day, row in zip(days, padded, strict=True))
-    observed = float((outcomes.pfs_event * (outcomes.pfs_days <= edges[-1])).sum())
-    calibration = ResponseCalibration(intercept=float(platt.intercept_[0]), slope=float(platt.coef_[0, 0]))
-    update = {"response_calibration": calibration, "hazard_factor": observed / float(expected)}
-    return ensemble.manifest.model_copy(update=update)
+    calibration = ensemble.manifest.response_calibration.model_copy(
+        update={"intercept": _short(platt.intercept_[0]), "slope": _short(platt.coef_[0, 0])}
+    )
+    mean = np.exp(np.log(np.maximum(cumulative, 1e-12)).mean(axis=0))
+    factor = hazard_factor(np.diff(mean, axis=1, prepend=0.0), outcomes, ensemble.manifest.edges_days)
+    return ensemble.manifest.model_copy(update={"response_calibration": calibration, "hazard_factor": _short(factor)})
+
+
+def hazard_factor(hazard: Array, outcomes: Outcomes, edges_days: Sequence[float]) -> float:
+    """Factor on the cumulative hazard per interval (n, intervals) that makes expected equal observed events.
+
+    The discrete hazard of an interval is ``1 - exp(-h)``; the sum of those a patient was exposed to is what the
+    martingale residual compares with the event (Aalen 1978).
+    """
+    events, exposure = person_periods(outcomes, edges_days)
+
+    def surplus(log_factor: float) -> float:
+        return float((exposure * -np.expm1(-np.exp(log_factor) * hazard)).sum() - events.sum())
+
+    return float(np.exp(brentq(surplus, -3, 3)))
 
 
 def _conformal(ensemble: Ensemble, encoded: Encoded, outcomes: Outcomes) -> Manifest:

@@ -15,6 +15,7 @@ from tumorcast_training.fusion_training import (
     FusionRecipe,
     Outcomes,
     fit_scaling,
+    hazard_factor,
     person_periods,
     train_fusion,
 )
@@ -35,6 +36,15 @@ def test_person_periods_hold_one_event_and_the_time_at_risk(days: float, event: 
     assert (exposure[events == 1] == 1).all()
     if not event:
         assert exposure.sum() * 28 == pytest.approx(days)
+
+
+@given(st.floats(0.3, 3))
+def test_the_hazard_factor_undoes_a_wrong_scale(scale: float) -> None:
+    rng = np.random.default_rng(6)
+    days = rng.exponential(60, 3000)
+    truth = Outcomes(np.zeros(3000), np.minimum(days, 168), (days <= 168).astype(float))
+    hazard = np.full((3000, len(EDGES)), scale * 28 / 60)
+    assert hazard_factor(hazard, truth, EDGES) * scale == pytest.approx(1, abs=0.08)
 
 
 def test_concordance_equals_sklearn_and_lifelines() -> None:
