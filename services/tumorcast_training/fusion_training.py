@@ -6,7 +6,8 @@ answered. Platt calibration, conformal threshold and hazard factor come from pat
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -110,16 +111,28 @@ def train_fusion(
     order = rng.permutation(len(outcomes.response))
     fit, kept = np.split(order, [round(len(order) * (1 - recipe.held_out))])
     members = []
-    for number in range(manifest.members):
-        torch.manual_seed(seed * 1000 + number)
-        sample = rng.choice(fit, len(fit))
-        members.append(_train_member(encoded[sample], outcomes[sample], manifest, recipe))
-        if progress:
-            progress(number + 1, manifest.members)
+    with one_thread():
+        for number in range(manifest.members):
+            torch.manual_seed(seed * 1000 + number)
+            sample = rng.choice(fit, len(fit))
+            members.append(_train_member(encoded[sample], outcomes[sample], manifest, recipe))
+            if progress:
+                progress(number + 1, manifest.members)
     platt, conformal = np.array_split(kept, 2)
     ensemble = Ensemble(manifest, members)
     ensemble = Ensemble(_calibrated(ensemble, encoded[platt], outcomes[platt]), members)
     return Ensemble(_conformal(ensemble, encoded[conformal], outcomes[conformal]), members)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Run torch on one thread: the networks are so small that threads only wait for one another."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _train_member(encoded: Encoded, outcomes: Outcomes, manifest: Manifest, recipe: FusionRecipe) -> FusionNetwork:
