@@ -7,8 +7,8 @@ from typing import Any
 from tumorcast_fusion.model import PrognosisModel
 
 COMMANDS = """\
-tumorcast simulate --patients 3000 --seed 1 --out cohort/train
-tumorcast simulate --patients 400 --seed 2 --out cohort/test
+tumorcast simulate --patients 5000 --seed 1 --out cohort/train
+tumorcast simulate --patients 400 --seed 3 --out cohort/test
 tumorcast train simulated --data cohort/train --test cohort/test --out trained
 """
 

@@ -23,7 +23,7 @@ Array = NDArray[np.float32]
 class EncoderRecipe:
     """How long and how fast to train."""
 
-    epochs: int = 6
+    epochs: int = 4
     batch: int = 16
     learning_rate: float = 3e-3
     weight_decay: float = 0.02

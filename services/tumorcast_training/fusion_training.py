@@ -1,7 +1,7 @@
 """Trains and calibrates a fusion ensemble on encoded snapshots.
 
 Each member sees its own bootstrap sample of the patients, with whole groups dropped at random so that every subset is
-answered. Platt calibration, conformal threshold and hazard factor come from patients that no member saw.
+answered. What calibrates comes from out-of-bag predictions: each patient by the members that were not trained on them.
 """
 
 from __future__ import annotations
@@ -33,13 +33,11 @@ LOG_SCALED |= {"tumor_longest_diameter", "tumor_short_axis", "neutrophil_count",
 class FusionRecipe:
     """How long and how fast to train."""
 
-    epochs: int = 60
+    epochs: int = 100
     batch: int = 128
-    learning_rate: float = 2e-3
+    learning_rate: float = 1e-3
     weight_decay: float = 0.05
     dropout: float = 0.2
-    held_out: float = 0.2
-    """Share of patients kept for calibration, half for Platt and hazard factor, half for the conformal threshold."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,20 +106,17 @@ def train_fusion(
     """Train and calibrate an ensemble; the same seed gives the same weights."""
     recipe = recipe or FusionRecipe()
     rng = np.random.default_rng(seed)
-    order = rng.permutation(len(outcomes.response))
-    fit, kept = np.split(order, [round(len(order) * (1 - recipe.held_out))])
+    n = len(outcomes.response)
+    samples = [rng.choice(n, n) for _ in range(manifest.members)]
     members = []
     with one_thread():
-        for number in range(manifest.members):
+        for number, sample in enumerate(samples):
             torch.manual_seed(seed * 1000 + number)
-            sample = rng.choice(fit, len(fit))
             members.append(_train_member(encoded[sample], outcomes[sample], manifest, recipe))
             if progress:
                 progress(number + 1, manifest.members)
-    platt, conformal = np.array_split(kept, 2)
-    ensemble = Ensemble(manifest, members)
-    ensemble = Ensemble(_calibrated(ensemble, encoded[platt], outcomes[platt]), members)
-    return Ensemble(_conformal(ensemble, encoded[conformal], outcomes[conformal]), members)
+    unseen = np.stack([~np.isin(np.arange(n), sample) for sample in samples])
+    return Ensemble(_calibrated(Ensemble(manifest, members), unseen, encoded, outcomes), members)
 
 
 @contextmanager
@@ -183,16 +178,37 @@ def _hazard_loss(hazard_logit: Tensor, event: Tensor, at_risk: Tensor) -> Tensor
     return -(event * log_event + (at_risk - event) * log_survive).sum(dim=1).mean()
 
 
-def _calibrated(ensemble: Ensemble, encoded: Encoded, outcomes: Outcomes) -> Manifest:
-    """Platt scaling of the response; for the hazard the factor at which as many events are expected as were seen."""
-    logits, cumulative = ensemble.raw(encoded.rows, encoded.present)
-    platt = LogisticRegression(C=1e6).fit(logits.mean(axis=0)[:, None], outcomes.response)
-    calibration = ensemble.manifest.response_calibration.model_copy(
-        update={"intercept": _short(platt.intercept_[0]), "slope": _short(platt.coef_[0, 0])}
+def _calibrated(ensemble: Ensemble, unseen: NDArray[np.bool_], encoded: Encoded, outcomes: Outcomes) -> Manifest:
+    """Platt scaling, conformal threshold and hazard factor from out-of-bag predictions.
+
+    ``unseen`` (members, n) says which member was not trained on which patient; those alone predict the patient.
+    """
+    kept = np.flatnonzero(unseen.any(axis=0))
+    logits, cumulative = ensemble.raw(encoded.rows[kept], encoded.present[kept])
+    weight = unseen[:, kept] / unseen[:, kept].sum(axis=0)
+    logit = (weight * logits).sum(axis=0)
+    hazard = np.exp((weight[..., None] * np.log(np.maximum(cumulative, 1e-12))).sum(axis=0))
+    truth = outcomes[kept]
+    platt = LogisticRegression(C=1e6).fit(logit[:, None], truth.response)
+    intercept, slope = _short(platt.intercept_[0]), _short(platt.coef_[0, 0])
+    calibration = ensemble.manifest.response_calibration
+    p = 1 / (1 + np.exp(-(intercept + slope * logit)))
+    threshold = conformal_threshold(p, truth.response, calibration.conformal_level)
+    update = {"intercept": intercept, "slope": slope, "conformal_threshold": _short(threshold)}
+    factor = hazard_factor(np.diff(hazard, axis=1, prepend=0.0), truth, ensemble.manifest.edges_days)
+    return ensemble.manifest.model_copy(
+        update={"response_calibration": calibration.model_copy(update=update), "hazard_factor": _short(factor)}
     )
-    mean = np.exp(np.log(np.maximum(cumulative, 1e-12)).mean(axis=0))
-    factor = hazard_factor(np.diff(mean, axis=1, prepend=0.0), outcomes, ensemble.manifest.edges_days)
-    return ensemble.manifest.model_copy(update={"response_calibration": calibration, "hazard_factor": _short(factor)})
+
+
+def conformal_threshold(p: Array, outcome: Array, level: float) -> float:
+    """Threshold on one minus the probability of the true outcome (Sadinle, Lei and Wasserman, JASA 2019).
+
+    Out-of-bag probabilities stand for those of new patients, as in jackknife+-after-bootstrap (Kim, NeurIPS 2020).
+    """
+    score = np.sort(1 - np.where(outcome == 1, p, 1 - p))
+    rank = int(np.ceil((len(score) + 1) * level))
+    return float(score[min(rank, len(score)) - 1])
 
 
 def hazard_factor(hazard: Array, outcomes: Outcomes, edges_days: Sequence[float]) -> float:
@@ -207,14 +223,3 @@ def hazard_factor(hazard: Array, outcomes: Outcomes, edges_days: Sequence[float]
         return float((exposure * -np.expm1(-np.exp(log_factor) * hazard)).sum() - events.sum())
 
     return float(np.exp(brentq(surplus, -3, 3)))
-
-
-def _conformal(ensemble: Ensemble, encoded: Encoded, outcomes: Outcomes) -> Manifest:
-    """Split-conformal threshold on one minus the probability of the true outcome (Sadinle et al., JASA 2019)."""
-    p = ensemble.predict(encoded.rows, encoded.present).response[0]
-    score = 1 - np.where(outcomes.response == 1, p, 1 - p)
-    calibration = ensemble.manifest.response_calibration
-    rank = int(np.ceil((len(score) + 1) * calibration.conformal_level))
-    threshold = float(np.sort(score)[min(rank, len(score)) - 1])
-    update = {"response_calibration": calibration.model_copy(update={"conformal_threshold": threshold})}
-    return ensemble.manifest.model_copy(update=update)

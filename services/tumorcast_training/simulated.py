@@ -200,9 +200,9 @@ def _manifest(snapshots: Sequence[PatientSnapshot], encoder: Encoder, patients: 
             ),
         ),
         edges_days=tuple(28.0 * i for i in range(1, 27)),
-        members=8,
-        token_width=8,
-        hidden_width=24,
+        members=10,
+        token_width=12,
+        hidden_width=48,
     )
 
 

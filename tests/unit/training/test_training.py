@@ -14,6 +14,7 @@ from tumorcast_training.fusion_training import (
     Encoded,
     FusionRecipe,
     Outcomes,
+    conformal_threshold,
     fit_scaling,
     hazard_factor,
     person_periods,
@@ -45,6 +46,15 @@ def test_the_hazard_factor_undoes_a_wrong_scale(scale: float) -> None:
     truth = Outcomes(np.zeros(3000), np.minimum(days, 168), (days <= 168).astype(float))
     hazard = np.full((3000, len(EDGES)), scale * 28 / 60)
     assert hazard_factor(hazard, truth, EDGES) * scale == pytest.approx(1, abs=0.08)
+
+
+def test_the_conformal_threshold_covers_new_patients_at_its_level() -> None:
+    rng = np.random.default_rng(7)
+    p = rng.uniform(0, 1, (2, 4000))
+    y = (rng.random((2, 4000)) < p).astype(float)
+    threshold = conformal_threshold(p[0], y[0], 0.9)
+    covered = 1 - np.where(y[1] == 1, p[1], 1 - p[1]) <= threshold
+    assert covered.mean() == pytest.approx(0.9, abs=0.02)
 
 
 def test_concordance_equals_sklearn_and_lifelines() -> None:
@@ -90,7 +100,7 @@ def trained() -> tuple:
     snapshots, truth = learnable(1000, 0)
     manifest = MANIFEST.model_copy(update={"groups": tuple(fit_scaling(g, snapshots) for g in MANIFEST.groups)})
     encoded = Encoded.of(snapshots, manifest)
-    recipe = FusionRecipe(epochs=30, held_out=0.4)
+    recipe = FusionRecipe(epochs=30)
     return train_fusion(encoded, truth, manifest, 0, recipe), encoded, truth, manifest, recipe
 
 
