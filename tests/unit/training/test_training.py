@@ -100,7 +100,7 @@ def trained() -> tuple:
     snapshots, truth = learnable(1000, 0)
     manifest = MANIFEST.model_copy(update={"groups": tuple(fit_scaling(g, snapshots) for g in MANIFEST.groups)})
     encoded = Encoded.of(snapshots, manifest)
-    recipe = FusionRecipe(epochs=30)
+    recipe = FusionRecipe(epochs=40, learning_rate=3e-3)
     return train_fusion(encoded, truth, manifest, 0, recipe), encoded, truth, manifest, recipe
 
 
