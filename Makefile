@@ -1,0 +1,60 @@
+# Every target makes .venv when it is missing or older than pyproject.toml or constraints.txt.
+# PYTHON=… chooses the interpreter; the first of these that is 3.11 or newer otherwise.
+PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+PACKAGES := core imaging clinical notes fusion gateway training platform
+LATEST_TAG = $(shell git describe --tags --abbrev=0 2>/dev/null)
+
+.PHONY: help demo test test-all check proto constraints tools bench clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+demo: $(INSTALLED) ## start everything, run one simulated patient, print the prognosis
+	$(BIN)/tumorcast demo
+
+test: $(INSTALLED) ## all tests that need no Debian package, no Ray and no long run
+	$(BIN)/pytest -m "not ray and not slow"
+
+test-all: ## test, then the tests on a real Ray cluster and the long ones
+	$(MAKE) test
+	$(BIN)/pytest -m "ray or slow"
+
+check: $(INSTALLED) ## lint, format, types, import contracts, protos, doctests, pins
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy $(PACKAGES:%=-p tumorcast_%)
+	$(BIN)/lint-imports
+	$(BIN)/buf lint proto
+	$(if $(LATEST_TAG),$(BIN)/buf breaking proto --against '.git#tag=$(LATEST_TAG)$(,)subdir=proto',@echo 'No tag yet: nothing to compare the protos with.')
+	$(BIN)/python tests/support/protos.py --check
+	$(BIN)/python tests/support/constraints.py --check
+	$(BIN)/pytest --doctest-modules -q shared/tumorcast_core $(wildcard services/*/model services/*/dicom services/*/rest) services/tumorcast_platform
+
+proto: $(INSTALLED) ## regenerate shared/tumorcast from proto/
+	$(BIN)/python tests/support/protos.py
+
+constraints: $(INSTALLED) ## pin what is installed now in constraints.txt
+	$(BIN)/python tests/support/constraints.py
+	@touch $(INSTALLED)
+
+tools: $(INSTALLED) ## fetch Helm into .tools, for the chart tests
+	$(BIN)/python tests/support/install_helm.py .tools
+
+bench: $(INSTALLED) ## time one query, stage by stage
+	$(BIN)/pytest tests/benchmarks -s -m ""
+
+clean: ## remove .venv, caches and build outputs
+	rm -rf .venv .tools build dist out .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find services shared tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@'$(PYTHON)' -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+		|| { echo 'Tumorcast needs Python 3.11 or newer: make PYTHON=/path/to/python3.11' >&2; exit 1; }
+	test -x $(BIN)/python || '$(PYTHON)' -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[all,dev]'
+	@touch $@
+
+, := ,

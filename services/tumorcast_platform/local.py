@@ -1,0 +1,138 @@
+"""The gateway's ports served in this process: the same model code as the services run, no Ray, no sockets.
+
+The ports take a deadline, which these ignore: there is none, and nobody else waits.
+"""
+# ruff: noqa: ARG002
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from tumorcast_core.deadline import Deadline
+from tumorcast_core.errors import Incident, StudyNotFound, TumorcastError
+from tumorcast_core.prognosis import ModelSummary, Prognosis
+from tumorcast_core.snapshot import Extraction, PatientSnapshot, Timepoint
+from tumorcast_gateway.model import (
+    Document,
+    Ports,
+    create_prognosis,
+)
+from tumorcast_platform.inputs import Case, Study
+from tumorcast_platform.weights import Weights
+
+if TYPE_CHECKING:
+    from tumorcast_fusion.model import ModelStore
+    from tumorcast_imaging.model import Encoder
+
+log = logging.getLogger(__name__)
+_Result = TypeVar("_Result")
+
+
+def predict(case: Case, weights: Weights) -> Prognosis:
+    """Answer one query in this process; raises what ``create_prognosis`` raises."""
+    ports = Ports(LocalImaging(case.studies, weights), LocalClinical(), LocalNotes(), LocalFusion(weights))
+    return asyncio.run(create_prognosis(case.query, ports, Deadline()))
+
+
+async def _in_thread(work: Callable[..., _Result], *args: Any) -> _Result:
+    """Run CPU work in a thread; what is not a Tumorcast error becomes an ``Incident``, as a service would tell it."""
+    try:
+        return await asyncio.to_thread(work, *args)
+    except TumorcastError:
+        raise
+    except Exception as e:
+        log.debug("unexpected", exc_info=e)
+        raise Incident(f"An unexpected error happened ({type(e).__name__}).") from e
+
+
+class GivenStudies:
+    """A ``StudyReader`` over folders named on the command line, wherever they lie."""
+
+    def __init__(self, studies: Iterable[Study]) -> None:
+        self._files = {study.uid: study.files for study in studies}
+
+    def files(self, study_instance_uid: str) -> tuple[Path, ...]:
+        """All files of the study; raises ``StudyNotFound``."""
+        try:
+            return self._files[study_instance_uid]
+        except KeyError as e:
+            raise StudyNotFound from e
+
+
+class LocalImaging:
+    """Imaging without a service; the encoders are loaded once, when the first study needs them."""
+
+    def __init__(self, studies: Iterable[Study], weights: Weights) -> None:
+        self._studies = GivenStudies(studies)
+        self._weights = weights
+        self._loading = Lock()
+        self._encoders: list[Encoder] | None = None
+
+    async def encode_study(self, timepoint: Timepoint, deadline: Deadline) -> Extraction:
+        return await _in_thread(self._encode, timepoint)
+
+    def _encode(self, timepoint: Timepoint) -> Extraction:
+        from tumorcast_imaging.model import encode_study
+
+        return encode_study(self._studies, timepoint, self._loaded())
+
+    def _loaded(self) -> list[Encoder]:
+        from tumorcast_imaging.model import Encoder
+
+        with self._loading:
+            if self._encoders is None:
+                self._encoders = [Encoder.load(folder) for folder in self._weights.encoder_folders()]
+            return self._encoders
+
+
+class LocalClinical:
+    """The record, read without a service."""
+
+    async def extract_features(self, fhir: bytes, index_date: str, deadline: Deadline) -> Extraction:
+        from tumorcast_clinical.model import extract_features
+
+        return await _in_thread(extract_features, fhir, index_date)
+
+
+class LocalNotes:
+    """Documents, read without a service."""
+
+    async def encode_notes(self, documents: tuple[Document, ...], index_date: str, deadline: Deadline) -> Extraction:
+        from tumorcast_notes import model as notes
+
+        own = [notes.Document(d.id, d.date, d.content_type, d.content, d.timepoint) for d in documents]
+        found: notes.NotesExtraction = await _in_thread(notes.encode_notes, own, index_date)
+        return found.extraction
+
+
+class LocalFusion:
+    """The prognosis models, asked without a service; torch is imported when the first one is."""
+
+    def __init__(self, weights: Weights) -> None:
+        self._weights = weights
+        self._loading = Lock()
+        self._store: ModelStore | None = None
+
+    async def predict_prognosis(
+        self, model: str, snapshot: PatientSnapshot, horizons_days: tuple[float, ...], deadline: Deadline
+    ) -> Prognosis:
+        return await _in_thread(lambda: self._models().get(model).predict(snapshot, horizons_days))
+
+    async def list_models(self, deadline: Deadline) -> tuple[ModelSummary, ...]:
+        return await _in_thread(lambda: tuple(model.summary() for model in self._models().list()))
+
+    async def get_model(self, name: str, deadline: Deadline) -> ModelSummary:
+        return await _in_thread(lambda: self._models().get(name).summary())
+
+    def _models(self) -> ModelStore:
+        from tumorcast_fusion.model import ModelStore
+
+        with self._loading:
+            if self._store is None:
+                self._store = ModelStore(self._weights.models)
+            return self._store

@@ -1,0 +1,1 @@
+"""Runs the services on this machine: starts, watches, restarts and ends their processes."""

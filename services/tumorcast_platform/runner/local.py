@@ -1,0 +1,59 @@
+"""All of Tumorcast on this machine, for as long as a context lasts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tumorcast_platform.runner.supervisor import StopSignal, Supervisor
+from tumorcast_platform.runner.topology import DRAIN_S, Doors, five_services
+from tumorcast_platform.weights import Weights
+
+START_TIMEOUT_S = 240.0
+_KILL_AFTER_S = DRAIN_S + 10.0
+"""A service gets its own time to drain, and then some to end."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalTumorcast:
+    """The running services and where they answer."""
+
+    doors: Doors
+    supervisor: Supervisor
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Folder of studies and logs, ports (0: a free one), and the weights to use (none: the shipped)."""
+
+    data: Path
+    rest_port: int = 0
+    grpc_port: int = 0
+    weights: Weights | None = None
+
+
+@contextmanager
+def running(
+    options: Options, report: Callable[[str], None], progress: Callable[[str], None], stop: StopSignal
+) -> Iterator[LocalTumorcast]:
+    """Start all five services, yield once they answer, end them all and what they started.
+
+    Raises ``ServiceUnavailable`` where one does not come up, ``Stopped`` when asked to end before.
+    """
+    options.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    more = {"TUMORCAST_IMAGING_STUDY_ROOT": str(options.data / "studies")}
+    more |= options.weights.environment() if options.weights else {}
+    specs, doors = five_services(options.rest_port, options.grpc_port, more)
+    supervisor = Supervisor(specs, options.data / "logs", stop, report, _KILL_AFTER_S)
+    with supervisor.running():
+        supervisor.wait_until_ready(START_TIMEOUT_S, progress)
+        yield LocalTumorcast(doors, supervisor)
+
+
+def default_data_folder() -> Path:
+    """Where studies and logs are kept unless told otherwise (XDG Base Directory Specification)."""
+    base = os.environ.get("XDG_DATA_HOME", "")
+    return (Path(base) if Path(base).is_absolute() else Path.home() / ".local" / "share") / "tumorcast"

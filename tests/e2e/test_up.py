@@ -1,0 +1,191 @@
+"""Everything at once, on real Ray: queries through both doors, and what a dead or stuck service does to them."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import httpx
+import psutil
+import pytest
+
+from support.patients import GROUPS, complete_patient, probabilities, status_of, use_of, without
+from support.up import COMMAND, Up, alive, eventually, up
+from tumorcast.common.v1 import prognosis_pb2, snapshot_pb2
+from tumorcast.notes.v1.notes_service_pb2 import Document
+from tumorcast.prognosis.v1 import prognosis_service_pb2 as pb
+from tumorcast.prognosis.v1.prognosis_service_pb2_grpc import PrognosisServiceStub
+from tumorcast_platform.client import query_body
+from tumorcast_platform.inputs import Case, Question, gather, patient_folder
+
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
+
+PATIENCE_S = 5
+"""What the queries of the fault tests grant: ``Prefer: wait``."""
+SLACK_S = 2
+"""How much later than that an answer may come on a busy machine."""
+
+
+@pytest.fixture(scope="module")
+def patient(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return complete_patient(tmp_path_factory.mktemp("patients"))
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    with up(tmp_path_factory.mktemp("up") / "data") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def case(running: Up, patient: Path) -> Case:
+    """The whole patient, with the images uploaded and a first query answered, so that all is warm."""
+    predict("--patient", patient, "--server", running.rest)
+    return gather(Question("simulated"), patient_folder(patient))
+
+
+def predict(*arguments: str | Path) -> dict[str, Any]:
+    command = [*COMMAND, "predict", "--model", "simulated", *map(str, arguments), "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
+
+
+def ask(running: Up, case: Case) -> tuple[httpx.Response, float]:
+    """Post the query with little patience; the response, and how long it took in seconds."""
+    headers = {"Content-Type": "application/json", "Prefer": f"wait={PATIENCE_S}"}
+    began = time.monotonic()
+    response = httpx.post(f"{running.rest}/v1/prognosis", content=query_body(case.query), headers=headers, timeout=60)
+    return response, time.monotonic() - began
+
+
+def narrowed(running: Up, case: Case) -> dict[str, Any]:
+    """The answer to a query that must come in time."""
+    response, took_s = ask(running, case)
+    assert response.status_code == 200, response.text
+    assert took_s < PATIENCE_S + SLACK_S
+    answer: dict[str, Any] = response.json()
+    return answer
+
+
+def test_a_query_over_rest_uses_every_input(running: Up, patient: Path) -> None:
+    answer = predict("--patient", patient, "--server", running.rest)
+    assert {group: status_of(answer, group) for group in GROUPS} == dict.fromkeys(GROUPS, "used")
+
+
+def test_grpc_and_rest_give_the_same_numbers(running: Up, case: Case) -> None:
+    query = case.query
+    request = pb.CreatePrognosisRequest(
+        model=query.model,
+        fhir=query.fhir,
+        documents=[Document(id=d.id, date=d.date, content=d.content) for d in query.documents],
+        timepoints=[
+            snapshot_pb2.Timepoint(role=t.role, study_instance_uid=t.study_instance_uid) for t in query.timepoints
+        ],
+    )
+    with grpc.insecure_channel(running.grpc) as channel:
+        prognosis = PrognosisServiceStub(channel).CreatePrognosis(request, timeout=60).prognosis
+    over_grpc = [e.probability.probability for e in prognosis.endpoints if e.HasField("probability")]
+    over_rest = [e["probability"]["probability"] for e in narrowed(running, case)["endpoints"] if e["probability"]]
+    assert over_grpc == pytest.approx(over_rest, abs=1e-9)
+    assert {use.status for use in prognosis.inputs} == {prognosis_pb2.INPUT_STATUS_USED}
+
+
+@pytest.mark.parametrize("group", [None, *GROUPS])
+def test_served_and_in_process_agree_whatever_is_withheld(
+    running: Up, patient: Path, tmp_path: Path, group: str | None
+) -> None:
+    folder = without(patient, group, tmp_path) if group else patient
+    served, local = predict("--patient", folder, "--server", running.rest), predict("--patient", folder)
+    assert probabilities(served) == pytest.approx(probabilities(local), abs=1e-4)
+    assert [(use["group"], use["status"]) for use in served["inputs"]] == [
+        (use["group"], use["status"]) for use in local["inputs"]
+    ]
+    assert {name for name in GROUPS if status_of(served, name) == "used"} == set(GROUPS) - {group}
+
+
+@pytest.mark.parametrize(
+    ("service", "groups"),
+    [("clinical", {"labs", "genomics", "clinical", "therapy"}), ("notes", {"notes"})],
+)
+def test_a_killed_service_narrows_the_answer_and_comes_back(
+    running: Up, case: Case, service: str, groups: set[str]
+) -> None:
+    running.service(service).send_signal(signal.SIGKILL)
+    answer = narrowed(running, case)
+    assert {name for name in GROUPS if status_of(answer, name) == "used"} == set(GROUPS) - groups
+    assert {use_of(answer, name)["reason"]["code"] for name in groups} == {"SERVICE_UNAVAILABLE"}
+    assert eventually(running.ready, 60)
+    assert all(status_of(narrowed(running, case), name) == "used" for name in GROUPS)
+
+
+def test_a_stuck_service_does_not_hold_the_answer_beyond_the_deadline(running: Up, case: Case) -> None:
+    stuck = running.service("notes")
+    stuck.send_signal(signal.SIGSTOP)
+    try:
+        answer = narrowed(running, case)
+    finally:
+        stuck.send_signal(signal.SIGCONT)
+    assert use_of(answer, "notes")["status"] == "absent"
+    assert use_of(answer, "notes")["reason"]["code"] == "DEADLINE_EXCEEDED"
+    assert status_of(answer, "labs") == "used"
+    assert eventually(running.ready, 60)
+
+
+def encoders(running: Up) -> list[psutil.Process]:
+    return [p for p in running.family() if alive(p) and ":encoder-" in " ".join(p.cmdline())]
+
+
+def test_a_killed_encoder_narrows_the_answer_and_comes_back(running: Up, case: Case) -> None:
+    (encoder,) = encoders(running)
+    encoder.send_signal(signal.SIGKILL)
+    answer = narrowed(running, case)
+    assert use_of(answer, "labs")["status"] == "used"
+    noticed = {issue["code"] for issue in answer["issues"] if issue["origin"] == "imaging"}
+    assert noticed & {"SERVICE_UNAVAILABLE", "DEADLINE_EXCEEDED", "ENCODER_UNAVAILABLE"}
+    whole = eventually(lambda: not noticed & _codes_of(running, case), 90)
+    assert whole
+    assert len(encoders(running)) == 1
+
+
+def _codes_of(running: Up, case: Case) -> set[str]:
+    return {issue["code"] for issue in narrowed(running, case)["issues"] if issue["origin"] == "imaging"}
+
+
+def test_without_fusion_the_answer_is_unavailable_and_in_time(running: Up, case: Case) -> None:
+    running.service("fusion").send_signal(signal.SIGKILL)
+    response, took_s = ask(running, case)
+    assert response.status_code == 503
+    assert response.json()["code"] == "SERVICE_UNAVAILABLE"
+    assert took_s < PATIENCE_S + SLACK_S
+    assert eventually(running.ready, 60)
+
+
+def test_bad_queries_get_clear_errors_and_up_keeps_running(running: Up, case: Case) -> None:
+    unknown = {"model": "simulated", "timepoints": [{"role": "baseline", "study_instance_uid": "1.2.3"}]}
+    for body, status, code in (
+        (b"{", 400, "MALFORMED_REQUEST"),
+        (b'{"model": "astrology", "fhir": {"resourceType": "Bundle"}}', 404, "UNKNOWN_MODEL"),
+        (b'{"model": "simulated"}', 422, "NO_INPUT"),
+        (json.dumps(unknown).encode(), 404, "STUDY_NOT_FOUND"),
+    ):
+        response = httpx.post(
+            f"{running.rest}/v1/prognosis", content=body, headers={"Content-Type": "application/json"}, timeout=60
+        )
+        assert (response.status_code, response.json()["code"]) == (status, code)
+    assert running.process.poll() is None
+    assert running.ready()
+
+
+def test_no_log_holds_the_patients_id_or_words(running: Up, case: Case, patient: Path) -> None:
+    logs = "".join(file.read_text(errors="replace") for file in (running.data / "logs").glob("*.log"))
+    assert logs
+    assert patient.name not in logs
+    assert "ascites" not in logs
