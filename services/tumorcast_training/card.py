@@ -20,9 +20,12 @@ def card(model: PrognosisModel, metrics: dict[str, Any]) -> str:
         ("model", "model"),
         ("oracle (best possible)", "oracle"),
         ("clinical and therapy alone", "clinical_baseline"),
+        ("XGBoost on the same inputs", "xgboost"),
     ]
     scores = [
-        f"| {name} | {_interval(held_out[key]['auc'])} | {_interval(held_out[key]['c_index'])} |" for name, key in rows
+        f"| {name} | {_interval(held_out[key]['auc'])} | {_interval(held_out[key]['c_index'])} |"
+        for name, key in rows
+        if key in held_out
     ]
     worth = [
         f"| {modality} | {_interval(loss['auc'])} | {_interval(loss['c_index'])} |"

@@ -22,6 +22,7 @@ from tumorcast_training.card import card
 from tumorcast_training.cohort import PatientInputs, Progress, embedded, read_cohort, read_outcomes
 from tumorcast_training.encoder_training import train_encoder
 from tumorcast_training.fusion_training import Encoded, Outcomes, fit_scaling, train_fusion
+from tumorcast_training.peer import predict_peer, train_peer
 
 PRECISIONS = ("bf16", "float32")
 IMAGE_ATTRIBUTES = ("necrosis", "spiculation")
@@ -30,15 +31,16 @@ MEASURES = ("tumor_longest_diameter", "tumor_volume")
 
 @dataclass(frozen=True, slots=True)
 class TrainedFolders:
-    """Where ``train`` wrote: the encoder's folder and the model's."""
+    """Where ``train`` wrote: the encoder's folder, the model's, and that of the peer it is compared with."""
 
     encoder: Path
     model: Path
+    peer: Path
 
 
 def folders(out: Path) -> TrainedFolders:
     """The layout below ``out``, the same as in the services' packages."""
-    return TrainedFolders(out / "encoders" / "ct-lesion", out / "models" / "simulated")
+    return TrainedFolders(out / "encoders" / "ct-lesion", out / "models" / "simulated", out / "peers" / "xgboost")
 
 
 def train(
@@ -71,7 +73,9 @@ def train_on(
     encoder.save(where.encoder)
     snapshots = [embedded(one, encoder) for one in inputs]
     model = _manifest(snapshots, encoder, len(inputs))
-    ensemble = train_fusion(Encoded.of(snapshots, model), outcomes_of(outcomes), model, seed, progress=progress)
+    encoded, truth = Encoded.of(snapshots, model), outcomes_of(outcomes)
+    ensemble = train_fusion(encoded, truth, model, seed, progress=progress)
+    train_peer(encoded, truth, model, seed, where.peer)
     dump(ensemble.manifest, where.model)
     ensemble.save(where.model)
     fitted = {
@@ -83,18 +87,30 @@ def train_on(
 
 
 def evaluate(
-    data: Path, model: PrognosisModel, encoder: Encoder, progress: Progress | None = None, workers: int = 2
+    data: Path,
+    model: PrognosisModel,
+    encoder: Encoder,
+    progress: Progress | None = None,
+    workers: int = 2,
+    peer: Path | None = None,
 ) -> dict[str, Any]:
     """Score the model on the cohort in ``data``, beside the oracle; see ``evaluate_on``."""
     outcomes = read_outcomes(data)
     inputs = read_cohort(data, outcomes, encoder.manifest, progress, workers)
-    return evaluate_on(inputs, outcomes, model, encoder)
+    return evaluate_on(inputs, outcomes, model, encoder, peer)
 
 
 def evaluate_on(
-    inputs: Sequence[PatientInputs], outcomes: pd.DataFrame, model: PrognosisModel, encoder: Encoder
+    inputs: Sequence[PatientInputs],
+    outcomes: pd.DataFrame,
+    model: PrognosisModel,
+    encoder: Encoder,
+    peer: Path | None = None,
 ) -> dict[str, Any]:
-    """Discrimination beside the oracle and the clinical baseline, calibration, permuted modalities, withheld groups."""
+    """Discrimination beside the oracle and the clinical baseline, calibration, permuted modalities, withheld groups.
+
+    With the folder of a ``peer``, its discrimination and the paired loss from the model to it come too.
+    """
     encoded = Encoded.of([embedded(one, encoder) for one in inputs], model.manifest)
     ensemble = model.ensemble
     evaluator = evaluation.Evaluator(outcomes_of(outcomes))
@@ -110,6 +126,7 @@ def evaluate_on(
         "model": evaluator.discrimination(full),
         "oracle": evaluator.discrimination(oracle),
         "clinical_baseline": evaluator.discrimination(baseline),
+        **(_beside_peer(evaluator, full, predict_peer(encoded, model.manifest, peer)) if peer else {}),
         "calibration": evaluator.calibration(full),
         "permuted_modality_loss": evaluation.modality_worth(encoded, ensemble, evaluator),
         "withheld_group_loss": {
@@ -118,6 +135,12 @@ def evaluate_on(
         },
         "precision_shift": _precision_shift(inputs[:100], model, encoder),
     }
+
+
+def _beside_peer(
+    evaluator: evaluation.Evaluator, full: evaluation.Predictions, peer: evaluation.Predictions
+) -> dict[str, Any]:
+    return {"xgboost": evaluator.discrimination(peer), "loss_to_xgboost": evaluator.difference(full, [peer])}
 
 
 def record(model_folder: Path, held_out: dict[str, Any]) -> None:

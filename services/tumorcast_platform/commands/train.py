@@ -42,7 +42,7 @@ def train_simulated(
     if test:
         model, encoder = PrognosisModel.load(where.model), Encoder.load(where.encoder)
         with console.progress("Scoring", as_json=as_json) as progress:
-            simulated.record(where.model, simulated.evaluate(test, model, encoder, progress, workers))
+            simulated.record(where.model, simulated.evaluate(test, model, encoder, progress, workers, where.peer))
     document = {"encoder": str(where.encoder), "model": str(where.model)}
     lines = [Line(f"The SIMULATED model is in {out}; use it with --trained {out}")]
     console.answer(document, lines, as_json=as_json)

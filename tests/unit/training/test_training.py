@@ -1,5 +1,7 @@
 """Training and evaluation: person-periods, concordance beside lifelines, a model that learns what is there."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -20,6 +22,7 @@ from tumorcast_training.fusion_training import (
     person_periods,
     train_fusion,
 )
+from tumorcast_training.peer import predict_peer, train_peer
 
 EDGES = MANIFEST.edges_days
 
@@ -126,6 +129,18 @@ def test_calibration_leaves_slope_one_and_intercept_zero_within_their_intervals(
     assert calibration["slope"][1] < 1.2
     assert calibration["slope"][2] > 0.8
     assert abs(calibration["intercept"][0]) < 0.4
+
+
+def test_the_peer_learns_from_the_same_rows_and_reads_absence_as_missing(trained: tuple, tmp_path: Path) -> None:
+    _, encoded, truth, manifest, _ = trained
+    train_peer(encoded, truth, manifest, 0, tmp_path)
+    snapshots, new = learnable(400, 1)
+    rows = Encoded.of(snapshots, manifest)
+    scores = Evaluator(new).discrimination(predict_peer(rows, manifest, tmp_path))
+    assert scores["auc"][0] > 0.8
+    assert scores["c_index"][0] > 0.65
+    blind = Encoded(rows.rows, np.zeros_like(rows.present))
+    assert len(set(predict_peer(blind, manifest, tmp_path).response)) == 1
 
 
 def test_the_same_seed_trains_the_same_weights(trained: tuple) -> None:
