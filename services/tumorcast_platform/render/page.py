@@ -80,7 +80,8 @@ def _in_words(outcomes: Sequence[str], level: float) -> str:
         case [one]:
             return f"{at} only one outcome remains: {one}."
         case _:
-            return f"Cannot tell: {at[0].lower()}{at[1:]} none of {' and '.join(named)} can be excluded."
+            listed = f"{', '.join(named[:-1])} nor {named[-1]}"
+            return f"Cannot tell: {at[0].lower()}{at[1:]} neither {listed} can be excluded."
 
 
 def _survival(estimate: SurvivalEstimate) -> list[Line]:
@@ -156,10 +157,10 @@ def _issues(issues: Sequence[Issue]) -> list[Line]:
 def _words(identifier: str) -> str:
     """Turn an identifier into words.
 
-    >>> _words("objective_response")
-    'Objective response'
+    >>> _words("progression_free_survival")
+    'Progression-free survival'
     """
-    return identifier.replace("_", " ").replace("-", " ").capitalize()
+    return identifier.replace("_free_", "-free ").replace("_", " ").capitalize()
 
 
 def _percent(probability: float) -> str:

@@ -23,7 +23,7 @@ def text_of(prognosis: Prognosis) -> str:
     "said",
     [
         "62 % (95 % interval 51–72)",
-        "Cannot tell: at 90 % coverage none of response and no response can be excluded.",
+        "Cannot tell: at 90 % coverage neither response nor no response can be excluded.",
         "48 % from clinical and therapy inputs alone",
         "median 231 days (95 % interval 150–not reached)",
         "NOT_GIVEN: Nothing was given.",
