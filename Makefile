@@ -7,7 +7,7 @@ INSTALLED := .venv/.installed
 PACKAGES := core imaging clinical notes fusion gateway training platform
 LATEST_TAG = $(shell git describe --tags --abbrev=0 2>/dev/null)
 
-.PHONY: help demo test test-all check proto constraints tools bench clean
+.PHONY: help demo test test-all check proto constraints tools charts bench clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -16,6 +16,7 @@ demo: $(INSTALLED) ## start everything, run one simulated patient, print the pro
 	$(BIN)/tumorcast demo
 
 test: $(INSTALLED) ## all tests that need no Debian package, no Ray and no long run
+	-$(BIN)/python tests/support/install_helm.py .tools # without it the chart tests skip and say so
 	$(BIN)/pytest -m "not ray and not slow"
 
 test-all: ## test, then the tests on a real Ray cluster and the long ones
@@ -42,6 +43,9 @@ constraints: $(INSTALLED) ## pin what is installed now in constraints.txt
 
 tools: $(INSTALLED) ## fetch Helm into .tools, for the chart tests
 	$(BIN)/python tests/support/install_helm.py .tools
+
+charts: tools ## the chart and image tests alone
+	$(BIN)/pytest tests/charts
 
 bench: $(INSTALLED) ## time one query, stage by stage
 	$(BIN)/pytest tests/benchmarks -s -m ""
