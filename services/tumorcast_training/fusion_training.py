@@ -19,12 +19,13 @@ from torch import Tensor, nn
 
 from tumorcast_core.catalog import entry
 from tumorcast_core.snapshot import PatientSnapshot
-from tumorcast_fusion.model.encoding import encode, transformed
+from tumorcast_fusion.model.encoding import encode, group_slices, part_widths, transformed
 from tumorcast_fusion.model.ensemble import Ensemble
 from tumorcast_fusion.model.manifest import Group, Manifest, Scaling
 from tumorcast_fusion.model.network import FusionNetwork
 
 Array = NDArray[np.float64]
+PART_DROP_RATE = 0.05
 LOG_SCALED = {"lactate_dehydrogenase", "neutrophil_lymphocyte_ratio", "tumor_mutational_burden", "tumor_volume"}
 LOG_SCALED |= {"tumor_longest_diameter", "tumor_short_axis", "neutrophil_count", "lymphocyte_count"}
 
@@ -136,11 +137,12 @@ def _train_member(encoded: Encoded, outcomes: Outcomes, manifest: Manifest, reci
     response = torch.from_numpy(outcomes.response).float()
     event, at_risk = (torch.from_numpy(x).float() for x in person_periods(outcomes, manifest.edges_days))
     batches = max(len(rows) // recipe.batch, 1)
+    parts = droppable_parts(manifest)
     optimizer = torch.optim.AdamW(network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe.learning_rate, total_steps=recipe.epochs * batches)
     for _ in range(recipe.epochs):
         for chosen in torch.randperm(len(rows)).chunk(batches):
-            logit, hazard = network(rows[chosen], _drop_groups(present[chosen]))
+            logit, hazard = network(_drop_parts(rows[chosen], parts), _drop_groups(present[chosen]))
             loss = nn.functional.binary_cross_entropy_with_logits(logit, response[chosen])
             loss = loss + _hazard_loss(hazard, event[chosen], at_risk[chosen])
             optimizer.zero_grad()
@@ -155,6 +157,24 @@ def _drop_groups(present: Tensor) -> Tensor:
     n, groups = present.shape
     rate = torch.rand(n, 1) * (torch.rand(n, 1) < 0.5)
     return present & (torch.rand(n, groups) >= rate)
+
+
+def droppable_parts(manifest: Manifest) -> list[slice]:
+    """Columns of each feature, and of each embedding, that has others beside it in its group."""
+    parts = []
+    for group, whole in zip(manifest.groups, group_slices(manifest), strict=True):
+        ends = whole.start + np.cumsum(part_widths(group))
+        if len(ends) > 1:
+            parts += [slice(int(end) - width, int(end)) for end, width in zip(ends, part_widths(group), strict=True)]
+    return parts
+
+
+def _drop_parts(rows: Tensor, parts: Sequence[slice]) -> Tensor:
+    """Take single values out at random, with their flag: a group may arrive with gaps."""
+    kept = torch.ones_like(rows)
+    for part in parts:
+        kept[:, part] = (torch.rand(len(rows), 1) >= PART_DROP_RATE).float()
+    return rows * kept
 
 
 def person_periods(outcomes: Outcomes, edges_days: Sequence[float]) -> tuple[Array, Array]:

@@ -35,11 +35,15 @@ class EncodedSnapshot:
     issues: tuple[Issue, ...]
 
 
+def part_widths(group: Group) -> list[int]:
+    """Number of inputs of each part of a group: value or one-hot, and a flag, per feature; then the embedding's."""
+    features = [(len(entry(name).categories) or 1) + 1 for name in group.features]
+    return features + ([len(group.embedding.mean) + 1] if group.embedding else [])
+
+
 def group_width(group: Group) -> int:
-    """Number of inputs of a group: value or one-hot, and a flag, per feature; elements and a flag for an embedding."""
-    categorical = sum(len(entry(name).categories) or 1 for name in group.features)
-    embedded = len(group.embedding.mean) + 1 if group.embedding else 0
-    return categorical + len(group.features) + embedded
+    """Number of inputs of a group."""
+    return sum(part_widths(group))
 
 
 def group_slices(manifest: Manifest) -> list[slice]:

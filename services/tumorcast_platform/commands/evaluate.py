@@ -35,8 +35,9 @@ def evaluate_simulated(
 
     weights = Weights.of(trained)
     model, encoder = ModelStore(weights.models).get("simulated"), Encoder.load(weights.encoders / "ct-lesion")
+    peer = simulated.folders(trained).peer if trained else None
     with console.progress("Reading patients", as_json=as_json) as progress:
-        found = simulated.evaluate(data, model, encoder, progress, workers)
+        found = simulated.evaluate(data, model, encoder, progress, workers, peer if peer and peer.is_dir() else None)
     console.answer(found, evaluation_page(found), as_json=as_json)
 
 
@@ -46,8 +47,9 @@ def evaluation_page(found: Mapping[str, Any]) -> list[Line]:
         ("this model", "model"),
         ("oracle, the best possible", "oracle"),
         ("clinical and therapy", "clinical_baseline"),
+        ("XGBoost, same inputs", "xgboost"),
     )
-    scores = [[name, *_both(found[key])] for name, key in who]
+    scores = [[name, *_both(found[key])] for name, key in who if key in found]
     lines = [Line(f"SIMULATED: {found['patients']} held-out patients who never lived", Style.HEADING), Line()]
     lines += _table(["", "AUC, response", "C, progression-free survival"], scores)
     for title, key in (("permuted across patients", "permuted_modality_loss"), ("withheld", "withheld_group_loss")):

@@ -17,6 +17,7 @@ from tumorcast_training.fusion_training import (
     FusionRecipe,
     Outcomes,
     conformal_threshold,
+    droppable_parts,
     fit_scaling,
     hazard_factor,
     person_periods,
@@ -40,6 +41,12 @@ def test_person_periods_hold_one_event_and_the_time_at_risk(days: float, event: 
     assert (exposure[events == 1] == 1).all()
     if not event:
         assert exposure.sum() * 28 == pytest.approx(days)
+
+
+def test_droppable_parts_are_the_features_of_groups_that_have_several() -> None:
+    group = MANIFEST.groups[1].model_copy(update={"features": ("albumin", "hemoglobin")})
+    manifest = MANIFEST.model_copy(update={"groups": (MANIFEST.groups[0], group, MANIFEST.groups[2])})
+    assert droppable_parts(manifest) == [slice(5, 7), slice(7, 9)]
 
 
 @given(st.floats(0.3, 3))
