@@ -28,7 +28,7 @@ from tumorcast_core.prognosis import (
     SurvivalEstimate,
     SurvivalPoint,
 )
-from tumorcast_core.snapshot import PatientSnapshot
+from tumorcast_core.snapshot import Issue, PatientSnapshot, Severity
 from tumorcast_fusion.model import manifest as manifests
 from tumorcast_fusion.model.encoding import EncodedSnapshot, encode
 from tumorcast_fusion.model.ensemble import INTERVAL_LEVEL, Ensemble, EnsembleOutput, median_days, survival_at
@@ -71,7 +71,7 @@ class PrognosisModel:
             raise HorizonOutOfRange(f"Horizons must lie between 0 and {self.manifest.follow_up_days:g} days.")
         encoded = encode(snapshot, self.manifest)
         answers = _Answers(self.manifest, self.ensemble, encoded, tuple(sorted(set(horizons_days))))
-        issues = (*snapshot.issues, *encoded.issues)
+        issues = (*snapshot.issues, *encoded.issues, *_unread(snapshot))
         return Prognosis(
             prognosis_id=uuid.uuid4().hex,
             model=self.ref,
@@ -85,6 +85,14 @@ class PrognosisModel:
             disclaimer=self.manifest.disclaimer,
             simulated=self.manifest.simulated,
         )
+
+
+def _unread(snapshot: PatientSnapshot) -> tuple[Issue, ...]:
+    """Say what of the snapshot no model reads yet."""
+    if not snapshot.planned_therapies:
+        return ()
+    message = "The model does not compare treatments: planned therapies did not change the answer."
+    return (Issue(Severity.WARNING, "PLANNED_THERAPIES_NOT_READ", message, origin="fusion"),)
 
 
 class _Answers:

@@ -9,7 +9,7 @@ import pytest
 from support.fusion import MANIFEST, full_snapshot, write_tiny_model
 from tumorcast_core.errors import HorizonOutOfRange
 from tumorcast_core.prognosis import EndpointStatus, InputStatus, ProbabilityEstimate, Prognosis, SurvivalEstimate
-from tumorcast_core.snapshot import Embedding, Feature, Issue, Modality, PatientSnapshot, Severity
+from tumorcast_core.snapshot import Embedding, Feature, Issue, Modality, PatientSnapshot, PlannedTherapy, Severity
 from tumorcast_fusion.model import ModelStore, PrognosisModel
 
 GROUPS = tuple(group.id for group in MANIFEST.groups)
@@ -111,6 +111,13 @@ def test_a_value_outside_the_training_range_is_used_with_a_warning(model: Progno
     assert prognosis.issues[0].code == "OUTSIDE_TRAINING_RANGE"
     assert prognosis.issues[0].severity is Severity.WARNING
     assert _status(prognosis, "labs") is InputStatus.USED
+
+
+def test_planned_therapies_are_said_to_change_nothing(model: PrognosisModel) -> None:
+    planned = replace(full_snapshot(), planned_therapies=(PlannedTherapy(therapy_class="immunotherapy"),))
+    prognosis = model.predict(planned)
+    assert [issue.code for issue in prognosis.issues] == ["PLANNED_THERAPIES_NOT_READ"]
+    assert prognosis.endpoints == model.predict(full_snapshot()).endpoints
 
 
 @pytest.mark.parametrize(
