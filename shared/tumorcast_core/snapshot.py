@@ -1,6 +1,6 @@
 """The patient snapshot: everything known of one patient at one index date.
 
-The domain twin of ``tumorcast/common/v1/snapshot.proto``; ``wire.py`` converts between the two.
+The domain twin of ``tumorcast/common/v1/snapshot.proto``; ``wire`` converts between the two.
 """
 
 from __future__ import annotations
