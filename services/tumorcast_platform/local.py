@@ -54,7 +54,7 @@ class GivenStudies:
     """A ``StudyReader`` over folders named on the command line, wherever they lie."""
 
     def __init__(self, studies: Iterable[Study]) -> None:
-        self._files = {study.uid: study.files for study in studies}
+        self._files = {study.uid: (*study.files, *study.unreadable) for study in studies}
 
     def files(self, study_instance_uid: str) -> tuple[Path, ...]:
         """All files of the study; raises ``StudyNotFound``."""

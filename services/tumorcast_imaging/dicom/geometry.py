@@ -17,6 +17,10 @@ TOLERANCE_MM = 0.05
 TOLERANCE_OF_GAP = 0.01
 """A slice may lie this far from the fitted grid: 0.05 mm + 1 % of the gap. Scanners jitter by ± 0.02 mm."""
 _COSINE_TOLERANCE = 1e-3
+FARTHEST_MM = 1e6
+"""A position farther off is no place in a patient, and would drown the spacing in rounding."""
+_SPACING_MM = (0.01, 100.0)
+"""Pixels finer or coarser than this are not of a patient's CT or MR; resampling them would take forever."""
 
 Floats = NDArray[np.float64]
 
@@ -43,7 +47,7 @@ class Grid:
 
 def plane(orientation: Sequence[float], pixel_spacing: Sequence[float]) -> Plane:
     """Check Image Orientation (Patient) and Pixel Spacing [between rows, between columns]; raises ``Refused``."""
-    if len(pixel_spacing) != 2 or min(pixel_spacing) <= 0:
+    if len(pixel_spacing) != 2 or not all(map(_plausible, pixel_spacing)):
         raise Refused("BAD_SPACING")
     if len(orientation) != 6:
         raise Refused("BAD_ORIENTATION")
@@ -67,7 +71,7 @@ def stack(positions: Sequence[Sequence[float]], on: Plane, thickness_mm: float |
     along = points @ on.normal
     order = np.argsort(along, kind="stable")
     if len(points) == 1:
-        if thickness_mm is None or not 0 < thickness_mm < np.inf:
+        if thickness_mm is None or not _plausible(thickness_mm):
             raise Refused("SPACING_UNKNOWN")
         step, origin = on.normal * thickness_mm, points[0]
     else:
@@ -75,6 +79,10 @@ def stack(positions: Sequence[Sequence[float]], on: Plane, thickness_mm: float |
     return Grid(
         order, _affine(step, origin, on), (float(np.linalg.norm(step)), on.row_spacing_mm, on.column_spacing_mm)
     )
+
+
+def _plausible(spacing_mm: float) -> bool:
+    return _SPACING_MM[0] <= spacing_mm <= _SPACING_MM[1]
 
 
 def _fit(points: Floats, along: Floats, normal: Floats) -> tuple[Floats, Floats]:

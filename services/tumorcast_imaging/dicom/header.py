@@ -5,8 +5,11 @@ pydicom raises anything at all on malformed bytes, so every touch of it in this 
 
 from __future__ import annotations
 
+import io
+import logging
 import math
 import re
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,8 +23,10 @@ from pydicom.dataset import Dataset
 from tumorcast_imaging.dicom.limits import Limits
 from tumorcast_imaging.dicom.reasons import Refused
 
-# pydicom warns about odd values by quoting them, into logs that must not hold patient data.
+# pydicom warns about odd values by quoting them, into logs that must not hold patient data; what matters is an issue.
 pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
+logging.getLogger("pydicom").setLevel(logging.CRITICAL)
+warnings.filterwarnings("ignore", module=r"pydicom\.")
 
 UID = re.compile(r"(?=.{1,64}\Z)[0-9]+(\.[0-9]+)*")
 """A DICOM UID (PS3.5 section 9); digits and dots only, so it is safe as a file name."""
@@ -44,6 +49,10 @@ _TAGS = [
     "SeriesDate",
     "StudyDate",
     "AcquisitionNumber",
+    "AcquisitionTime",
+    "ConvolutionKernel",
+    "KVP",
+    "EchoNumbers",
     "Rows",
     "Columns",
     "NumberOfFrames",
@@ -86,6 +95,9 @@ class Header:
     patient: tuple[str, str, str] = field(repr=False)
     date: str = field(repr=False)
     acquisition_number: int | None
+    acquisition_time: str
+    technique: tuple[str, str, str]
+    """Convolution kernel, kVp and echo number: what tells two reconstructions or echoes of one place apart."""
     rows: int
     columns: int
     frames: int
@@ -93,7 +105,7 @@ class Header:
     bits_allocated: int
     bits_stored: int
     high_bit: int
-    signed: bool
+    signed: bool | None
     photometric: str
     pixel_spacing: tuple[float, ...]
     orientation: tuple[float, ...]
@@ -137,12 +149,29 @@ def read_dataset(path: Path, limits: Limits, tags: list[str], *, pixels: bool) -
         meta = pydicom.filereader.read_file_meta_info(path)
         if meta.get("TransferSyntaxUID") == uids.DeflatedExplicitVRLittleEndian:
             raise Refused("UNSUPPORTED_TRANSFER_SYNTAX")
-        return pydicom.dcmread(path, specific_tags=tags, stop_before_pixels=not pixels)
+        with _MeteredFile(path, limits.max_reads) as metered:
+            return pydicom.dcmread(metered, specific_tags=tags, stop_before_pixels=not pixels)
+
+
+class _MeteredFile(io.BufferedReader):
+    """A file that refuses to be read in more than ``reads`` pieces."""
+
+    def __init__(self, path: Path, reads: int) -> None:
+        super().__init__(io.FileIO(path))
+        self._left = reads
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self._left -= 1
+        if self._left < 0:
+            raise OSError("too many reads")  # pydicom turns other errors into this one anyway
+        return super().read(size)
 
 
 def read_header(path: Path, limits: Limits) -> Header:
     """Read one file's header; raises ``Refused``."""
     dataset = read_dataset(path, limits, _TAGS, pixels=False)
+    if dataset.file_meta.get("MediaStorageSOPClassUID") == uids.MediaStorageDirectoryStorage:
+        raise Refused("NOT_AN_IMAGE")  # a DICOMDIR lies beside the images on every medium
     with guarded("MALFORMED_HEADER"):
         header = _header(path, dataset)
     identifiers = (header.sop_class_uid, header.sop_instance_uid, header.series_instance_uid, header.study_instance_uid)
@@ -167,6 +196,8 @@ def _header(path: Path, d: Dataset) -> Header:
         patient=(_text(d, "PatientID"), _text(d, "PatientName"), _text(d, "PatientBirthDate")),
         date=_date(d),
         acquisition_number=_one(d, "AcquisitionNumber", int),
+        acquisition_time=_text(d, "AcquisitionTime"),
+        technique=(_text(d, "ConvolutionKernel"), _text(d, "KVP"), _text(d, "EchoNumbers")),
         rows=_one(d, "Rows", int) or 0,
         columns=_one(d, "Columns", int) or 0,
         frames=_one(d, "NumberOfFrames", int) or 1,
@@ -174,7 +205,7 @@ def _header(path: Path, d: Dataset) -> Header:
         bits_allocated=_one(d, "BitsAllocated", int) or 0,
         bits_stored=_one(d, "BitsStored", int) or 0,
         high_bit=_one(d, "HighBit", int) or 0,
-        signed=_one(d, "PixelRepresentation", int) == 1,
+        signed={0: False, 1: True, None: None}.get(_one(d, "PixelRepresentation", int)),
         photometric=_text(d, "PhotometricInterpretation"),
         pixel_spacing=_floats(d, "PixelSpacing"),
         orientation=_floats(d, "ImageOrientationPatient"),
@@ -194,6 +225,8 @@ def _values(d: Dataset, keyword: str) -> list[Any]:
     value = d.get(keyword)
     if value is None or value == "":
         return []
+    if isinstance(value, bytes):  # under a wrong value representation; its bytes would pass for numbers
+        raise ValueError("binary value")
     return [value] if isinstance(value, str | int | float) else list(value)
 
 

@@ -11,6 +11,8 @@ class Limits:
 
     max_files: int = 20_000
     max_file_bytes: int = 256 << 20
+    max_reads: int = 500_000
+    """Reads of one file, some two per attribute: 10 MB of empty attributes would take half a minute to parse."""
     max_voxels: int = 400_000_000
     """Rows × columns × slices of one volume; a float32 volume takes four bytes each."""
 

@@ -27,9 +27,10 @@ def check_format(h: Header) -> None:
     whole_bits = (
         h.bits_allocated in (8, 16) and 1 <= h.bits_stored <= h.bits_allocated and h.high_bit == h.bits_stored - 1
     )
-    if h.photometric != "MONOCHROME2" or h.samples_per_pixel != 1 or not whole_bits:
+    swapped = h.bits_allocated == 8 and h.transfer_syntax_uid == uids.ExplicitVRBigEndian  # or not; nobody can tell
+    if h.photometric != "MONOCHROME2" or h.samples_per_pixel != 1 or not whole_bits or swapped:
         raise Refused("UNSUPPORTED_PIXEL_FORMAT")
-    if h.rows < 1 or h.columns < 1:
+    if h.rows < 1 or h.columns < 1 or h.signed is None:
         raise Refused("HEADER_INCOMPLETE")
     if h.size_bytes < _pixel_bytes(h):  # known before any memory is asked for
         raise Refused("TRUNCATED_PIXELS")
@@ -43,7 +44,9 @@ def rescale(h: Header) -> tuple[float, float]:
         if h.slope is None or h.intercept is None:
             raise Refused("RESCALE_MISSING")
     slope, intercept = h.slope if h.slope is not None else 1.0, h.intercept or 0.0
-    if not (np.isfinite(slope) and np.isfinite(intercept)) or slope == 0:
+    single = np.finfo(np.float32)
+    largest = abs(slope) * (1 << h.bits_allocated) + abs(intercept)
+    if abs(slope) < float(single.tiny) or not largest < float(single.max):  # also zero and not a number
         raise Refused("RESCALE_MISSING")
     return slope, intercept
 
@@ -55,16 +58,19 @@ def read_into(out: NDArray[np.float32], h: Header, limits: Limits) -> bool:
         if str(dataset.SOPInstanceUID).strip(" \0") != h.sop_instance_uid:
             raise Refused("CHANGED_WHILE_READ")
         data = dataset.PixelData
+    if not isinstance(data, bytes):  # empty, or under a value representation that is none of pixels
+        raise Refused("NO_PIXELS")
     expected = _pixel_bytes(h)
     if len(data) < expected:
         raise Refused("TRUNCATED_PIXELS")
     if len(data) > expected + expected % 2:
         raise Refused("EXCESS_PIXELS")
-    stored = _stored(data[:expected], h)
+    raw = _raw(data[:expected], h)
+    stored = _stored(raw, h)
     slope, intercept = rescale(h)
     np.multiply(stored, np.float32(slope), out=out, casting="unsafe")
     out += np.float32(intercept)
-    padded = _padded(stored, h)
+    padded = _padded(raw, stored, h)
     if padded is None:
         return False
     out[padded] = AIR_HU if h.dicom_modality == "CT" else 0.0
@@ -75,23 +81,34 @@ def _pixel_bytes(h: Header) -> int:
     return h.rows * h.columns * h.bits_allocated // 8
 
 
-def _stored(data: bytes, h: Header) -> NDArray[np.integer]:
-    """Stored values, rows × columns; bits above the high bit (old overlays) are dropped, the sign is extended."""
+def _raw(data: bytes, h: Header) -> NDArray[np.integer]:
+    """Allocated words as they stand in the file, rows × columns."""
     order = ">" if h.transfer_syntax_uid == uids.ExplicitVRBigEndian else "<"
     kind = "i" if h.signed else "u"
     values = np.frombuffer(data, f"{order}{kind}{h.bits_allocated // 8}").reshape(h.rows, h.columns)
-    native = values.astype(values.dtype.newbyteorder("="), copy=False)
+    return values.astype(values.dtype.newbyteorder("="), copy=False)
+
+
+def _stored(raw: NDArray[np.integer], h: Header) -> NDArray[np.integer]:
+    """Stored values, rows × columns; bits above the high bit (old overlays) are dropped, the sign is extended."""
     unused = h.bits_allocated - h.bits_stored
-    return native if unused == 0 else (native << unused) >> unused
+    return raw if unused == 0 else (raw << unused) >> unused
 
 
-def _padded(stored: NDArray[np.integer], h: Header) -> NDArray[np.bool_] | None:
-    """Where padding lies, or ``None`` if there is none; judged before rescale, as PS3.3 C.7.5.1.1.2 asks."""
+def _padded(raw: NDArray[np.integer], stored: NDArray[np.integer], h: Header) -> NDArray[np.bool_] | None:
+    """Where padding lies, or ``None`` if there is none; judged before rescale, as PS3.3 C.7.5.1.1.2 asks.
+
+    A padding value too large for the stored bits (63536 in 12 bits) can only stand in the allocated ones.
+    """
     if h.padding is None:
         return None
     modulus = 1 << h.bits_allocated
     ends = [end % modulus for end in h.padding]
     if h.signed:
         ends = [end - modulus if end >= modulus // 2 else end for end in ends]
-    padded = (stored >= min(ends)) & (stored <= max(ends))
+    half = 1 << (h.bits_stored - 1)
+    lowest = -half if h.signed else 0
+    highest = lowest + 2 * half - 1
+    values = stored if lowest <= min(ends) and max(ends) <= highest else raw
+    padded = (values >= min(ends)) & (values <= max(ends))
     return padded if padded.any() else None

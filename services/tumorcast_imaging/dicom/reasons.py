@@ -16,7 +16,7 @@ _FILE_ERRORS = {
     "NOT_DICOM": "The file is not DICOM (Part 10).",
     "FILE_TOO_LARGE": "The file is larger than the limit.",
     "TOO_MANY_FILES": "There are more files than the limit; none was read.",
-    "MALFORMED_HEADER": "The DICOM header cannot be read.",
+    "MALFORMED_HEADER": "The DICOM header cannot be read, or has more attributes than the limit.",
     "HEADER_INCOMPLETE": "The DICOM header lacks an attribute that is needed.",
 }
 _SERIES_ERRORS = {
@@ -29,8 +29,9 @@ _SERIES_ERRORS = {
     "UNSUPPORTED_PIXEL_FORMAT": "Only one integer sample of 8 or 16 bits a pixel is read.",
     "MONOCHROME1": "Inverted gray scale (MONOCHROME1) is not read.",
     "UNSUPPORTED_UNIT": "The rescaled values of the CT are not in Hounsfield units.",
-    "RESCALE_MISSING": "Rescale slope and intercept of the CT are missing or unusable.",
+    "RESCALE_MISSING": "Rescale slope or intercept is missing on a slice, or unusable.",
     # which slices stand together
+    "MIXED_IMAGE_TYPES": "A few original images share the series with more derived or secondary ones.",
     "MIXED_PATIENTS": "Images of different patients share one series or study.",
     "MIXED_STUDIES": "Images of different studies share one series.",
     "MIXED_MODALITIES": "Images of different kinds share one series.",
@@ -40,14 +41,14 @@ _SERIES_ERRORS = {
     "MIXED_ORIENTATION": "Slices of the series have different orientation.",
     "MIXED_ACQUISITIONS": "Slices of several acquisitions are interleaved.",
     # where they lie
-    "BAD_SPACING": "Pixel spacing is missing or not positive.",
+    "BAD_SPACING": "Pixel spacing is missing or not plausible.",
     "BAD_ORIENTATION": "Image orientation is missing or not two perpendicular unit vectors.",
-    "BAD_POSITION": "Image position is missing or not finite.",
+    "BAD_POSITION": "Image position is missing or not plausible.",
     "DUPLICATE_SLICE": "Two different slices lie at the same position.",
     "MISSING_SLICE": "A slice is missing inside the series.",
     "IRREGULAR_SPACING": "The gaps between the slices differ.",
     "GANTRY_TILT": "The slices are not stacked along their normal (gantry tilt).",
-    "SPACING_UNKNOWN": "A single slice without slice thickness has no extent.",
+    "SPACING_UNKNOWN": "A single slice without a plausible slice thickness has no extent.",
     # what they hold
     "NO_PIXELS": "An image holds no pixels.",
     "TRUNCATED_PIXELS": "The pixels of a slice are cut off.",
@@ -63,6 +64,7 @@ _SEGMENTATION_ERRORS = {
     "SEGMENTATION_MISSING": "The study holds no segmentation, so no lesion was measured or encoded.",
     "SEGMENTATION_NOT_FOUND": "The study holds no segmentation of the given UID.",
     "AMBIGUOUS_SEGMENTATION": "The study holds several segmentations; say which one by its SOP instance UID.",
+    "SEGMENTATION_SERIES_AMBIGUOUS": "The segmentation fits several series and does not say which one is meant.",
     "AMBIGUOUS_SEGMENT": "The segmentation holds several segments; one lesion per segmentation is read.",
     "MALFORMED_SEGMENTATION": "The segmentation cannot be read.",
     "UNSUPPORTED_SEGMENTATION_TYPE": "Only binary segmentations are read.",

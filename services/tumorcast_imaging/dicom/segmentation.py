@@ -117,6 +117,8 @@ def _parse(header: Header, limits: Limits) -> HighdicomSegmentation:
     expected = -(-header.rows * header.columns * header.frames * int(dataset.BitsAllocated) // 8)
     if len(dataset.PixelData) < expected:
         raise Refused("TRUNCATED_PIXELS")
+    if len(dataset.PixelData) > expected + expected % 2:
+        raise Refused("EXCESS_PIXELS")
     return HighdicomSegmentation.from_dataset(dataset, copy=False)
 
 
@@ -127,9 +129,13 @@ def _mask(seg: HighdicomSegmentation, volume: Volume) -> NDArray[np.bool_]:
     if len(placed) != len(frames):
         raise Refused("MALFORMED_SEGMENTATION")
     mask = np.zeros(volume.array.shape, bool)
+    taken: set[tuple[int, ...]] = set()
     for frame, item in zip(frames, placed, strict=True):
         if frame.any():
-            _place(mask, frame, shared | _groups([item]), volume)
+            start = _place(mask, frame, shared | _groups([item]), volume)
+            if start in taken:  # one segment has one frame in one place
+                raise Refused("MALFORMED_SEGMENTATION")
+            taken.add(start)
     if not mask.any():
         raise Refused("EMPTY_SEGMENTATION")
     return mask
@@ -141,8 +147,11 @@ def _groups(items: Sequence[Dataset]) -> dict[str, Any]:
     return {name: item[name].value[0] for item in items for name in names if name in item}
 
 
-def _place(mask: NDArray[np.bool_], frame: NDArray[np.bool_], where: dict[str, Any], volume: Volume) -> None:
-    """Set one frame's voxels in ``mask``; raises ``Refused`` if they do not coincide with the volume's."""
+def _place(mask: NDArray[np.bool_], frame: NDArray[np.bool_], where: dict[str, Any], volume: Volume) -> tuple[int, ...]:
+    """Set one frame's voxels in ``mask``; returns the first one's index.
+
+    Raises ``Refused`` if they do not coincide with the volume's.
+    """
     down_mm, along_mm = map(float, where["PixelMeasuresSequence"].PixelSpacing)
     cosines = np.array(where["PlaneOrientationSequence"].ImageOrientationPatient, float)
     origin = np.array(where["PlanePositionSequence"].ImagePositionPatient, float)
@@ -151,6 +160,8 @@ def _place(mask: NDArray[np.bool_], frame: NDArray[np.bool_], where: dict[str, A
     points = origin + corners[:, :1] * down_mm * cosines[3:] + corners[:, 1:] * along_mm * cosines[:3]
     to_index = np.linalg.inv(volume.affine_lps)
     index = points @ to_index[:3, :3].T + to_index[:3, 3]
+    if not np.abs(index).max() < np.iinfo(np.int32).max:  # also not a number
+        raise Refused("SEGMENTATION_GRID_DIFFERS")
     start = np.round(index[0]).astype(int)
     wanted = start + np.insert(corners, 0, 0, axis=1)
     inside = (start >= 0).all() and (start + np.array([1, rows, columns]) <= mask.shape).all()
@@ -158,3 +169,4 @@ def _place(mask: NDArray[np.bool_], frame: NDArray[np.bool_], where: dict[str, A
         raise Refused("SEGMENTATION_GRID_DIFFERS")
     k, r, c = start
     mask[k, r : r + rows, c : c + columns] |= frame
+    return int(k), int(r), int(c)

@@ -17,7 +17,7 @@ from tumorcast_imaging.dicom.limits import Limits
 from tumorcast_imaging.dicom.reasons import Refused, issue
 from tumorcast_imaging.dicom.volume import RefusedSeries, Volume
 
-_READ = {uids.CTImageStorage: "CT", uids.MRImageStorage: "MR"}
+READ = {uids.CTImageStorage: "CT", uids.MRImageStorage: "MR"}
 _PET = {
     uids.PositronEmissionTomographyImageStorage,
     uids.EnhancedPETImageStorage,
@@ -56,13 +56,18 @@ def read_series(headers: Sequence[Header], limits: Limits) -> Volume | RefusedSe
 
 
 def _choose(headers: Sequence[Header]) -> _Choice:
-    """Leave out copies, localizers, and derived images inside an otherwise original series."""
+    """Leave out copies, localizers, and derived images inside an otherwise original series.
+
+    Where the derived ones are more, nobody can tell which of the two the series is.
+    """
     unique, copies = _without_copies(headers)
     slices = [h for h in unique if "LOCALIZER" not in h.image_type]
     left_out = ["DUPLICATE_FILE"] * copies + ["LOCALIZER"] * (len(unique) - len(slices))
     if not slices:
         raise Refused("ONLY_LOCALIZERS")
     original = [h for h in slices if h.image_type[:2] == ("ORIGINAL", "PRIMARY")]
+    if 0 < len(original) < len(slices) / 2:
+        raise Refused("MIXED_IMAGE_TYPES")
     if original and len(original) < len(slices):
         left_out += ["DERIVED_IMAGE"] * (len(slices) - len(original))
         slices = original
@@ -95,10 +100,12 @@ def check_together(slices: Sequence[Header]) -> None:
     for code, same in rules:
         if len({same(h) for h in slices}) > 1:
             raise Refused(code)
-    _check_kind(slices[0])
     for h in slices:
+        _check_kind(h)
         pixels.check_format(h)
         pixels.rescale(h)
+    if len({(h.slope is None, h.intercept is None) for h in slices}) > 1:
+        raise Refused("RESCALE_MISSING")
     if len({(h.rows, h.columns) for h in slices}) > 1:
         raise Refused("MIXED_SIZES")
     _check_planes(slices)
@@ -109,14 +116,14 @@ def _check_kind(h: Header) -> None:
         raise Refused("PET_NOT_SUPPORTED")
     if h.sop_class_uid in _MULTI_FRAME or h.frames != 1:
         raise Refused("MULTI_FRAME_NOT_SUPPORTED")
-    if _READ.get(uids.UID(h.sop_class_uid)) != h.dicom_modality:
+    if READ.get(uids.UID(h.sop_class_uid)) != h.dicom_modality:
         raise Refused("UNSUPPORTED_SOP_CLASS")
 
 
 def _check_planes(slices: Sequence[Header]) -> None:
     for h in slices:
         geometry.plane(h.orientation, h.pixel_spacing)
-        if len(h.position) != 3:
+        if len(h.position) != 3 or max(map(abs, h.position)) > geometry.FARTHEST_MM:
             raise Refused("BAD_POSITION")
     if np.ptp([h.pixel_spacing for h in slices], axis=0).max() > _SPACING_TOLERANCE_MM:
         raise Refused("MIXED_SPACING")
@@ -125,11 +132,19 @@ def _check_planes(slices: Sequence[Header]) -> None:
 
 
 def _check_acquisitions(slices: Sequence[Header]) -> None:
-    """Refuse two acquisitions whose slices interleave; they would halve the spacing without a trace."""
-    numbers = [h.acquisition_number for h in slices]
-    runs = 1 + sum(a != b for a, b in pairwise(numbers))
-    if runs > len(set(numbers)):
-        raise Refused("MIXED_ACQUISITIONS")
+    """Refuse two acquisitions whose slices interleave; they would halve the spacing without a trace.
+
+    Sorted along the normal, each acquisition, kernel, kVp and echo is one run. So is each time of a CT, which goes
+    through the patient once; an MR may well take the even slices after the odd ones.
+    """
+    keys: list[list[Hashable]] = [[h.acquisition_number for h in slices]]
+    keys += [list(values) for values in zip(*(h.technique for h in slices), strict=True)]
+    if slices[0].dicom_modality == "CT":
+        keys.append([h.acquisition_time for h in slices])
+    for values in keys:
+        runs = 1 + sum(a != b for a, b in pairwise(values))
+        if runs > len(set(values)):
+            raise Refused("MIXED_ACQUISITIONS")
 
 
 def _volume(choice: _Choice, limits: Limits) -> Volume:

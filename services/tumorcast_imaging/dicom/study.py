@@ -15,7 +15,7 @@ from tumorcast_imaging.dicom import reasons
 from tumorcast_imaging.dicom.header import Header, read_header
 from tumorcast_imaging.dicom.limits import DEFAULT_LIMITS, Limits
 from tumorcast_imaging.dicom.reasons import Refused
-from tumorcast_imaging.dicom.series import read_series
+from tumorcast_imaging.dicom.series import READ, read_series
 from tumorcast_imaging.dicom.volume import IgnoredFile, RefusedSeries, SegmentationFile, StudyVolumes, Volume
 
 Paths = str | Path | Sequence[str | Path]
@@ -37,7 +37,7 @@ def read_study(paths: Paths, limits: Limits = DEFAULT_LIMITS) -> StudyVolumes:
     for header in headers:
         if header.sop_class_uid == uids.SegmentationStorage:
             segmentations.append(header)
-        elif header.rows and header.columns:
+        elif header.sop_class_uid in READ or (header.rows and header.columns):
             series[header.series_instance_uid].append(header)
         else:
             ignored.append(IgnoredFile(header.path, "NOT_AN_IMAGE"))
@@ -64,13 +64,24 @@ def list_files(paths: Paths, limits: Limits) -> list[Path] | None:
 
 
 def _walk(path: Path) -> Iterator[Path]:
-    if path.is_dir():
-        for folder, _, names in os.walk(path):
-            yield from (Path(folder, name) for name in names)
-    elif path.exists():
-        yield path
-    else:
+    """Every file, and every folder that is not entered (linked or unreadable), so that it is told as no file."""
+    closed: list[Path] = []
+    if not _exists(path):
         raise StudyNotFound("There is no file or folder at the given path.")
+    if not path.is_dir():
+        yield path
+        return
+    for folder, folders, names in os.walk(path, onerror=lambda e: closed.append(Path(e.filename))):
+        yield from (Path(folder, name) for name in names)
+        yield from (link for name in folders if (link := Path(folder, name)).is_symlink())
+    yield from closed
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # not allowed to look, or no possible name
+        return False
 
 
 def scan(files: Sequence[Path], limits: Limits) -> tuple[list[Header], list[IgnoredFile]]:

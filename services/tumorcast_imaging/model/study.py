@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from tumorcast_core.snapshot import Embedding, Extraction, Feature, Issue, Modality, Severity, Timepoint
-from tumorcast_imaging.dicom import Segmentation, StudyVolumes, Volume, read_segmentation, read_study
+from tumorcast_imaging.dicom import Segmentation, StudyVolumes, Volume, read_segmentation, read_study, reasons
 from tumorcast_imaging.model import lesion
 from tumorcast_imaging.model.crop import Crop, cut
 from tumorcast_imaging.model.manifest import EncoderManifest
@@ -96,8 +96,14 @@ def _segmented(study: StudyVolumes, segmentation_uid: str) -> tuple[Volume, Segm
         return None
     wanted = [s for s in study.segmentations if segmentation_uid in ("", s.sop_instance_uid)]
     drawn_on = {uid for s in wanted for uid in s.referenced_series_uids}
-    volume = next((v for v in study.volumes if v.series_instance_uid in drawn_on), study.volumes[0])
-    return volume, read_segmentation([s.path for s in study.segmentations], volume, segmentation_uid)
+    candidates = [v for v in study.volumes if v.series_instance_uid in drawn_on] or list(study.volumes)
+    paths = [s.path for s in study.segmentations]
+    read = [(v, read_segmentation(paths, v, segmentation_uid)) for v in candidates]
+    fitting = [(v, segmentation) for v, segmentation in read if segmentation.mask is not None]
+    if len(fitting) > 1:  # two phases on one grid: the mask fits both, the tumor's brightness does not
+        uid = fitting[0][1].sop_instance_uid
+        return fitting[0][0], Segmentation(issues=(reasons.issue("SEGMENTATION_SERIES_AMBIGUOUS", uid),))
+    return (fitting or read)[0]
 
 
 def _measure(

@@ -51,6 +51,8 @@ def predict(
     case = gather(Question(model, patient_id, index_date, tuple(horizon or ())), sources)
     if not as_json and case.studies:
         console.note(case.assignment())
+    if left_out := case.left_out():
+        console.note(left_out)
     if server:
         from tumorcast_platform.client import Client
 

@@ -31,6 +31,11 @@ class Case:
         taken = [f"{study.role} = study of {study.date or 'unknown date'}" for study in self.studies]
         return f"Images: {', '.join(taken)}." if taken else ""
 
+    def left_out(self) -> str:
+        """How many files beside the images could not be read, as a sentence; empty if there is none."""
+        count = len({file for study in self.studies for file in study.unreadable})
+        return f"{count} files beside the images are not readable DICOM and were left out." if count else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Sources:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tumorcast_core.errors import InvalidInput, NotDicom, PayloadTooLarge
+from tumorcast_core.errors import InvalidInput, NotDicom, PayloadTooLarge, StudyNotFound
 from tumorcast_imaging.dicom import DEFAULT_LIMITS
 from tumorcast_imaging.dicom.header import Header
 from tumorcast_imaging.dicom.study import list_files, scan
@@ -21,12 +21,16 @@ _WITH_ROLE = re.compile(r"([A-Za-z]\w*)=(.+)")
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """One study on disk: the role of its timepoint, its UID, its date (ISO 8601 or empty) and its files."""
+    """One study on disk: the role of its timepoint, its UID, its date (ISO 8601 or empty) and its files.
+
+    ``unreadable`` are files beside them that are not DICOM, or no longer: a slice may be among them.
+    """
 
     role: str
     uid: str
     date: str
     files: tuple[Path, ...]
+    unreadable: tuple[Path, ...] = ()
 
 
 def find_studies(arguments: Iterable[str]) -> tuple[Study, ...]:
@@ -49,7 +53,7 @@ def _below(argument: str) -> list[Study]:
     files = list_files(folder, DEFAULT_LIMITS)
     if files is None:
         raise PayloadTooLarge(f"A --dicom folder holds more than {DEFAULT_LIMITS.max_files} files.")
-    headers, _ = scan(files, DEFAULT_LIMITS)
+    headers, ignored = scan(files, DEFAULT_LIMITS)
     if not headers:
         raise NotDicom("A --dicom folder holds no DICOM file.")
     studies: dict[str, list[Header]] = defaultdict(list)
@@ -57,21 +61,29 @@ def _below(argument: str) -> list[Study]:
         studies[header.study_instance_uid].append(header)
     if role and len(studies) > 1:
         raise InvalidInput(f"The folder given for {role} holds {len(studies)} studies; give each its own.")
-    return [_study(role, uid, headers, folder) for uid, headers in studies.items()]
+    unreadable = [file.path for file in ignored]
+    return [_study(role, uid, headers, folder, unreadable) for uid, headers in studies.items()]
 
 
 def _split(argument: str) -> tuple[str, Path]:
     """Take ``ROLE=DIR`` apart; an existing folder may have a ``=`` in its name."""
     match = _WITH_ROLE.fullmatch(argument)
-    if match and not Path(argument).exists():
-        return match[1], Path(match[2])
-    return "", Path(argument)
+    try:
+        role, folder = ("", Path(argument)) if not match or Path(argument).exists() else (match[1], Path(match[2]))
+        is_folder = bool(argument) and folder.is_dir()
+    except OSError:  # a name that the system cannot hold
+        is_folder = False
+    if not is_folder:
+        raise StudyNotFound("A --dicom folder does not exist.")
+    return role, folder
 
 
-def _study(role: str, uid: str, headers: Sequence[Header], folder: Path) -> Study:
+def _study(role: str, uid: str, headers: Sequence[Header], folder: Path, unreadable: Sequence[Path]) -> Study:
     files = tuple(header.path for header in headers)
     date = min((header.date for header in headers if header.date), default="")
-    return Study(role or _role_of_folder(files, folder), uid, date, files)
+    folders = {file.parent for file in files}
+    beside = tuple(file for file in unreadable if file.parent in folders)
+    return Study(role or _role_of_folder(files, folder), uid, date, files, beside)
 
 
 def _role_of_folder(files: Sequence[Path], root: Path) -> str:
@@ -89,4 +101,4 @@ def _with_roles(studies: Sequence[Study]) -> list[Study]:
     if len(nameless) > len(free):
         raise InvalidInput(f"{len(nameless)} DICOM studies have no role: say which is which with --dicom ROLE=DIR.")
     roles = dict(zip((study.uid for study in nameless), free, strict=False))
-    return [Study(study.role or roles[study.uid], study.uid, study.date, study.files) for study in studies]
+    return [study if study.role else replace(study, role=roles[study.uid]) for study in studies]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 
 from support.dicom_factory import SAGITTAL, Phantom, save
@@ -68,6 +69,36 @@ def other_file_same_uid(k: int, d: Dataset) -> None:
         d.SOPInstanceUID = f"{Phantom().series}.{ONE + 1}"
 
 
+def as_value(keyword: str, vr: str, value: object) -> Callable[[int, Dataset], None]:
+    """One slice states an attribute under a value representation that is not its own."""
+
+    def edit(k: int, d: Dataset) -> None:
+        if k == ONE:
+            if keyword == "PixelData":
+                d.DataSetTrailingPadding = bytes(8000)  # as long as a file with pixels
+            d[keyword] = DataElement(keyword, vr, value)
+
+    return edit
+
+
+def alternate(keyword: str, *values: object) -> Callable[[int, Dataset], None]:
+    def edit(k: int, d: Dataset) -> None:
+        del d.AcquisitionNumber
+        setattr(d, keyword, values[k % 2])
+
+    return edit
+
+
+def mostly_derived(k: int, d: Dataset) -> None:
+    d.ImageType = ["ORIGINAL" if k == ONE else "DERIVED", "PRIMARY" if k == ONE else "SECONDARY"]
+
+
+def mr_with_one_slope(k: int, d: Dataset) -> None:
+    d.Modality, d.SOPClassUID = "MR", "1.2.840.10008.5.1.4.1.1.4"
+    if k != ONE:
+        del d.RescaleSlope
+
+
 PET = "1.2.840.10008.5.1.4.1.1.128"
 ENHANCED_CT = "1.2.840.10008.5.1.4.1.1.2.1"
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
@@ -83,6 +114,16 @@ CASES = {
     "another pixel spacing": ("MIXED_SPACING", one(PixelSpacing=[2.5, 2.1])),
     "another orientation": ("MIXED_ORIENTATION", one(ImageOrientationPatient=list(SAGITTAL))),
     "two interleaved acquisitions": ("MIXED_ACQUISITIONS", interleave),
+    "two acquisitions told apart by their times": (
+        "MIXED_ACQUISITIONS",
+        alternate("AcquisitionTime", "100000", "100130"),
+    ),
+    "two kernels": ("MIXED_ACQUISITIONS", alternate("ConvolutionKernel", "B30f", "B70f")),
+    "two tube voltages": ("MIXED_ACQUISITIONS", alternate("KVP", "80", "140")),
+    "more derived images than originals": ("MIXED_IMAGE_TYPES", mostly_derived),
+    "pixel spacing of a nanometer": ("BAD_SPACING", every(PixelSpacing=["1e-6", "1e-6"])),
+    "pixel spacing beyond all bounds": ("BAD_SPACING", every(PixelSpacing=["1e300", "1e300"])),
+    "a position beyond all bounds": ("BAD_POSITION", every(ImagePositionPatient=["1e308", "0", "0"])),
     "no pixel spacing": ("BAD_SPACING", one(PixelSpacing=None)),
     "zero pixel spacing": ("BAD_SPACING", every(PixelSpacing=[0, 0])),
     "no orientation": ("BAD_ORIENTATION", one(ImageOrientationPatient=None)),
@@ -98,12 +139,22 @@ CASES = {
     "truncated pixels": ("TRUNCATED_PIXELS", cut_pixels),
     "too many pixels": ("EXCESS_PIXELS", more_pixels),
     "a header that promises more than the file": ("TRUNCATED_PIXELS", every(Rows=20000, Columns=20000)),
+    "empty pixels": ("NO_PIXELS", as_value("PixelData", "OW", b"")),
+    "pixels that are a text": ("NO_PIXELS", as_value("PixelData", "UT", "a" * 3840)),
+    "two frames": ("MULTI_FRAME_NOT_SUPPORTED", one(NumberOfFrames=2)),
+    "no rows": ("HEADER_INCOMPLETE", one(Rows=None)),
+    "no sign": ("HEADER_INCOMPLETE", one(PixelRepresentation=None)),
+    "an unknown sign": ("HEADER_INCOMPLETE", one(PixelRepresentation=2)),
     "no pixels": ("NO_PIXELS", one(PixelData=None, DataSetTrailingPadding=bytes(8000))),
     "inverted gray": ("MONOCHROME1", every(PhotometricInterpretation="MONOCHROME1")),
     "color": ("UNSUPPORTED_PIXEL_FORMAT", every(PhotometricInterpretation="RGB", SamplesPerPixel=3)),
     "32 bits": ("UNSUPPORTED_PIXEL_FORMAT", every(BitsAllocated=32, BitsStored=32, HighBit=31)),
     "a shifted high bit": ("UNSUPPORTED_PIXEL_FORMAT", every(BitsStored=12, HighBit=15)),
     "no rescale": ("RESCALE_MISSING", one(RescaleSlope=None)),
+    "a slope beyond float32": ("RESCALE_MISSING", one(RescaleSlope="1e300")),
+    "a slope below float32": ("RESCALE_MISSING", one(RescaleSlope="1e-300")),
+    "an intercept beyond float32": ("RESCALE_MISSING", one(RescaleIntercept="1e300")),
+    "an MR of which one slice alone is rescaled": ("RESCALE_MISSING", mr_with_one_slope),
     "zero slope": ("RESCALE_MISSING", one(RescaleSlope=0)),
     "not Hounsfield units": ("UNSUPPORTED_UNIT", every(RescaleType="US")),
     "PET": ("PET_NOT_SUPPORTED", every(SOPClassUID=PET, Modality="PT")),
@@ -173,3 +224,21 @@ def test_a_nan_position_is_refused(tmp_path: Path):
     study = read_study(Phantom().write(tmp_path, one(ImagePositionPatient=["nan", "0", "0"])))
     assert not any(np.isnan(v.affine_lps).any() for v in study.volumes)
     assert [p.code for p in study.problems] == ["BAD_POSITION"]
+
+
+def test_bytes_under_a_wrong_value_representation_are_no_numbers(tmp_path: Path):
+    def edit(k: int, d: Dataset) -> None:
+        d["PixelSpacing"] = DataElement("PixelSpacing", "OB", b"2 ")  # as numbers: 50 and 32
+
+    study = read_study(Phantom().write(tmp_path, edit))
+    assert not study.volumes
+    assert {file.code for file in study.ignored} == {"MALFORMED_HEADER"}
+
+
+def test_eight_bits_in_big_endian_are_refused_for_their_order_is_not_sure(tmp_path: Path):
+    for k, d in enumerate(Phantom().slices()):
+        d.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.2"
+        d.BitsAllocated, d.BitsStored, d.HighBit = 8, 8, 7
+        d.PixelData = bytes(d.Rows * d.Columns)
+        d.save_as(tmp_path / f"{k}.dcm", implicit_vr=False, little_endian=False, enforce_file_format=True)
+    assert [p.code for p in read_study(tmp_path).problems] == ["UNSUPPORTED_PIXEL_FORMAT"]

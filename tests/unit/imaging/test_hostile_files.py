@@ -11,7 +11,7 @@ from pydicom.sequence import Sequence
 from support.dicom_factory import Phantom, save
 from tumorcast_core.errors import TumorcastError
 from tumorcast_imaging.adapters import FolderStudyStore
-from tumorcast_imaging.dicom import read_segmentation, read_study
+from tumorcast_imaging.dicom import Limits, read_segmentation, read_study
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # pydicom's, about the values we broke
 SMALL = Phantom(shape=(4, 8, 8), semi_axes_mm=(6, 6, 6))
@@ -81,3 +81,17 @@ def test_deep_nesting_is_an_unreadable_header_not_a_crash(tmp_path: Path):
     (tmp_path / "deeper.dcm").write_bytes(data[:-200] + item * 3000)
     study = read_study(tmp_path)
     assert len(study.volumes) + len(study.ignored) + len(study.refused) >= 1
+
+
+def test_a_flood_of_empty_items_is_refused_soon(tmp_path: Path):
+    SMALL.write(tmp_path)
+    whole = next(tmp_path.glob("*.dcm")).read_bytes()
+    head = whole[: whole.index(bytes.fromhex("e07f1000"))]
+    sequence, item = bytes.fromhex("0800151153510000ffffffff"), bytes.fromhex("feff00e000000000")
+    (tmp_path / "flood.dcm").write_bytes(head + sequence + item * 20_000)
+    (tmp_path / "whole.dcm").write_bytes(head + sequence + item * 20_000 + bytes.fromhex("feffdde000000000"))
+    study = read_study(tmp_path, Limits(max_reads=10_000))
+    assert len(study.volumes) == 1
+    assert [file.code for file in study.ignored] == ["MALFORMED_HEADER"] * 2
+    unlimited = read_study(tmp_path / "whole.dcm", Limits(max_reads=1_000_000))
+    assert not unlimited.ignored  # so it was the limit

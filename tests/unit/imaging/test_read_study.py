@@ -1,10 +1,13 @@
 """A sound series becomes the right volume."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from pydicom.dataset import Dataset
+from pydicom.dataelem import DataElement
+from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian
 
 from support.dicom_factory import AXIAL, OBLIQUE, SAGITTAL, Phantom, save
@@ -90,6 +93,36 @@ def test_padding_becomes_air_before_rescale_and_is_said(tmp_path: Path):
     assert (volume.array[:, :3] == -1024).all()
     assert volume.array[:, 3:].min() > -200
     assert codes(volume.problems) == ["PADDING_AS_AIR"]
+
+
+@pytest.mark.parametrize(("signed", "padding", "vr"), [(0, 63536, "US"), (1, -32768, "SS")])
+def test_padding_beyond_the_stored_bits_becomes_air(tmp_path: Path, signed: int, padding: int, vr: str):
+    def pad(k: int, d: Dataset) -> None:
+        d.BitsStored, d.HighBit, d.PixelRepresentation = 12, 11, signed
+        stored = np.frombuffer(d.PixelData, "<i2" if signed else "<u2").reshape(40, 48).copy()
+        stored[:3] = padding
+        d.PixelData = stored.tobytes()
+        d["PixelPaddingValue"] = DataElement("PixelPaddingValue", vr, padding)
+
+    (volume,) = read_study(Phantom().write(tmp_path, pad)).volumes
+    assert (volume.array[:, :3] == -1024).all()
+    assert np.array_equal(volume.array[:, 3:], Phantom().array[:, 3:])
+    assert codes(volume.problems) == ["PADDING_AS_AIR"]
+
+
+def test_an_mr_may_take_its_even_slices_after_the_odd_ones(tmp_path: Path):
+    def interleave(k: int, d: Dataset) -> None:
+        d.Modality, d.SOPClassUID = "MR", "1.2.840.10008.5.1.4.1.1.4"
+        d.AcquisitionTime = "100000" if k % 2 else "100200"
+
+    assert len(read_study(Phantom().write(tmp_path, interleave)).volumes) == 1
+
+
+def test_a_ct_may_state_a_time_of_its_own_for_every_slice(tmp_path: Path):
+    def state(k: int, d: Dataset) -> None:
+        d.AcquisitionTime = f"1000{k // 2:02}"
+
+    assert len(read_study(Phantom().write(tmp_path, state)).volumes) == 1
 
 
 def test_long_orientation_numbers_are_read_as_they_are(tmp_path: Path):
@@ -185,6 +218,43 @@ def test_an_empty_folder_says_that_there_is_no_dicom(tmp_path: Path):
 def test_a_path_that_does_not_exist_is_told(tmp_path: Path):
     with pytest.raises(StudyNotFound):
         read_study(tmp_path / "nowhere")
+
+
+def test_a_path_that_no_file_can_have_is_told(tmp_path: Path):
+    with pytest.raises(StudyNotFound):
+        read_study(tmp_path / ("a" * 300))
+
+
+def test_a_linked_folder_is_not_entered_but_told(tmp_path: Path):
+    Phantom().write(tmp_path / "elsewhere")
+    (tmp_path / "study").mkdir()
+    (tmp_path / "study" / "baseline").symlink_to(tmp_path / "elsewhere")
+    assert codes(read_study(tmp_path / "study").issues) == ["NO_DICOM", "NOT_A_FILE"]
+
+
+def test_a_dicomdir_beside_the_images_is_no_error(tmp_path: Path):
+    Phantom().write(tmp_path)
+    directory = Dataset()
+    directory.file_meta = FileMetaDataset()
+    directory.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.1"
+    directory.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.1.3.10"
+    directory.file_meta.MediaStorageSOPInstanceUID = "1.2.3"
+    directory.DirectoryRecordSequence = []
+    save(directory, tmp_path / "DICOMDIR")
+    study = read_study(tmp_path)
+    assert len(study.volumes) == 1
+    assert codes(study.issues) == ["NOT_AN_IMAGE"]
+
+
+def test_what_a_file_holds_is_not_quoted_in_warnings(tmp_path: Path):
+    def odd(k: int, d: Dataset) -> None:
+        d.SpecificCharacterSet = "Phantom^One"
+
+    with pytest.warns(UserWarning, match="Unknown encoding"):
+        Phantom().write(tmp_path, odd)
+    code = f"from tumorcast_imaging.dicom import read_study; print(len(read_study({str(tmp_path)!r}).volumes))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (done.stdout.strip(), done.stderr) == ("1", "")
 
 
 def test_limits_hold_before_anything_is_decoded(tmp_path: Path):

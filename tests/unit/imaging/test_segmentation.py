@@ -71,6 +71,7 @@ def test_a_fractional_segmentation_is_refused_by_name(tmp_path: Path, volume):
         ({"StudyInstanceUID": "1.2.3"}, "SEGMENTATION_OF_ANOTHER_PATIENT"),
         ({"FrameOfReferenceUID": "1.2.3"}, "SEGMENTATION_FRAME_OF_REFERENCE_DIFFERS"),
         ({"PixelData": b"\0\0"}, "TRUNCATED_PIXELS"),
+        ({"NumberOfFrames": 1}, "EXCESS_PIXELS"),
         ({"PerFrameFunctionalGroupsSequence": []}, "MALFORMED_SEGMENTATION"),
     ],
 )
@@ -103,3 +104,22 @@ def test_an_empty_segmentation_is_told(tmp_path: Path, volume):
 
     Phantom().write_segmentation(tmp_path, edit=clear)
     assert code(read_segmentation(tmp_path, volume)) == "EMPTY_SEGMENTATION"
+
+
+def test_two_frames_in_one_place_are_malformed(tmp_path: Path, volume):
+    def pile_up(seg) -> None:
+        first, *others = seg.PerFrameFunctionalGroupsSequence
+        for item in others:
+            item.PlanePositionSequence = first.PlanePositionSequence
+
+    Phantom().write_segmentation(tmp_path, edit=pile_up)
+    assert code(read_segmentation(tmp_path, volume)) == "MALFORMED_SEGMENTATION"
+
+
+def test_a_frame_beyond_all_bounds_lies_off_the_grid(tmp_path: Path, volume):
+    def move(seg) -> None:
+        for item in seg.PerFrameFunctionalGroupsSequence:
+            item.PlanePositionSequence[0].ImagePositionPatient = ["1e300", "0", "0"]
+
+    Phantom().write_segmentation(tmp_path, edit=move)
+    assert code(read_segmentation(tmp_path, volume)) == "SEGMENTATION_GRID_DIFFERS"

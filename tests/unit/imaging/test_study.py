@@ -118,3 +118,25 @@ def test_an_encoder_of_another_modality_is_not_asked(tmp_path: Path):
 def test_an_unknown_study_is_told(tmp_path: Path, encoder):
     with pytest.raises(StudyNotFound):
         encode_study(OneFolder(tmp_path), Timepoint("baseline", study_instance_uid="1.2"), [encoder])
+
+
+def _unstated(seg) -> None:
+    del seg.ReferencedSeriesSequence
+
+
+def test_a_segmentation_that_fits_two_series_and_names_none_is_ambiguous(tmp_path: Path, encoder):
+    Phantom().write(tmp_path)
+    Phantom(series="1.2.3.4", pixel_seed=2).write(tmp_path)  # another phase on the same grid
+    Phantom().write_segmentation(tmp_path, edit=_unstated)
+    found = read(tmp_path, encoder)
+    assert [issue.code for issue in found.issues] == ["SEGMENTATION_SERIES_AMBIGUOUS"]
+    assert (found.features, found.embeddings) == ((), ())
+
+
+def test_a_segmentation_that_names_no_series_goes_to_the_only_one_that_it_fits(tmp_path: Path, encoder):
+    Phantom().write(tmp_path)
+    Phantom(series="1.0", origin_mm=(0.0, 0.0, 0.0)).write(tmp_path)  # comes first, lies elsewhere
+    Phantom().write_segmentation(tmp_path, edit=_unstated)
+    found = read(tmp_path, encoder)
+    assert [issue.code for issue in found.issues] == ["SEGMENTATION_SERIES_UNSTATED"]
+    assert [embedding.source for embedding in found.embeddings] == [SERIES]

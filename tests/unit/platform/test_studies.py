@@ -60,13 +60,13 @@ def test_an_existing_folder_with_an_equals_sign_is_a_folder(tmp_path: Path, monk
     assert roles("baseline=x") == [("baseline", "1.2")]
 
 
-def test_a_study_has_its_files_and_date_and_nothing_that_is_not_dicom(tmp_path: Path) -> None:
+def test_a_study_has_its_files_and_date_and_apart_what_is_not_dicom(tmp_path: Path) -> None:
     write(tmp_path, "1.2", "20260304", number=1)
     write(tmp_path, "1.2", "20260304", number=2)
     (tmp_path / "README").write_text("not DICOM")
     (study,) = find_studies([str(tmp_path)])
     files = (tmp_path / "1.2-1.dcm", tmp_path / "1.2-2.dcm")
-    assert study == Study("baseline", "1.2", "2026-03-04", files)
+    assert study == Study("baseline", "1.2", "2026-03-04", files, unreadable=(tmp_path / "README",))
 
 
 def test_three_studies_without_roles_are_refused(tmp_path: Path) -> None:
@@ -97,3 +97,19 @@ def test_a_folder_without_dicom_is_a_clear_error(tmp_path: Path, name: str, erro
     (tmp_path / "empty" / "a.txt").write_text("not DICOM")
     with pytest.raises(error):
         roles(tmp_path / name)
+
+
+def test_a_file_beside_the_images_that_is_no_longer_dicom_is_kept_in_mind(tmp_path: Path) -> None:
+    write(tmp_path / "baseline", "1.2", "20260101")
+    write(tmp_path / "follow_up", "1.9", "20260304")
+    lost = tmp_path / "baseline" / "CT039.dcm"
+    lost.write_bytes(b"")
+    baseline, follow_up = find_studies([str(tmp_path)])
+    assert baseline.unreadable == (lost,)
+    assert not follow_up.unreadable
+
+
+@pytest.mark.parametrize("argument", ["", "baseline=", "no such folder", "baseline=" + "x" * 300, "x" * 5000])
+def test_a_folder_that_is_not_there_is_told_so(argument: str) -> None:
+    with pytest.raises(StudyNotFound):
+        find_studies([argument])
