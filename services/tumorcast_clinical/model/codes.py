@@ -92,22 +92,24 @@ def _value_sets() -> Mapping[str, Mapping[tuple[str, str], str]]:
 
 
 def answer_of(concept: Json, value_set: str) -> Answer | Refusal:
-    """Find the member of ``value_set`` that a CodeableConcept means; codes count before wording.
+    """Find the member of ``value_set`` that a CodeableConcept means, by code, else by wording.
 
-    Value sets: presence, stage_group, ecog.
+    Wording that contradicts the code is refused with it. Value sets: presence, stage_group, ecog.
     """
     known = _value_sets()[value_set]
     codings = items(concept, "coding")
     coded = {known[key] for coding in codings if (key := (system_of(coding), text(coding, "code").strip())) in known}
     if len(coded) > 1:
         return Refusal("CONFLICTING_CODES", "has an answer coded in two different ways; it is not used.")
-    if coded:
-        return Answer(coded.pop())
     wordings = {_worded(text(coding, "display"), value_set) for coding in codings} | {
         _worded(text(concept, "text"), value_set)
     }
     wordings |= {_worded(text(coding, "code"), value_set) for coding in codings if _is_staging(system_of(coding))}
     said = wordings - {None}
+    if coded and said - coded:
+        return Refusal("CONFLICTING_CODES", "has an answer whose code and wording differ; it is not used.")
+    if coded:
+        return Answer(coded.pop())
     if len(said) == 1:
         return Answer(str(said.pop()), from_text=True)
     return Refusal("UNKNOWN_VALUE", "has an answer that is not known; it is not used.")

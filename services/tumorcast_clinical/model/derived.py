@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from tumorcast_clinical.model.observations import Reading
+from tumorcast_clinical.model.observations import NOT_FINAL, Reading
 from tumorcast_clinical.model.record import Report
 from tumorcast_core.catalog import entry as catalog_entry
 from tumorcast_core.errors import ImplausibleValue
@@ -38,7 +38,7 @@ def _ratio(neutrophils: Reading, lymphocytes: Reading, report: Report) -> list[F
         message = "gives only a bound; no neutrophil-lymphocyte ratio is derived."
         report.inform(neutrophils.entry, "NOT_DERIVED", message)
         return []
-    status = next((f.status for f in (above, below) if f.status in ("preliminary", "registered", "unknown")), "")
+    status = next((f.status for f in (above, below) if f.status in NOT_FINAL), "")
     try:
         return [
             catalog_entry("neutrophil_lymphocyte_ratio").make(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
 
 from tumorcast_clinical.model.conditions import read_condition
 from tumorcast_clinical.model.dates import Landmark
 from tumorcast_clinical.model.derived import neutrophil_lymphocyte_ratios
-from tumorcast_clinical.model.observations import Reading, read_observation
+from tumorcast_clinical.model.observations import NOT_FINAL, Reading, read_observation
 from tumorcast_clinical.model.parse import Limits, parse
 from tumorcast_clinical.model.patients import identify, read_patient, reference_day
 from tumorcast_clinical.model.record import Entry, Report
@@ -36,6 +37,7 @@ def extract_features(fhir: bytes, index_date: str = "", limits: Limits = _DEFAUL
     readings, courses = _read_all([e for e in entries if e.type != "Patient"], subject.owns, landmark, report)
     seen = [r.when for r in readings if r.when] + [c.begin for c in courses if c.begin]
     today = reference_day(landmark, seen)
+    _tell_rivals(readings, report)
     features = [reading.feature for reading in readings]
     features += neutrophil_lymphocyte_ratios(readings, report)
     features += therapy_class(courses, today, report)
@@ -94,5 +96,19 @@ def _tell_contained(entry: Entry, report: Report) -> None:
             report.inform(entry, "UNUSED_RESOURCE", "contains a resource that is not read.", f"contained[{i}]")
 
 
-def _order(feature: Feature) -> tuple[str, str, str, str]:
-    return feature.name, feature.effective, feature.source, str(feature.value)
+def _tell_rivals(readings: list[Reading], report: Report) -> None:
+    """Warn of final values of one quantity at one time that differ: which of them counts is chance."""
+    rivals: dict[tuple[str, str], list[Reading]] = defaultdict(list)
+    for reading in readings:
+        if reading.feature.status not in NOT_FINAL:
+            rivals[reading.feature.name, reading.feature.effective].append(reading)
+    for same in rivals.values():
+        if len({(reading.feature.value, reading.feature.comparator) for reading in same}) > 1:
+            message = f"states {same[0].feature.name} otherwise than another result of the same time."
+            for reading in same:
+                report.warn(reading.entry, "SEVERAL_VALUES", message)
+
+
+def _order(feature: Feature) -> tuple[str, str, bool, str, str]:
+    """By name and time; of the same time what is not final stands first, as the last counts (``snapshot.feature``)."""
+    return feature.name, feature.effective, feature.status not in NOT_FINAL, feature.source, str(feature.value)

@@ -13,6 +13,7 @@ from tumorcast_clinical.model.units import convert, plausible, read_unit
 from tumorcast_core.catalog import CatalogEntry
 from tumorcast_core.snapshot import Coding, Feature, Severity
 
+NOT_FINAL = frozenset({"preliminary", "registered", "unknown"})
 INTEGERS = frozenset({"ecog_performance_status", "line_of_therapy"})
 _NO_RESULT = {
     "entered-in-error": ("ENTERED_IN_ERROR", "was entered in error; it is not used."),
@@ -41,7 +42,7 @@ def read_observation(entry: Entry, landmark: Landmark, report: Report) -> list[R
     when = _effective(entry, report)
     if not landmark.admits(entry, when, report):
         return []
-    if status in ("preliminary", "registered", "unknown"):
+    if status in NOT_FINAL:
         report.warn(entry, "NOT_FINAL", f"has status {status}.", "status")
     components = items(entry.resource, "component")
     readings = []
@@ -155,8 +156,9 @@ def _quantity(quantity: Json, analyte: CatalogEntry) -> tuple[float, str, bool] 
     found = _converted(value, quantity, analyte)
     if isinstance(found, Refusal):
         return Refusal(found.code, found.message, "valueQuantity")
-    if analyte.name in INTEGERS and not found.is_integer():
-        return Refusal("IMPLAUSIBLE_VALUE", f"states {analyte.name} as a fraction; it is not used.", "valueQuantity")
+    if analyte.name in INTEGERS and not (found.is_integer() and found == value):
+        message = f"states {analyte.name} as a fraction or a percentage; it is not used."
+        return Refusal("IMPLAUSIBLE_VALUE", message, "valueQuantity")
     return found, comparator, False
 
 

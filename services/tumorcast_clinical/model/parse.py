@@ -28,7 +28,7 @@ BUNDLE_TYPES = frozenset(
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
 _STEPS = bytes.maketrans(b"[{]}", bytes([1, 1, 255, 255]))  # as int8: +1, +1, -1, -1
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
-_MAX_DIGITS = 400
+_MAX_DIGITS = 400  # also of an exponent's value: exact arithmetic on 1e-999999999 would never end
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,8 @@ def _load(data: bytes, limits: Limits) -> Any:
 
 def _number(literal: str) -> Any:
     """Read an ``int`` or an exact ``Decimal``: ``1.00`` keeps its precision (FHIR R4 2.24.0.1, ``decimal``)."""
-    if len(literal) > _MAX_DIGITS or abs(float(literal)) == float("inf"):
+    exponent = literal.lower().partition("e")[2]
+    if len(literal) > _MAX_DIGITS or abs(int(exponent or 0)) > _MAX_DIGITS or abs(float(literal)) == float("inf"):
         return NotJson()
     return int(literal) if literal.lstrip("-").isdigit() else Decimal(literal)
 

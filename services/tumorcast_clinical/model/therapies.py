@@ -2,7 +2,8 @@
 
 A drug counts as current at the reference day (the index date, else the latest day of the record) if
 
-- a MedicationRequest is ``active``, is an order, is not "do not perform", was written by then and has not run out;
+- a MedicationRequest is ``active``, is an order, is not "do not perform", was written and begun by then and has not
+  run out;
 - a MedicationStatement is ``active``, or ``completed`` with a period that ends on that day or later, and had begun;
 - a MedicationAdministration is ``in-progress`` or ``completed`` and lies at most 42 days back: two cycles of the
   common three-week regimens.
@@ -15,7 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import cache
 from importlib.resources import files
 
@@ -67,7 +68,7 @@ def drugs_of(concept: Json) -> set[str]:
     if coded - {None}:
         return {name for name in coded if name}
     wordings = [text(concept, "text"), *(text(coding, "display") for coding in items(concept, "coding"))]
-    words = {word for wording in wordings for word in re.findall(r"[a-z\-]+", wording.lower()[:500])}
+    words = {word for wording in wordings for word in re.findall(r"[a-z]+", wording.lower()[:500])}
     return words & classes.keys()
 
 
@@ -115,8 +116,7 @@ def _was_given(entry: Entry, report: Report) -> bool:
 def _span(entry: Entry) -> tuple[PartialDate | None, PartialDate | None]:
     resource = entry.resource
     if entry.type == "MedicationRequest":
-        validity = child(resource, "dispenseRequest", "validityPeriod")
-        return read_date(text(resource, "authoredOn") or text(validity, "start")), read_date(text(validity, "end"))
+        return _span_of_order(resource)
     period = child(resource, "effectivePeriod")
     begin = read_date(text(resource, "effectiveDateTime") or text(period, "start"))
     end = read_date(text(period, "end"))
@@ -124,6 +124,24 @@ def _span(entry: Entry) -> tuple[PartialDate | None, PartialDate | None]:
         last = (end or begin).last + timedelta(days=ADMINISTRATION_LASTS_DAYS)  # type: ignore[union-attr]
         return begin, PartialDate(last.isoformat(), last, last)
     return begin, end
+
+
+def _span_of_order(resource: Json) -> tuple[PartialDate | None, PartialDate | None]:
+    """When an order was written and is to be taken from, the later of the two, and when it runs out."""
+    validity = child(resource, "dispenseRequest", "validityPeriod")
+    bounds = [child(dose, "timing", "repeat", "boundsPeriod") for dose in items(resource, "dosageInstruction")]
+    starts = [read_date(text(period, "start")) for period in bounds]
+    ends = [read_date(text(period, "end")) for period in bounds]
+    first = min((day for day in starts if day), key=_first, default=None) if all(starts) else None
+    last = max((day for day in ends if day), key=_first, default=None) if all(ends) else None
+    written = read_date(text(resource, "authoredOn") or text(validity, "start"))
+    begin = max((day for day in (written, first) if day), key=_first, default=None)
+    runs_out = min((day for day in (read_date(text(validity, "end")), last) if day), key=_first, default=None)
+    return begin, runs_out
+
+
+def _first(when: PartialDate) -> date:
+    return when.first
 
 
 def therapy_class(courses: Iterable[Course], today: PartialDate | None, report: Report) -> list[Feature]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from tumorcast_core.catalog import checked
@@ -18,7 +19,8 @@ def merge(query: Query, readings: Iterable[Reading]) -> PatientSnapshot:
     sources = [_dated(reading) for reading in readings]
     sources.append(Reading(Origin.GATEWAY, _from_caller(query.features)))
     index_date = query.index_date or latest_day(_dates(query, sources))
-    *extracted, caller = (_until(index_date, source) for source in sources)
+    visits = {t.role: t.date for t in _timepoints(query, sources)}
+    *extracted, caller = (_until(index_date, source, visits) for source in sources)
     stated = {(f.name, f.timepoint) for f in caller.extraction.features}
     features = [f for s in extracted for f in s.extraction.features if (f.name, f.timepoint) not in stated]
     return PatientSnapshot(
@@ -39,14 +41,34 @@ def merge(query: Query, readings: Iterable[Reading]) -> PatientSnapshot:
 def _from_caller(features: tuple[Feature, ...]) -> Extraction:
     """Check the caller's features against the catalog; a bad one becomes an issue and does not win over anything."""
     good, issues = [], []
+    values: dict[tuple[str, str, str], set[float | str | None]] = defaultdict(set)
+    for feature in features:
+        values[_fact(feature)].add(feature.value)
     for i, feature in enumerate(features):
-        try:
+        fault = _fault(feature, len(values[_fact(feature)]) == 1)
+        if fault:
+            issues.append(Issue(Severity.ERROR, *fault, f"features[{i}]", Origin.GATEWAY, feature.timepoint))
+        else:
             good.append(checked(replace(feature, source=feature.source or "caller")))
-        except InvalidInput as e:
-            issues.append(
-                Issue(Severity.ERROR, e.reason, e.message, f"features[{i}]", Origin.GATEWAY, feature.timepoint)
-            )
     return Extraction(tuple(good), issues=tuple(issues))
+
+
+def _fact(feature: Feature) -> tuple[str, str, str]:
+    """Name what can have one value only."""
+    return feature.name, feature.timepoint, feature.effective
+
+
+def _fault(feature: Feature, is_only_value: bool) -> tuple[str, str] | None:
+    """Find the code and message that say why a caller's feature cannot be used."""
+    if not is_only_value:
+        return "CONFLICTING_VALUES", "Several values of one feature at one time were given; none is used."
+    if feature.status in ("entered-in-error", "cancelled"):
+        return "NO_RESULT", "The feature's status says that there is no result; it is not used."
+    try:
+        checked(feature)
+    except InvalidInput as e:
+        return e.reason, e.message
+    return None
 
 
 def _dated(reading: Reading) -> Reading:
@@ -76,12 +98,16 @@ def _parts(extraction: Extraction) -> tuple[Feature | Embedding, ...]:
     return (*extraction.features, *extraction.embeddings)
 
 
-def _until(index_date: str, source: Reading) -> Reading:
-    """Drop what is dated after the index date, and say so."""
+def _until(index_date: str, source: Reading, visits: Mapping[str, str]) -> Reading:
+    """Drop what is dated after the index date, itself or by its visit (role → date), and say so."""
     extraction = source.extraction
     whole = not is_after(extraction.date, index_date)
-    features = tuple(f for f in extraction.features if whole and not is_after(f.effective, index_date))
-    embeddings = tuple(e for e in extraction.embeddings if whole and not is_after(e.effective, index_date))
+
+    def is_known_by_then(part: Feature | Embedding) -> bool:
+        return whole and not is_after(part.effective or visits.get(part.timepoint, ""), index_date)
+
+    features = tuple(filter(is_known_by_then, extraction.features))
+    embeddings = tuple(filter(is_known_by_then, extraction.embeddings))
     dropped = len(_parts(extraction)) - len(features) - len(embeddings)
     if not dropped:
         return source

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any, Self
 
 import msgspec
@@ -168,6 +169,7 @@ class PrognosisBody(Strict):
 def query_from(body: bytes) -> Query:
     """Read a body; raises ``MalformedRequest``, caused by pydantic's error where fields are at fault.
 
+    A key that stands twice is refused.
     ``fhir`` is never parsed here: `1.00`, duplicate keys and nesting reach the clinical service as they came.
     """
     try:
@@ -179,9 +181,22 @@ def query_from(body: bytes) -> Query:
         raise MalformedRequest("fhir must be a JSON object.")
     rest = b",".join(msgspec.json.encode(name) + b":" + bytes(raw) for name, raw in fields.items())
     try:
-        return PrognosisBody.model_validate_json(b"{" + rest + b"}").domain(b"" if fhir == b"null" else fhir)
+        query = PrognosisBody.model_validate_json(b"{" + rest + b"}").domain(b"" if fhir == b"null" else fhir)
+        json.loads(body.replace(fhir, b"null", 1), object_pairs_hook=_no_key_twice)
     except ValidationError as e:
         raise MalformedRequest("The body does not follow its schema.") from e
+    except (_RepeatedKeyError, RecursionError) as e:  # a second fhir may be nested as deep as it likes
+        raise MalformedRequest("A key of the body stands twice.") from e
+    return query
+
+
+class _RepeatedKeyError(ValueError):
+    """A JSON object states a key twice; which of the two counts would be chance."""
+
+
+def _no_key_twice(pairs: list[tuple[str, Any]]) -> None:
+    if len({key for key, _ in pairs}) < len(pairs):
+        raise _RepeatedKeyError
 
 
 async def read_body(request: Request, max_bytes: int, deadline: Deadline) -> bytes:

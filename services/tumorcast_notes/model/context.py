@@ -14,6 +14,7 @@ from tumorcast_notes.model.lexicon import Cue, Side, lexicon
 
 _PASSIVE = re.compile(r":?\s*(?:is|was|are|were|has been|have been)?\s*")
 _NEAR_WORDS = 2
+_LISTED = re.compile(r"\s*(?:,|/|\b(?:and|or|nor)\b|,\s*(?:and|or|nor)\b)\s*(?:[\w-]+\s+){0,2}")
 _POLARITY = ("negated", "uncertain")
 Span = tuple[int, int]
 
@@ -32,6 +33,7 @@ class Context:
 
     def __init__(self, sentence: str, mentions: list[Span]) -> None:
         self._sentence = sentence
+        self._mentions = sorted(mentions)
         self._cues = _cues_in(sentence, mentions)
         self._ends = {
             pattern: [match.span() for match in pattern.finditer(sentence)]
@@ -51,7 +53,22 @@ class Context:
         start, end = (mention[1], match.start) if match.cue.side is Side.AFTER else (match.end, mention[0])
         if start > end or self._is_ended(match.cue, start, end):
             return False
+        if match.cue.side is Side.AFTER and not self._is_one_list(mention, match.start):
+            return False
         return match.cue.side is not Side.NEAR or len(self._sentence[start:end].split()) <= _NEAR_WORDS
+
+    def _is_one_list(self, mention: Span, end: int) -> bool:
+        """Whether what stands between a mention and ``end`` names further ones of the same list, if any.
+
+        "Ascites, abdominal pain and weight loss are absent" is one; "Weight loss: 6 kg, pain: no" is not.
+        """
+        at = mention[1]
+        for start, stop in self._mentions:
+            if at <= start < end:
+                if not _LISTED.fullmatch(self._sentence, at, start):
+                    return False
+                at = stop
+        return True
 
     def _is_ended(self, cue: Cue, start: int, end: int) -> bool:
         ends = self._ends[cue.terminator]

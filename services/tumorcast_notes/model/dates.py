@@ -26,12 +26,17 @@ def first_day(written: str) -> date | None:
         return None
 
 
+def is_rough(written: str) -> bool:
+    """Whether a date that can be read names a month or a year only."""
+    return len(written.strip()) < len("2026-03-04")
+
+
 def index_day(index_date: str) -> date | None:
     """The request's index date; ``None``: no limit. Raises ``MalformedRequest`` unless it names a day."""
     if not index_date:
         return None
     day = first_day(index_date)
-    if day is None or len(index_date.strip()) < len("2026-03-04"):
+    if day is None or is_rough(index_date):
         raise MalformedRequest("index_date must be a day, YYYY-MM-DD.")
     return day
 

@@ -15,7 +15,7 @@ from datetime import date
 from tumorcast_core.catalog import entry as catalog_entry
 from tumorcast_core.errors import MalformedDocument, PayloadTooLarge
 from tumorcast_core.snapshot import Extraction, Feature, Issue, Severity
-from tumorcast_notes.model.dates import first_day, header_date, index_day
+from tumorcast_notes.model.dates import first_day, header_date, index_day, is_rough
 from tumorcast_notes.model.documents import Document, Limits, decode
 from tumorcast_notes.model.findings import Finding, Mention, mentions_in
 from tumorcast_notes.model.lexicon import Assertion
@@ -93,12 +93,14 @@ def _read(document: Document, landmark: date | None, issues: list[Issue]) -> tup
     if dated.date and day is None:
         issues.append(_issue(Severity.WARNING, "INVALID_DATE", "The document's date cannot be read.", document.id))
         dated = replace(dated, date="")
-    if landmark and day and day > landmark:
+    header = first_day(header_date(text))
+    if landmark and any(written and written > landmark for written in (day, header)):
         message = "The document is dated after the index date; it is not used."
         issues.append(_issue(Severity.ERROR, "AFTER_INDEX_DATE", message, document.id, document.timepoint))
         return None, ""
-    if landmark and day is None:
-        message = "The document has no date; it is used and may lie after the index date."
+    if landmark and (day is None or (is_rough(dated.date) and landmark.isoformat().startswith(dated.date.strip()))):
+        how = "has no date" if day is None else "is dated only roughly"
+        message = f"The document {how}; it is used and may lie after the index date."
         issues.append(_issue(Severity.WARNING, "DATE_NOT_CERTAIN", message, document.id, document.timepoint))
     return dated, text
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tumorcast_notes.model.context import Context, Span
 from tumorcast_notes.model.lexicon import Assertion, Concept, lexicon
 from tumorcast_notes.model.sections import Section, sections_of, sentences_of
+
+_BULLET = re.compile(r"\s*(?:[-*•]|\d+[.)])\s*")
+_SIGN = re.compile(r"\(\s?([-+])\s?\)")
+_PLAIN = str.maketrans({"’": "'", "‘": "'", "ʼ": "'", "´": "'", "`": "'", "‐": "-", "‑": "-", "−": "-"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +44,24 @@ class Mention:
 def mentions_in(text: str, document_id: str) -> Iterator[Mention]:
     """Yield every mention in the order of sections and sentences."""
     for section in sections_of(text):
+        lead = ""
         for start, end in sentences_of(text, section):
+            item = _BULLET.match(text, start, end)
+            if lead and item:  # "Denies:" above "- pain"
+                yield from _in_sentence(lead + text[item.end() : end], item.end() - len(lead), section, document_id)
+                continue
+            lead = _lead(text[start:end])
             yield from _in_sentence(text[start:end], start, section, document_id)
 
 
+def _lead(sentence: str) -> str:
+    """The line if it announces a list below it and names no finding itself, else nothing."""
+    names_one = any(concept.said.search(sentence.lower()) for concept in lexicon().concepts)
+    return sentence.rstrip() + " " if sentence.rstrip().endswith(":") and not names_one else ""
+
+
 def _in_sentence(sentence: str, offset: int, section: Section, document_id: str) -> Iterator[Mention]:
-    lower = _lower(sentence)
+    lower = _signs_in_words(_lower(sentence))
     places = [(span, concept, denial) for concept in lexicon().concepts for span, denial in _places(lower, concept)]
     if not places:
         return
@@ -59,8 +76,17 @@ def _in_sentence(sentence: str, offset: int, section: Section, document_id: str)
 
 
 def _lower(sentence: str) -> str:
-    """Lower case with every character in its place ("İ" would become two)."""
-    return "".join(lower if len(lower := character.lower()) == 1 else character for character in sentence)
+    """Lower case and plain apostrophes and hyphens, every character in its place ("İ" would become two)."""
+    lowered = (lower if len(lower := character.lower()) == 1 else character for character in sentence)
+    return "".join(lowered).translate(_PLAIN)
+
+
+def _signs_in_words(sentence: str) -> str:
+    """Spell out "(-)" and "(+)" that stand before what they judge: where the first comes before the first finding."""
+    first = _SIGN.search(sentence)
+    if not first or any(concept.said.search(sentence, 0, first.start()) for concept in lexicon().concepts):
+        return sentence
+    return _SIGN.sub(lambda sign: ("not" if sign[1] == "-" else ";").ljust(len(sign[0])), sentence)
 
 
 def _places(sentence: str, concept: Concept) -> Iterator[tuple[Span, bool]]:

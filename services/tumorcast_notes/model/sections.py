@@ -12,11 +12,15 @@ _HEADING = re.compile(
     r"(?:^[ \t#*]*|(?<=[.!?;]\s))(?P<name>[A-Za-z][A-Za-z&/]*(?:[ ][A-Za-z&/]+){0,5})[ \t]*(?::|(?=\r?$))", re.MULTILINE
 )
 _BREAK = re.compile(
-    r"(?<!\bDr)(?<!\bvs)(?<!\be\.g)(?<!\bi\.e)(?<!\bca)[.!?]+(?=\s|$)"  # end of a sentence
+    r"(?<!\bDr)(?<!\bvs)(?<!\be\.g)(?<!\bi\.e)(?<!\bca)(?<!\b[Ww]t)(?<!\b[Nn]eg)"  # abbreviations
+    r"[.!?]+(?=\s|$)"  # end of a sentence
     r"|\r?\n[ \t]*\r?\n"  # an empty line
-    r"|\r?\n(?=[ \t]*(?:[-*•]|\d+[.)]|[A-Z\[]))"  # a new item, or a line that is no continuation
+    r"|\r?\n(?=[ \t]*(?:[-*•|☐☒☑□]|\d+[.)]|[A-Z\[]))"  # a new item, or a line that is no continuation
 )
 _LONGEST = 600
+_NO_HEADING = re.compile(
+    r"(?:PATIENT |PT )?(?:DENIES|DENIED|NEGATIVES?|NO|NONE OF|ABSENT|WITHOUT|PERTINENT NEGATIVES?)\b.*"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,8 @@ def _heads(match: re.Match[str]) -> bool:
     if name.upper() in lexicon().sections:
         return name.isupper() or (at_line_start and with_colon)
     names_a_finding = any(concept.said.search(name.lower()) for concept in lexicon().concepts)
+    if _NO_HEADING.fullmatch(name):
+        return False  # "DENIES: pain" is a statement
     return name.isupper() and with_colon and at_line_start and len(name) > 2 and not names_a_finding
 
 

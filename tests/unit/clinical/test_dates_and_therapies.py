@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from support.records import RXNORM, bundle, concept, condition, medication, observation, patient
+from support.records import RXNORM, SNOMED, Resource, bundle, concept, condition, medication, observation, patient
 from tumorcast_clinical.model import extract_features
 from tumorcast_core.errors import MalformedRequest
 
@@ -99,6 +99,12 @@ def test_sex_is_male_or_female_or_absent(gender, expected):
 # --- therapies -------------------------------------------------------------------------------------------------------
 
 CHEMO, IMMUNO, TARGETED = "32592", "1547545", "495881"
+ICD, CLINICAL = "http://hl7.org/fhir/sid/icd-10-cm", "http://terminology.hl7.org/CodeSystem/condition-clinical"
+
+
+def taken(start: str, end: str) -> list[Resource]:
+    """Dosage instructions for a period."""
+    return [{"timing": {"repeat": {"boundsPeriod": {"start": start, "end": end}}}}]
 
 
 @pytest.mark.parametrize(
@@ -121,6 +127,16 @@ CHEMO, IMMUNO, TARGETED = "32592", "1547545", "495881"
         (medication(dispenseRequest={"validityPeriod": {"end": "2026-03-01"}}), None, ["THERAPY_NOT_CURRENT"]),
         (medication(medicationCodeableConcept=concept("", "", text="Oxaliplatin 85 mg/m2")), "chemotherapy", []),
         (medication(medicationCodeableConcept=concept(RXNORM, "1156710", "gemcitabine Product")), "chemotherapy", []),
+        (medication(medicationCodeableConcept=concept("", "", text="5-fluorouracil")), "chemotherapy", []),
+        (medication(medicationCodeableConcept=concept("", "", text="nab-paclitaxel")), "chemotherapy", []),
+        (
+            medication(medicationCodeableConcept=concept("", "", text="pembrolizumab, 5-fluorouracil")),
+            "chemoimmunotherapy",
+            [],
+        ),
+        (medication(dosageInstruction=taken("2026-02-21", "2026-03-01")), None, ["THERAPY_NOT_CURRENT"]),
+        (medication(dosageInstruction=taken("2026-02-21", "2026-04-01")), "chemotherapy", []),
+        (medication(dosageInstruction=taken("2026-04-01", "2026-05-01")), None, ["AFTER_INDEX_DATE"]),
         (medication("MedicationStatement"), "chemotherapy", []),
         (medication("MedicationStatement", status="not-taken"), None, ["THERAPY_NOT_CURRENT"]),
         (medication("MedicationStatement", status="intended"), None, ["THERAPY_NOT_CURRENT"]),
@@ -166,6 +182,13 @@ def test_a_drug_may_be_named_by_a_medication_resource(contained):
         ({"verificationStatus": concept("http://x", "confirmed")}, "IV", []),
         ({"verificationStatus": concept("http://x", "refuted")}, None, ["CONDITION_NOT_CONFIRMED"]),
         ({"verificationStatus": concept("http://x", "entered-in-error")}, None, ["CONDITION_NOT_CONFIRMED"]),
+        ({"clinicalStatus": concept(CLINICAL, "active")}, "IV", []),
+        ({"clinicalStatus": concept(CLINICAL, "resolved")}, None, ["CONDITION_NOT_CURRENT"]),
+        ({"clinicalStatus": concept(CLINICAL, "inactive")}, None, ["CONDITION_NOT_CURRENT"]),
+        ({"code": concept(SNOMED, "433144002", "Chronic kidney disease stage 3")}, None, ["STAGE_NOT_OF_CANCER"]),
+        ({"code": concept(ICD, "L89.154")}, None, ["STAGE_NOT_OF_CANCER"]),
+        ({"code": concept(SNOMED, "109841003", "Liver cell carcinoma")}, "IV", []),
+        ({"code": concept("", "", text="Breast cancer")}, "IV", []),
         ({"recordedDate": "2026-05-01"}, None, ["AFTER_INDEX_DATE"]),
         ({"stage": []}, None, ["INVALID_RESOURCE"]),
         ({"stage": [{"summary": concept("", "", text="Stage X")}]}, None, ["UNKNOWN_VALUE"]),

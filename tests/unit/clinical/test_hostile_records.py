@@ -160,7 +160,19 @@ def test_nesting_is_counted_as_json_has_it(tree):
 
 
 @pytest.mark.parametrize(
-    "number", ["NaN", "Infinity", "-Infinity", "1e999", "9" * 5000, "1" + "0" * 500, "0." + "1" * 500]
+    "number",
+    [
+        "NaN",
+        "Infinity",
+        "-Infinity",
+        "1e999",
+        "9" * 5000,
+        "1" + "0" * 500,
+        "0." + "1" * 500,
+        "1e-999999999",
+        "0e999999999",
+        "1e-" + "9" * 20,
+    ],
 )
 def test_a_number_that_json_does_not_know_costs_its_entry(number):
     data = bundle(observation(value=12345.678), observation("good", "1751-7", 3.8)).replace(

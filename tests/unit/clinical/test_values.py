@@ -282,7 +282,9 @@ def test_a_stage_that_only_words_state_is_marked():
         ({"valueCodeableConcept": concept(LOINC, "LA9625-0")}, 3),
         ({"valueCodeableConcept": concept(SNOMED, "422512005")}, 1),
         ({"valueCodeableConcept": concept("", "", text="ECOG 2")}, 2),
-        ({"valueCodeableConcept": concept(LOINC, "LA9622-7", "ECOG 3")}, 0),
+        ({"valueCodeableConcept": concept(LOINC, "LA9622-7", "ECOG 3")}, "CONFLICTING_CODES"),
+        ({"valueCodeableConcept": concept(LOINC, "LA9622-7", "ECOG 0")}, 0),
+        ({"valueQuantity": {"value": 100, "unit": "%"}}, "IMPLAUSIBLE_VALUE"),
         ({"valueCodeableConcept": concept("", "", text="good")}, "UNKNOWN_VALUE"),
         ({"valueString": "1"}, "VALUE_TYPE"),
     ],
@@ -354,3 +356,29 @@ def test_every_snomed_code_has_a_valid_check_digit():
     assert len(codes) > 40
     assert [code for code in codes if not verhoeff_holds(code)] == []
     assert not verhoeff_holds("1222765008")
+
+
+def test_a_million_in_one_language_and_a_thousand_in_another_is_no_unit():
+    assert read(observation(loinc="731-0", value=0.4, unit="mil/uL")) == ([], ["UNKNOWN_UNIT"])
+
+
+def test_a_final_result_stands_after_a_preliminary_one_of_the_same_time():
+    features, issues = read(observation("z", status="preliminary", value=9), observation("a", value=12))
+    assert [(f.value, f.status) for f in features] == [(9.0, "preliminary"), (12.0, "")]
+    assert issues == ["NOT_FINAL"]
+
+
+def test_results_of_one_time_that_differ_are_pointed_out():
+    assert read(observation("a", value=9), observation("b", value=12))[1] == ["SEVERAL_VALUES", "SEVERAL_VALUES"]
+    assert read(observation("a", value=9), observation("b", value=9))[1] == []
+
+
+@pytest.mark.parametrize(
+    ("loinc", "answer"),
+    [
+        ("21908-9", concept(SNOMED, "258228008", "Stage 4", "Stage II")),
+        ("21702-6", concept(LOINC, "LA9633-4", "Present", "wild type")),
+    ],
+)
+def test_an_answer_whose_wording_contradicts_its_code_is_refused(loinc, answer):
+    assert read(observation(loinc=loinc, valueCodeableConcept=answer)) == ([], ["CONFLICTING_CODES"])

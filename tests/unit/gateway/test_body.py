@@ -116,3 +116,23 @@ def test_every_field_reaches_the_query() -> None:
 def test_a_body_against_its_schema_is_refused(body: bytes) -> None:
     with pytest.raises(MalformedRequest):
         query_from(body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"model": "a", "model": "b"}',
+        b'{"model": "a", "m\\u006fdel": "b"}',
+        b'{"model": "a", "fhir": {"a": 1}, "fhir": {"b": 1}}',
+        b'{"model": "a", "fhir": {"a": 1}, "fhir": {"a": 1}}',
+        b'{"model": "a", "fhir": ' + b'{"a":' * 5000 + b"1" + b"}" * 5000 + b', "fhir": {"b": 1}}',
+        b'{"model": "a", "features": [{"name": "albumin", "number": 3.9, "number": 0.9}]}',
+    ],
+)
+def test_a_key_that_stands_twice_is_refused(body: bytes) -> None:
+    with pytest.raises(MalformedRequest):
+        query_from(body)
+
+
+def test_keys_of_the_record_are_the_clinical_services_matter() -> None:
+    assert query_from(b'{"model": "a", "fhir": {"a": 1, "a": 2}}').fhir == b'{"a": 1, "a": 2}'

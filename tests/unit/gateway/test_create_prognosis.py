@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from support.gateway import ALBUMIN, BASELINE, FOLLOW_UP, NOTE, PROGNOSIS, QUERY, Fakes, study
+from support.gateway import ALBUMIN, ASCITES, BASELINE, FOLLOW_UP, NOTE, PROGNOSIS, QUERY, Fakes, study
 from tumorcast_core import logs
 from tumorcast_core.deadline import Deadline
 from tumorcast_core.errors import (
@@ -267,6 +267,16 @@ def test_nothing_dated_after_the_index_date_is_used() -> None:
     }
 
 
+def test_an_undated_fact_of_a_visit_after_the_index_date_is_not_used() -> None:
+    fakes = Fakes()
+    fakes.notes.answer = Extraction((replace(ASCITES, effective="", timepoint="follow_up"),))
+    late = replace(FOLLOW_UP, date="2026-03-09", study_instance_uid="")
+    own = Feature("tumor_volume", 99.0, "mL", timepoint="follow_up")
+    answer = ask(replace(QUERY, timepoints=(BASELINE, late), features=(own,)), fakes)
+    assert {f.timepoint for f in fakes.fusion.snapshot.features} == {"baseline", ""}
+    assert codes(answer) == {("AFTER_INDEX_DATE", "notes", ""), ("AFTER_INDEX_DATE", "gateway", "")}
+
+
 def test_the_callers_date_of_a_study_stands_before_that_of_its_images() -> None:
     fakes = Fakes()
     fakes.imaging.answer = lambda t: study(replace(t, date="1999-01-01"))
@@ -308,6 +318,25 @@ def test_a_bad_feature_of_the_caller_is_an_issue_and_wins_over_nothing(bad: Feat
     assert codes(answer) == {(code, "gateway", "")}
     assert answer.issues[0].location == "features[0]"
     assert {f.name for f in fakes.fusion.snapshot.features} == {"tumor_volume", "albumin", "ascites"}
+
+
+def test_values_of_the_caller_that_contradict_each_other_are_issues_and_win_over_nothing() -> None:
+    fakes = Fakes()
+    rivals = (Feature("albumin", 2.0, "g/dL"), Feature("albumin", 5.0, "g/dL"))
+    answer = ask(replace(QUERY, features=rivals), fakes)
+    assert [(issue.code, issue.location) for issue in answer.issues] == [
+        ("CONFLICTING_VALUES", "features[0]"),
+        ("CONFLICTING_VALUES", "features[1]"),
+    ]
+    assert fakes.fusion.snapshot.feature("albumin").value == 3.9
+
+
+@pytest.mark.parametrize("status", ["entered-in-error", "cancelled"])
+def test_a_callers_feature_that_is_no_result_wins_over_nothing(status: str) -> None:
+    fakes = Fakes()
+    answer = ask(replace(QUERY, features=(Feature("albumin", 2.0, "g/dL", status=status),)), fakes)
+    assert codes(answer) == {("NO_RESULT", "gateway", "")}
+    assert fakes.fusion.snapshot.feature("albumin").value == 3.9
 
 
 def test_a_callers_feature_after_the_index_date_wins_over_nothing() -> None:

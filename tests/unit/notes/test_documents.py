@@ -160,6 +160,17 @@ def test_a_document_after_the_index_date_is_left_out_and_that_is_said():
     assert codes(documents, "2026-03-04") == ["AFTER_INDEX_DATE"]
 
 
+def test_a_document_whose_first_line_lies_after_the_index_date_is_left_out_whatever_the_caller_says():
+    late = note("Date: 2026-04-02\nNo ascites.", day="2026-03-01")
+    assert (values([late], "2026-03-28"), codes([late], "2026-03-28")) == ({}, ["AFTER_INDEX_DATE"])
+
+
+@pytest.mark.parametrize(("day", "expected"), [("2026-03", ["DATE_NOT_CERTAIN"]), ("2026-02", []), ("2025", [])])
+def test_a_rough_date_that_may_lie_after_the_index_date_is_pointed_out(day, expected):
+    rough = note("No ascites.", day=day)
+    assert (values([rough], "2026-03-28"), codes([rough], "2026-03-28")) == ({"ascites": "absent"}, expected)
+
+
 def test_the_first_line_dates_an_undated_document():
     text = "Date: 2026-03-05\nPain."
     assert codes([note(text, day="")], "2026-03-04") == ["AFTER_INDEX_DATE"]
