@@ -28,4 +28,5 @@ class ClinicalServicer(ClinicalServiceServicer):
             features=map(wire.feature_to, extraction.features),
             issues=map(wire.issue_to, extraction.issues),
             patient_id=extraction.patient_id,
+            date=extraction.date,
         )

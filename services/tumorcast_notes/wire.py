@@ -36,4 +36,5 @@ def response_to(found: NotesExtraction) -> pb.EncodeNotesResponse:
         findings=map(_finding_to, found.findings),
         embeddings=map(wire.embedding_to, found.extraction.embeddings),
         issues=map(wire.issue_to, found.extraction.issues),
+        date=found.extraction.date,
     )

@@ -6,11 +6,12 @@ import re
 from dataclasses import replace
 
 from tumorcast_clinical.model.codes import answer_of, system_of
-from tumorcast_clinical.model.dates import Landmark, read_date
+from tumorcast_clinical.model.dates import Landmark
 from tumorcast_clinical.model.observations import Reading
 from tumorcast_clinical.model.record import Entry, Refusal, Report
 from tumorcast_clinical.model.tree import Json, child, items, text
 from tumorcast_core.catalog import entry as catalog_entry
+from tumorcast_core.dates import read_date
 
 _NOT_TRUE = frozenset({"refuted", "entered-in-error", "unconfirmed", "provisional", "differential"})
 _OVER = frozenset({"inactive", "resolved"})

@@ -1,49 +1,13 @@
-"""FHIR dates with the precision that the record has, and the index date that nothing used may lie after."""
+"""The index date that nothing used may lie after."""
 
 from __future__ import annotations
 
-import calendar
-import re
 from dataclasses import dataclass
 from datetime import date
 from enum import Enum
 
 from tumorcast_clinical.model.record import Entry, Report
-from tumorcast_core.errors import MalformedRequest
-
-_DATE_TIME = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T.*)?)?)?")
-
-
-@dataclass(frozen=True, slots=True)
-class PartialDate:
-    """``text`` as written, and the first and last day that it can mean; a time's day is the one at its own place."""
-
-    text: str
-    first: date
-    last: date
-
-    @property
-    def is_day(self) -> bool:
-        """Whether it names one day."""
-        return self.first == self.last
-
-
-def read_date(written: str) -> PartialDate | None:
-    """Read a FHIR date, dateTime or instant; ``None`` if there is none.
-
-    >>> read_date("2024-02").last
-    datetime.date(2024, 2, 29)
-    """
-    match = _DATE_TIME.fullmatch(written.strip())
-    if not match:
-        return None
-    year, month, day = (int(part) if part else 0 for part in match.groups())
-    try:
-        first = date(year, month or 1, day or 1)
-        last = date(year, month or 12, day or calendar.monthrange(year, month or 12)[1])
-    except ValueError:
-        return None
-    return PartialDate(written.strip(), first, last)
+from tumorcast_core.dates import PartialDate, index_day
 
 
 class Side(Enum):
@@ -63,12 +27,7 @@ class Landmark:
     @classmethod
     def at(cls, index_date: str) -> Landmark:
         """Read the request's index date, which must name a day; raises ``MalformedRequest``."""
-        if not index_date:
-            return cls(None)
-        found = read_date(index_date)
-        if found is None or not found.is_day:
-            raise MalformedRequest("index_date must be a day, YYYY-MM-DD.")
-        return cls(found.first)
+        return cls(index_day(index_date))
 
     def side(self, when: PartialDate | None) -> Side:
         if self.day is None:

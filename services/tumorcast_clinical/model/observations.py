@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from tumorcast_clinical.model.codes import analyte_of, answer_of, system_of
-from tumorcast_clinical.model.dates import Landmark, PartialDate, read_date
+from tumorcast_clinical.model.dates import Landmark
 from tumorcast_clinical.model.record import Entry, Refusal, Report
 from tumorcast_clinical.model.tree import Json, child, items, number, text
 from tumorcast_clinical.model.units import convert, plausible, read_unit
 from tumorcast_core.catalog import CatalogEntry
+from tumorcast_core.dates import PartialDate, read_date
 from tumorcast_core.snapshot import Coding, Feature, Severity
 
 NOT_FINAL = frozenset({"preliminary", "registered", "unknown"})

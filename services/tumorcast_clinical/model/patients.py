@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from tumorcast_clinical.model.dates import Landmark, PartialDate, read_date
+from tumorcast_clinical.model.dates import Landmark
 from tumorcast_clinical.model.record import Entry, Report
 from tumorcast_clinical.model.tree import Json, child, items, text
 from tumorcast_core.catalog import entry as catalog_entry
+from tumorcast_core.dates import PartialDate, read_date
 from tumorcast_core.errors import ImplausibleValue
 from tumorcast_core.snapshot import Feature
 

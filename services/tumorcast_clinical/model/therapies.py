@@ -23,10 +23,11 @@ from importlib.resources import files
 import yaml
 
 from tumorcast_clinical.model.codes import system_of
-from tumorcast_clinical.model.dates import Landmark, PartialDate, read_date
+from tumorcast_clinical.model.dates import Landmark
 from tumorcast_clinical.model.record import Entry, Report
 from tumorcast_clinical.model.tree import Json, child, items, text
 from tumorcast_core.catalog import entry as catalog_entry
+from tumorcast_core.dates import PartialDate, read_date
 from tumorcast_core.snapshot import Feature
 
 RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"

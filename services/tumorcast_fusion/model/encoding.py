@@ -116,6 +116,9 @@ def _scaled(feature: Feature, scaling: Scaling, issues: list[Issue]) -> Row:
     if not scaling.low <= value <= scaling.high:
         message = f"{feature.name} lies outside the range of the model's training cohort."
         issues.append(_issue(Severity.WARNING, "OUTSIDE_TRAINING_RANGE", message, feature))
+    if feature.comparator:
+        message = f"{feature.name} is only known as a bound; the bound was used as its value."
+        issues.append(_issue(Severity.WARNING, "BOUND_USED_AS_VALUE", message, feature))
     z = (transformed(value, scaling) - scaling.mean) / scaling.sd
     return np.array([np.clip(z, -MAX_Z, MAX_Z)], np.float32)
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from scipy.stats import t as student_t
 from torch import Tensor
 
@@ -58,7 +58,7 @@ class Ensemble:
     def save(self, folder: Path) -> None:
         """Write ``fusion.safetensors``."""
         tensors = {f"{i}.{k}": v.contiguous() for i, m in enumerate(self.members) for k, v in m.state_dict().items()}
-        save_file(tensors, folder / WEIGHTS)
+        (folder / WEIGHTS).write_bytes(save(tensors))
 
     @torch.no_grad()
     def raw(self, rows: NDArray[np.float32], present: NDArray[np.bool_]) -> tuple[Array, Array]:

@@ -26,4 +26,5 @@ class ClinicalClient:
                 features=tuple(map(wire.feature_from, answer.features)),
                 issues=tuple(map(wire.issue_from, answer.issues)),
                 patient_id=answer.patient_id,
+                date=answer.date,
             )

@@ -27,6 +27,7 @@ class NotesClient:
                 features=tuple(map(wire.feature_from, answer.features)),
                 embeddings=tuple(map(wire.embedding_from, answer.embeddings)),
                 issues=tuple(map(wire.issue_from, answer.issues)),
+                date=answer.date,
             )
 
 

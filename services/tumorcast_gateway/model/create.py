@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import uuid
 from collections.abc import Iterable
 from dataclasses import replace
@@ -16,12 +17,14 @@ from tumorcast_core.errors import (
     ServiceUnavailable,
     TumorcastError,
 )
-from tumorcast_core.prognosis import Prognosis
-from tumorcast_core.snapshot import PatientSnapshot
+from tumorcast_core.prognosis import InputStatus, Prognosis
+from tumorcast_core.snapshot import PatientSnapshot, Severity
 from tumorcast_gateway.model.merging import merge
 from tumorcast_gateway.model.ports import Ports
 from tumorcast_gateway.model.query import Query
 from tumorcast_gateway.model.reading import Reading, read_sources
+
+log = logging.getLogger(__name__)
 
 FUSION_RESERVE_S = 2.0
 """Seconds that the sources leave to the model, or a fifth of what is left where that is less."""
@@ -45,7 +48,10 @@ async def create_prognosis(query: Query, ports: Ports, deadline: Deadline) -> Pr
             prognosis = await ports.fusion.predict_prognosis(query.model, snapshot, query.horizons_days, deadline)
     except TimeoutError as e:
         raise DeadlineExceeded from e
-    return replace(prognosis, prognosis_id=logs.request_id.get() or uuid.uuid4().hex)
+    prognosis_id = logs.request_id.get() or uuid.uuid4().hex
+    used = [use.group for use in prognosis.inputs if use.status is InputStatus.USED]
+    log.info("prognosis %s by %s %s from %s", prognosis_id, prognosis.model.name, prognosis.model.version, used)
+    return replace(prognosis, prognosis_id=prognosis_id)
 
 
 def _nothing_usable(snapshot: PatientSnapshot, readings: Iterable[Reading]) -> TumorcastError:
@@ -54,5 +60,6 @@ def _nothing_usable(snapshot: PatientSnapshot, readings: Iterable[Reading]) -> T
     passing = [e for e in errors if isinstance(e, ServiceUnavailable | ResourceExhausted | DeadlineExceeded)]
     if errors:
         return (passing or errors)[0]
-    codes = sorted({f"{issue.code} ({issue.origin})" for issue in snapshot.issues if issue.blocks})
+    told = [issue for issue in snapshot.issues if issue.severity is not Severity.INFORMATION]
+    codes = sorted({f"{issue.code} ({issue.origin})" for issue in told})
     return NoInput(f"Nothing that was given can be used{': ' * bool(codes)}{', '.join(codes)}.")

@@ -1,32 +1,10 @@
-"""Dates as FHIR and ISO 8601 write them, possibly partial, compared by calendar day as written."""
+"""Dates compared by calendar day as written; a partial one counts as its first day."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
-from datetime import date
 
-# FHIR R4 dateTime; a time needs seconds and a zone there, here both may be missing.
-_DATE = re.compile(
-    r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2})"
-    r"(?:T[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?(?:Z|[+-][0-9]{2}:[0-9]{2})?)?)?)?"
-)
-
-
-def first_day(text: str) -> date | None:
-    """Find the first day that a date may mean; ``None`` if it is none.
-
-    >>> first_day("2024-03"), first_day("soon")
-    (datetime.date(2024, 3, 1), None)
-    """
-    match = _DATE.fullmatch(text)
-    if not match:
-        return None
-    year, month, day = match.groups()
-    try:
-        return date(int(year), int(month or 1), int(day or 1))
-    except ValueError:
-        return None
+from tumorcast_core.dates import first_day
 
 
 def is_fhir_date(text: str) -> bool:

@@ -16,7 +16,7 @@ from tumorcast_gateway.model.reading import AFTER_INDEX_DATE, Origin, Reading
 
 def merge(query: Query, readings: Iterable[Reading]) -> PatientSnapshot:
     """Build the snapshot; what the caller states wins over what was extracted under the same name and timepoint."""
-    sources = [_dated(reading) for reading in readings]
+    sources = _images_of_one_patient(query.patient_id, [_dated(reading) for reading in readings])
     sources.append(Reading(Origin.GATEWAY, _from_caller(query.features)))
     index_date = query.index_date or latest_day(_dates(query, sources))
     visits = {t.role: t.date for t in _timepoints(query, sources)}
@@ -69,6 +69,22 @@ def _fault(feature: Feature, is_only_value: bool) -> tuple[str, str] | None:
     except InvalidInput as e:
         return e.reason, e.message
     return None
+
+
+def _images_of_one_patient(patient_id: str, sources: list[Reading]) -> list[Reading]:
+    """Use no images where those of several timepoints name different patients, but for those of the query's patient."""
+    named = {s.extraction.patient_id for s in sources if s.origin is Origin.IMAGING} - {""}
+    if len(named) < 2:
+        return sources
+    message = "The images of the timepoints name different patients; those not of the query's patient were not used."
+    return [
+        replace(source, extraction=replace(source.extraction, features=(), embeddings=())).noting(
+            source.issue(Severity.ERROR, "PATIENT_ID_DIFFERS", message)
+        )
+        if source.origin is Origin.IMAGING and source.extraction.patient_id not in ("", patient_id)
+        else source
+        for source in sources
+    ]
 
 
 def _dated(reading: Reading) -> Reading:

@@ -13,9 +13,10 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from tumorcast_core.catalog import entry as catalog_entry
+from tumorcast_core.dates import first_day, index_day
 from tumorcast_core.errors import MalformedDocument, PayloadTooLarge
 from tumorcast_core.snapshot import Extraction, Feature, Issue, Severity
-from tumorcast_notes.model.dates import first_day, header_date, index_day, is_rough
+from tumorcast_notes.model.dates import header_date, is_rough
 from tumorcast_notes.model.documents import Document, Limits, decode
 from tumorcast_notes.model.findings import Finding, Mention, mentions_in
 from tumorcast_notes.model.lexicon import Assertion

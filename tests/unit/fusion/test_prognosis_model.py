@@ -113,6 +113,13 @@ def test_a_value_outside_the_training_range_is_used_with_a_warning(model: Progno
     assert _status(prognosis, "labs") is InputStatus.USED
 
 
+def test_a_bound_is_used_with_a_warning(model: PrognosisModel) -> None:
+    snapshot = replace(full_snapshot(), features=(Feature("albumin", 3.0, "g/dL", comparator="<"),))
+    prognosis = model.predict(snapshot)
+    assert [issue.code for issue in prognosis.issues] == ["BOUND_USED_AS_VALUE"]
+    assert _status(prognosis, "labs") is InputStatus.USED
+
+
 def test_planned_therapies_are_said_to_change_nothing(model: PrognosisModel) -> None:
     planned = replace(full_snapshot(), planned_therapies=(PlannedTherapy(therapy_class="immunotherapy"),))
     prognosis = model.predict(planned)

@@ -357,6 +357,17 @@ def test_patient_ids_that_differ_are_a_warning_that_quotes_none() -> None:
     assert "SIM-000017" not in issue.message
 
 
+@pytest.mark.parametrize(("patient_id", "kept"), [("P-1", {"baseline"}), ("", set()), ("neither", set())])
+def test_images_of_two_patients_are_never_used_together(patient_id: str, kept: set[str]) -> None:
+    fakes = Fakes()
+    fakes.imaging.answer = lambda t: study(t, patient_id="P-1" if t.role == "baseline" else "P-2")
+    answer = ask(replace(QUERY, patient_id=patient_id), fakes)
+    seen = {part.timepoint for part in (*fakes.fusion.snapshot.features, *fakes.fusion.snapshot.embeddings)}
+    assert seen & {"baseline", "follow_up"} == kept
+    errors = {i.timepoint for i in answer.issues if i.code == "PATIENT_ID_DIFFERS" and i.origin == "imaging"}
+    assert errors == {"baseline", "follow_up"} - kept
+
+
 def test_a_query_shows_nothing_of_the_patient_when_printed() -> None:
     assert "SIM-000017" not in repr(QUERY)
     assert "ascites" not in repr(NOTE)

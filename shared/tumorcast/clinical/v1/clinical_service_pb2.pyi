@@ -16,11 +16,13 @@ class ExtractFeaturesRequest(_message.Message):
     def __init__(self, fhir: _Optional[bytes] = ..., index_date: _Optional[str] = ...) -> None: ...
 
 class ExtractFeaturesResponse(_message.Message):
-    __slots__ = ("features", "issues", "patient_id")
+    __slots__ = ("features", "issues", "patient_id", "date")
     FEATURES_FIELD_NUMBER: _ClassVar[int]
     ISSUES_FIELD_NUMBER: _ClassVar[int]
     PATIENT_ID_FIELD_NUMBER: _ClassVar[int]
+    DATE_FIELD_NUMBER: _ClassVar[int]
     features: _containers.RepeatedCompositeFieldContainer[_snapshot_pb2.Feature]
     issues: _containers.RepeatedCompositeFieldContainer[_snapshot_pb2.Issue]
     patient_id: str
-    def __init__(self, features: _Optional[_Iterable[_Union[_snapshot_pb2.Feature, _Mapping]]] = ..., issues: _Optional[_Iterable[_Union[_snapshot_pb2.Issue, _Mapping]]] = ..., patient_id: _Optional[str] = ...) -> None: ...
+    date: str
+    def __init__(self, features: _Optional[_Iterable[_Union[_snapshot_pb2.Feature, _Mapping]]] = ..., issues: _Optional[_Iterable[_Union[_snapshot_pb2.Issue, _Mapping]]] = ..., patient_id: _Optional[str] = ..., date: _Optional[str] = ...) -> None: ...

@@ -25,15 +25,15 @@ _sym_db = _symbol_database.Default()
 from tumorcast.common.v1 import snapshot_pb2 as tumorcast_dot_common_dot_v1_dot_snapshot__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&tumorcast/notes/v1/notes_service.proto\x12\x12tumorcast.notes.v1\x1a\"tumorcast/common/v1/snapshot.proto\"^\n\x08\x44ocument\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04\x64\x61te\x18\x02 \x01(\t\x12\x14\n\x0c\x63ontent_type\x18\x03 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x04 \x01(\x0c\x12\x11\n\ttimepoint\x18\x05 \x01(\t\"Y\n\x12\x45ncodeNotesRequest\x12/\n\tdocuments\x18\x01 \x03(\x0b\x32\x1c.tumorcast.notes.v1.Document\x12\x12\n\nindex_date\x18\x02 \x01(\t\"\x8b\x01\n\x07\x46inding\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64ocument_id\x18\x02 \x01(\t\x12\r\n\x05start\x18\x03 \x01(\r\x12\x0b\n\x03\x65nd\x18\x04 \x01(\r\x12\x30\n\tassertion\x18\x05 \x01(\x0e\x32\x1d.tumorcast.notes.v1.Assertion\x12\x0f\n\x07section\x18\x06 \x01(\t\"\xd4\x01\n\x13\x45ncodeNotesResponse\x12.\n\x08\x66\x65\x61tures\x18\x01 \x03(\x0b\x32\x1c.tumorcast.common.v1.Feature\x12-\n\x08\x66indings\x18\x02 \x03(\x0b\x32\x1b.tumorcast.notes.v1.Finding\x12\x32\n\nembeddings\x18\x03 \x03(\x0b\x32\x1e.tumorcast.common.v1.Embedding\x12*\n\x06issues\x18\x04 \x03(\x0b\x32\x1a.tumorcast.common.v1.Issue*n\n\tAssertion\x12\x19\n\x15\x41SSERTION_UNSPECIFIED\x10\x00\x12\x16\n\x12\x41SSERTION_AFFIRMED\x10\x01\x12\x15\n\x11\x41SSERTION_NEGATED\x10\x02\x12\x17\n\x13\x41SSERTION_UNCERTAIN\x10\x03\x32n\n\x0cNotesService\x12^\n\x0b\x45ncodeNotes\x12&.tumorcast.notes.v1.EncodeNotesRequest\x1a\'.tumorcast.notes.v1.EncodeNotesResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&tumorcast/notes/v1/notes_service.proto\x12\x12tumorcast.notes.v1\x1a\"tumorcast/common/v1/snapshot.proto\"^\n\x08\x44ocument\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04\x64\x61te\x18\x02 \x01(\t\x12\x14\n\x0c\x63ontent_type\x18\x03 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x04 \x01(\x0c\x12\x11\n\ttimepoint\x18\x05 \x01(\t\"Y\n\x12\x45ncodeNotesRequest\x12/\n\tdocuments\x18\x01 \x03(\x0b\x32\x1c.tumorcast.notes.v1.Document\x12\x12\n\nindex_date\x18\x02 \x01(\t\"\x8b\x01\n\x07\x46inding\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64ocument_id\x18\x02 \x01(\t\x12\r\n\x05start\x18\x03 \x01(\r\x12\x0b\n\x03\x65nd\x18\x04 \x01(\r\x12\x30\n\tassertion\x18\x05 \x01(\x0e\x32\x1d.tumorcast.notes.v1.Assertion\x12\x0f\n\x07section\x18\x06 \x01(\t\"\xe2\x01\n\x13\x45ncodeNotesResponse\x12.\n\x08\x66\x65\x61tures\x18\x01 \x03(\x0b\x32\x1c.tumorcast.common.v1.Feature\x12-\n\x08\x66indings\x18\x02 \x03(\x0b\x32\x1b.tumorcast.notes.v1.Finding\x12\x32\n\nembeddings\x18\x03 \x03(\x0b\x32\x1e.tumorcast.common.v1.Embedding\x12*\n\x06issues\x18\x04 \x03(\x0b\x32\x1a.tumorcast.common.v1.Issue\x12\x0c\n\x04\x64\x61te\x18\x05 \x01(\t*n\n\tAssertion\x12\x19\n\x15\x41SSERTION_UNSPECIFIED\x10\x00\x12\x16\n\x12\x41SSERTION_AFFIRMED\x10\x01\x12\x15\n\x11\x41SSERTION_NEGATED\x10\x02\x12\x17\n\x13\x41SSERTION_UNCERTAIN\x10\x03\x32n\n\x0cNotesService\x12^\n\x0b\x45ncodeNotes\x12&.tumorcast.notes.v1.EncodeNotesRequest\x1a\'.tumorcast.notes.v1.EncodeNotesResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tumorcast.notes.v1.notes_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ASSERTION']._serialized_start=642
-  _globals['_ASSERTION']._serialized_end=752
+  _globals['_ASSERTION']._serialized_start=656
+  _globals['_ASSERTION']._serialized_end=766
   _globals['_DOCUMENT']._serialized_start=98
   _globals['_DOCUMENT']._serialized_end=192
   _globals['_ENCODENOTESREQUEST']._serialized_start=194
@@ -41,7 +41,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_FINDING']._serialized_start=286
   _globals['_FINDING']._serialized_end=425
   _globals['_ENCODENOTESRESPONSE']._serialized_start=428
-  _globals['_ENCODENOTESRESPONSE']._serialized_end=640
-  _globals['_NOTESSERVICE']._serialized_start=754
-  _globals['_NOTESSERVICE']._serialized_end=864
+  _globals['_ENCODENOTESRESPONSE']._serialized_end=654
+  _globals['_NOTESSERVICE']._serialized_start=768
+  _globals['_NOTESSERVICE']._serialized_end=878
 # @@protoc_insertion_point(module_scope)

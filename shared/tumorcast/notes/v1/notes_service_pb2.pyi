@@ -58,13 +58,15 @@ class Finding(_message.Message):
     def __init__(self, name: _Optional[str] = ..., document_id: _Optional[str] = ..., start: _Optional[int] = ..., end: _Optional[int] = ..., assertion: _Optional[_Union[Assertion, str]] = ..., section: _Optional[str] = ...) -> None: ...
 
 class EncodeNotesResponse(_message.Message):
-    __slots__ = ("features", "findings", "embeddings", "issues")
+    __slots__ = ("features", "findings", "embeddings", "issues", "date")
     FEATURES_FIELD_NUMBER: _ClassVar[int]
     FINDINGS_FIELD_NUMBER: _ClassVar[int]
     EMBEDDINGS_FIELD_NUMBER: _ClassVar[int]
     ISSUES_FIELD_NUMBER: _ClassVar[int]
+    DATE_FIELD_NUMBER: _ClassVar[int]
     features: _containers.RepeatedCompositeFieldContainer[_snapshot_pb2.Feature]
     findings: _containers.RepeatedCompositeFieldContainer[Finding]
     embeddings: _containers.RepeatedCompositeFieldContainer[_snapshot_pb2.Embedding]
     issues: _containers.RepeatedCompositeFieldContainer[_snapshot_pb2.Issue]
-    def __init__(self, features: _Optional[_Iterable[_Union[_snapshot_pb2.Feature, _Mapping]]] = ..., findings: _Optional[_Iterable[_Union[Finding, _Mapping]]] = ..., embeddings: _Optional[_Iterable[_Union[_snapshot_pb2.Embedding, _Mapping]]] = ..., issues: _Optional[_Iterable[_Union[_snapshot_pb2.Issue, _Mapping]]] = ...) -> None: ...
+    date: str
+    def __init__(self, features: _Optional[_Iterable[_Union[_snapshot_pb2.Feature, _Mapping]]] = ..., findings: _Optional[_Iterable[_Union[Finding, _Mapping]]] = ..., embeddings: _Optional[_Iterable[_Union[_snapshot_pb2.Embedding, _Mapping]]] = ..., issues: _Optional[_Iterable[_Union[_snapshot_pb2.Issue, _Mapping]]] = ..., date: _Optional[str] = ...) -> None: ...

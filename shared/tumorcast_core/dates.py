@@ -1,0 +1,69 @@
+"""Dates as FHIR and ISO 8601 write them, possibly partial, compared by calendar day as written."""
+
+from __future__ import annotations
+
+import calendar
+import re
+from dataclasses import dataclass
+from datetime import date
+
+from tumorcast_core.errors import MalformedRequest
+
+# FHIR R4 dateTime (datatypes.html#dateTime); a time needs seconds and a zone there, here both may be missing.
+_DATE_TIME = re.compile(
+    r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2})"
+    r"(?:T[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?(?:Z|[+-][0-9]{2}:[0-9]{2})?)?)?)?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PartialDate:
+    """``text`` as written, and the first and last day that it can mean; a time's day is the one at its own place."""
+
+    text: str
+    first: date
+    last: date
+
+    @property
+    def is_day(self) -> bool:
+        """Whether it names one day."""
+        return self.first == self.last
+
+
+def read_date(written: str) -> PartialDate | None:
+    """Read a FHIR date, dateTime or instant; ``None`` if there is none.
+
+    >>> read_date("2024-02").last, read_date("soon")
+    (datetime.date(2024, 2, 29), None)
+    """
+    text = written.strip()
+    match = _DATE_TIME.fullmatch(text)
+    if not match:
+        return None
+    year, month, day = (int(part) if part else 0 for part in match.groups())
+    try:
+        first = date(year, month or 1, day or 1)
+        last = date(year, month or 12, day or calendar.monthrange(year, month or 12)[1])
+    except ValueError:
+        return None
+    return PartialDate(text, first, last)
+
+
+def first_day(written: str) -> date | None:
+    """The first day that a date can mean; ``None`` if it is none.
+
+    >>> first_day("2026-03")
+    datetime.date(2026, 3, 1)
+    """
+    found = read_date(written)
+    return found.first if found else None
+
+
+def index_day(index_date: str) -> date | None:
+    """A request's index date; ``None``: no limit. Raises ``MalformedRequest`` unless it names a day."""
+    if not index_date:
+        return None
+    found = read_date(index_date)
+    if found is None or not found.is_day:
+        raise MalformedRequest("index_date must be a day, YYYY-MM-DD.")
+    return found.first
