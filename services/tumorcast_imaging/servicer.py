@@ -14,6 +14,7 @@ from tumorcast_core.errors import (
     MalformedRequest,
     NotFound,
     ServiceUnavailable,
+    TumorcastError,
     UnknownModel,
 )
 from tumorcast_imaging.adapters import FolderStudyStore
@@ -56,6 +57,9 @@ class ImagingServicer(health_pb2_grpc.HealthServicer):  # type: ignore[misc]
             if getattr(request_iterator, "is_cancelled", bool)():  # Ray Serve ends a broken stream like a whole one
                 raise InvalidInput("The upload was broken off; its last file was not stored.")
             return await asyncio.to_thread(upload.end)
+        except TumorcastError:
+            await _read_to_end(request_iterator)
+            raise
         finally:
             upload.abort()
 
@@ -80,3 +84,9 @@ class ImagingServicer(health_pb2_grpc.HealthServicer):  # type: ignore[misc]
         except TimeoutError as e:
             raise ServiceUnavailable("An image encoder does not answer.") from e
         return [encoded for (encoded,) in found]
+
+
+async def _read_to_end(request_iterator: AsyncIterator[pb.UploadStudyRequest]) -> None:
+    """Let the caller finish writing: one that is cut off meanwhile sees a broken call in place of the error told."""
+    async for _ in request_iterator:
+        pass
