@@ -121,6 +121,7 @@ def evaluate_on(
     ids = [group.id for group in model.manifest.groups]
     clinical = encoded.present & np.isin(ids, model.manifest.baseline_groups)
     baseline = evaluation.predict(ensemble, Encoded(encoded.rows, clinical))
+    without = {id_: evaluation.predict(ensemble, evaluation.withheld(encoded, ensemble, id_)) for id_ in ids}
     return {
         "patients": len(inputs),
         "model": evaluator.discrimination(full),
@@ -129,10 +130,8 @@ def evaluate_on(
         **(_beside_peer(evaluator, full, predict_peer(encoded, model.manifest, peer)) if peer else {}),
         "calibration": evaluator.calibration(full),
         "permuted_modality_loss": evaluation.modality_worth(encoded, ensemble, evaluator),
-        "withheld_group_loss": {
-            id_: evaluator.difference(full, [evaluation.predict(ensemble, evaluation.withheld(encoded, ensemble, id_))])
-            for id_ in ids
-        },
+        "withheld_group_loss": {id_: evaluator.difference(full, [without[id_]]) for id_ in ids},
+        "withheld_group_calibration": {id_: evaluator.calibration(without[id_]) for id_ in ids},
         "precision_shift": _precision_shift(inputs[:100], model, encoder),
     }
 
