@@ -9,6 +9,7 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from tumorcast_core.settings import ServiceSettings
+from tumorcast_imaging.model import SHIPPED
 
 
 class Settings(ServiceSettings):
@@ -18,7 +19,7 @@ class Settings(ServiceSettings):
 
     study_root: Path = Field(Path("studies"), description="folder of the study store")
     max_file_mib: int = Field(256, ge=1, le=2048, description="largest DICOM file taken, in MiB")
-    encoder_root: Path = Field(Path(__file__).parent / "encoders", description="folder with one folder per encoder")
+    encoder_root: Path = Field(SHIPPED, description="folder with one folder per encoder")
     encoders: tuple[str, ...] = Field((), description="encoders to run, by name; empty: every one in encoder_root")
     precision: Literal["", "bf16", "float32"] = Field("", description="empty: bf16 where the hardware has it")
 

@@ -28,10 +28,11 @@ from tumorcast_core.errors import (
 from tumorcast_core.snapshot import Timepoint
 from tumorcast_imaging.adapters import FolderStudyStore, LocalEncoder
 from tumorcast_imaging.dicom import Limits
+from tumorcast_imaging.model import SHIPPED as ENCODERS
 from tumorcast_imaging.model import Crop, Encoded, Encoder, EncoderManifest, encode_study
 from tumorcast_imaging.servicer import SERVICE, ImagingServicer
 
-SHIPPED = Path(__file__).parents[2] / "services/tumorcast_imaging/encoders/ct-lesion"
+SHIPPED = ENCODERS / "ct-lesion"
 
 
 @pytest.fixture(scope="module")

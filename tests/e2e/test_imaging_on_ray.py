@@ -26,11 +26,12 @@ from tumorcast_core.deadline import Deadline
 from tumorcast_core.errors import DeadlineExceeded, ServiceUnavailable, StudyNotFound
 from tumorcast_core.snapshot import Timepoint
 from tumorcast_imaging.adapters import FolderStudyStore
+from tumorcast_imaging.model import SHIPPED as ENCODERS
 from tumorcast_imaging.model import Encoder, encode_study
 from tumorcast_imaging.ray_runtime import free_port
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(180)]
-SHIPPED = Path(__file__).parents[2] / "services/tumorcast_imaging/encoders/ct-lesion"
+SHIPPED = ENCODERS / "ct-lesion"
 START_S = 90
 
 

@@ -5,22 +5,21 @@ from typing import Any
 
 import pytest
 
-from tumorcast_fusion.model import SHIPPED, ModelStore
-from tumorcast_imaging.model import Encoder
+from tumorcast_fusion.model import ModelStore
+from tumorcast_imaging.model import SHIPPED, Encoder
 from tumorcast_training import simulated
 from tumorcast_training.simulator import simulate
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 SEED = 4711
-ENCODER = SHIPPED.parents[1] / "tumorcast_imaging" / "encoders" / "ct-lesion"
 
 
 @pytest.fixture(scope="module")
 def scores(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     data: Path = tmp_path_factory.mktemp("new-patients")
     simulate(400, SEED, data, workers=2)
-    return simulated.evaluate(data, ModelStore().get("simulated"), Encoder.load(ENCODER))
+    return simulated.evaluate(data, ModelStore().get("simulated"), Encoder.load(SHIPPED / "ct-lesion"))
 
 
 @pytest.mark.parametrize("modality", ["imaging", "labs", "notes", "genomics", "clinical", "therapy"])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tumorcast_imaging.model.crop import Crop, cut
 from tumorcast_imaging.model.lesion import Size, measure
-from tumorcast_imaging.model.manifest import CropSpec, EncoderManifest, ResNetArchitecture
+from tumorcast_imaging.model.manifest import SHIPPED, CropSpec, EncoderManifest, ResNetArchitecture
 from tumorcast_imaging.model.ports import CropEncoder, Encoded, StudyReader
 from tumorcast_imaging.model.study import PreparedStudy, encode_study, finish, prepare_study
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tumorcast_imaging.model.encoder import Encoder, best_precision
 
 __all__ = [
+    "SHIPPED",
     "Crop",
     "CropEncoder",
     "CropSpec",

@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from tumorcast_core.errors import InvalidInput, UnknownModel
 
 FILE_NAME = "manifest.yaml"
+SHIPPED = Path(__file__).resolve().parent.parent / "encoders"
+"""The encoders that come with the package, a folder each."""
 Positive = Annotated[int, Field(gt=0)]
 
 

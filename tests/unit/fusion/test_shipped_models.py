@@ -6,6 +6,7 @@ import pytest
 
 from tumorcast_core.catalog import entry
 from tumorcast_fusion.model import SHIPPED, ModelStore
+from tumorcast_imaging.model import SHIPPED as ENCODERS
 from tumorcast_imaging.model import EncoderManifest
 
 STORE = ModelStore()
@@ -27,7 +28,7 @@ def test_every_input_of_a_shipped_model_is_in_the_catalog_under_its_modality(nam
 
 
 def test_the_simulated_model_reads_the_shipped_encoder_in_both_precisions() -> None:
-    encoder = EncoderManifest.load(SHIPPED.parents[1] / "tumorcast_imaging" / "encoders" / "ct-lesion")
+    encoder = EncoderManifest.load(ENCODERS / "ct-lesion")
     space = f"{encoder.name}@{encoder.weights_sha256[:12]}"
     for group in STORE.get("simulated").manifest.groups[:2]:
         assert group.embedding is not None

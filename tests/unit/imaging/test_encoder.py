@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from tumorcast_core.errors import InvalidInput, MalformedRequest, UnknownModel
+from tumorcast_imaging.model import SHIPPED as ENCODERS
 from tumorcast_imaging.model import Crop, CropSpec, Encoder, EncoderManifest
 
-SHIPPED = Path(__file__).parents[3] / "services/tumorcast_imaging/encoders/ct-lesion"
+SHIPPED = ENCODERS / "ct-lesion"
 
 
 def manifest(voxels: int = 24) -> EncoderManifest:

@@ -11,7 +11,7 @@ from fhir.resources.R4B.bundle import Bundle
 
 from tumorcast_clinical.model import extract_features
 from tumorcast_imaging.dicom import read_study
-from tumorcast_imaging.model import EncoderManifest
+from tumorcast_imaging.model import SHIPPED, EncoderManifest
 from tumorcast_notes.model import Document, encode_notes
 from tumorcast_training.cohort import read_patient
 from tumorcast_training.simulator import fhir_writer, notes_writer, process, simulate
@@ -118,7 +118,7 @@ def test_necrosis_darkens_the_tumor() -> None:
 
 def test_images_are_accepted_without_an_issue_and_measured(cohort: Path) -> None:
     patient = patients()[0]
-    manifest = EncoderManifest.load("services/tumorcast_imaging/encoders/ct-lesion")
+    manifest = EncoderManifest.load(SHIPPED / "ct-lesion")
     inputs = read_patient(cohort / patient.id, patient.index_date.isoformat(), manifest)
     assert not [i for study in inputs.studies for i in study.issues]
     assert [len(study.crops) for study in inputs.studies] == [1, 1]
