@@ -27,6 +27,28 @@ from tumorcast_training.peer import predict_peer, train_peer
 PRECISIONS = ("bf16", "float32")
 IMAGE_ATTRIBUTES = ("necrosis", "spiculation")
 MEASURES = ("tumor_longest_diameter", "tumor_volume")
+FEATURES = {
+    Modality.LABS: ("albumin", "lactate_dehydrogenase", "neutrophil_lymphocyte_ratio", "hemoglobin"),
+    Modality.NOTES: ("weight_loss", "ascites", "pain"),
+    Modality.GENOMICS: ("tumor_mutational_burden", "kras_mutation"),
+    Modality.CLINICAL: ("age", "sex", "stage_group", "ecog_performance_status"),
+    Modality.THERAPY: ("therapy_class",),
+}
+"""Catalog names by group, each group being one modality; the CTs come before them."""
+ENDPOINTS = (
+    EndpointSpec(
+        id="objective_response",
+        kind=EndpointKind.BINARY,
+        definition="Sum of diameters <= 70 % of baseline (RECIST 1.1 PR) at the CT of day 84 or 140.",
+        outcomes=("no response", "response"),
+    ),
+    EndpointSpec(
+        id="progression_free_survival",
+        kind=EndpointKind.TIME_TO_EVENT,
+        definition="Days from the index date to RECIST 1.1 progression or death, whichever comes first.",
+        horizons_days=(182.0, 365.0),
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,26 +198,7 @@ def _encoder_examples(
 
 
 def _manifest(snapshots: Sequence[PatientSnapshot], encoder: Encoder, patients: int) -> Manifest:
-    space = encoder.embedding_space.rsplit("/", 1)[0]
-    spaces = tuple(f"{space}/{precision}" for precision in PRECISIONS)
-    images = EmbeddingInput(spaces=spaces, mean=(), sd=())
-    groups = (
-        Group(id="ct_baseline", modality=Modality.IMAGING, timepoint="baseline", features=MEASURES, embedding=images),
-        Group(id="ct_follow_up", modality=Modality.IMAGING, timepoint="follow_up", features=MEASURES, embedding=images),
-        Group(
-            id="labs",
-            modality=Modality.LABS,
-            features=("albumin", "lactate_dehydrogenase", "neutrophil_lymphocyte_ratio", "hemoglobin"),
-        ),
-        Group(id="notes", modality=Modality.NOTES, features=("weight_loss", "ascites", "pain")),
-        Group(id="genomics", modality=Modality.GENOMICS, features=("tumor_mutational_burden", "kras_mutation")),
-        Group(
-            id="clinical",
-            modality=Modality.CLINICAL,
-            features=("age", "sex", "stage_group", "ecog_performance_status"),
-        ),
-        Group(id="therapy", modality=Modality.THERAPY, features=("therapy_class",)),
-    )
+    """Describe the model to train; what is standardized is fitted on ``snapshots``."""
     return Manifest(
         name="simulated",
         version="1.0.0",
@@ -205,27 +208,26 @@ def _manifest(snapshots: Sequence[PatientSnapshot], encoder: Encoder, patients: 
         disclaimer="SIMULATED: trained on simulated patients. It says nothing of real patients; never use it for care.",
         training_cohort=f"{patients} patients of `tumorcast simulate`.",
         licence="Apache-2.0",
-        groups=tuple(fit_scaling(group, snapshots) for group in groups),
+        groups=tuple(fit_scaling(group, snapshots) for group in _groups(encoder)),
         baseline_groups=("clinical", "therapy"),
-        endpoints=(
-            EndpointSpec(
-                id="objective_response",
-                kind=EndpointKind.BINARY,
-                definition="Sum of diameters <= 70 % of baseline (RECIST 1.1 PR) at the CT of day 84 or 140.",
-                outcomes=("no response", "response"),
-            ),
-            EndpointSpec(
-                id="progression_free_survival",
-                kind=EndpointKind.TIME_TO_EVENT,
-                definition="Days from the index date to RECIST 1.1 progression or death, whichever comes first.",
-                horizons_days=(182.0, 365.0),
-            ),
-        ),
+        endpoints=ENDPOINTS,
         edges_days=tuple(28.0 * i for i in range(1, 27)),
         members=10,
         token_width=12,
         hidden_width=48,
     )
+
+
+def _groups(encoder: Encoder) -> tuple[Group, ...]:
+    """The input groups, not standardized yet; images in the encoder's space, in either precision."""
+    space = encoder.embedding_space.rsplit("/", 1)[0]
+    images = EmbeddingInput(spaces=tuple(f"{space}/{precision}" for precision in PRECISIONS), mean=(), sd=())
+    visits = (
+        Group(id=f"ct_{role}", modality=Modality.IMAGING, timepoint=role, features=MEASURES, embedding=images)
+        for role in ("baseline", "follow_up")
+    )
+    rest = (Group(id=str(modality), modality=modality, features=names) for modality, names in FEATURES.items())
+    return (*visits, *rest)
 
 
 def _precision_shift(inputs: Sequence[PatientInputs], model: PrognosisModel, encoder: Encoder) -> float:

@@ -54,23 +54,38 @@ def write_study(
 
 def _ct_slice(identity: StudyIdentity, number: int, plane: NDArray[np.int16], *, male: bool) -> Dataset:
     ds = Dataset()
+    _put_study(ds, identity, male=male)
     ds.SOPClassUID = CTImageStorage
     ds.SOPInstanceUID = identity.uid("ct", number)
-    ds.StudyInstanceUID = identity.study_instance_uid
     ds.SeriesInstanceUID = identity.uid("series")
     ds.FrameOfReferenceUID = identity.uid("frame")
+    ds.Modality, ds.Manufacturer, ds.SeriesDescription = "CT", "Tumorcast simulator", "SIMULATED portal venous"
+    ds.SeriesNumber, ds.AcquisitionNumber, ds.InstanceNumber = 1, 1, number + 1
+    ds.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL"]
+    ds.BodyPartExamined, ds.PatientPosition, ds.KVP = "LIVER", "HFS", "120"
+    _put_plane(ds, number, plane)
+    ds.file_meta = FileMetaDataset()
+    ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    ds.file_meta.MediaStorageSOPClassUID = ds.SOPClassUID
+    ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
+    return ds
+
+
+def _put_study(ds: Dataset, identity: StudyIdentity, *, male: bool) -> None:
+    """Patient and General Study modules (PS3.3 C.7.1.1, C.7.2.1), and every date and time of the visit."""
+    ds.StudyInstanceUID = identity.study_instance_uid
     ds.PatientID, ds.PatientName, ds.PatientBirthDate = identity.patient_id, "Simulated^Patient", ""
     ds.PatientSex = "M" if male else "F"
     ds.StudyDate = ds.SeriesDate = ds.AcquisitionDate = ds.ContentDate = f"{identity.day:%Y%m%d}"
     ds.StudyTime = ds.SeriesTime = ds.AcquisitionTime = ds.ContentTime = "100000"
     ds.StudyID, ds.AccessionNumber, ds.ReferringPhysicianName = "1", "", ""
-    ds.Modality, ds.Manufacturer, ds.SeriesDescription = "CT", "Tumorcast simulator", "SIMULATED portal venous"
-    ds.SeriesNumber, ds.AcquisitionNumber, ds.InstanceNumber = 1, 1, number + 1
-    ds.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL"]
-    ds.BodyPartExamined, ds.PatientPosition, ds.KVP = "LIVER", "HFS", "120"
-    ds.PositionReferenceIndicator = ""
+
+
+def _put_plane(ds: Dataset, number: int, plane: NDArray[np.int16]) -> None:
+    """Image Plane, Image Pixel and CT Image modules (PS3.3 C.7.6.2, C.7.6.3, C.8.2.1) of slice ``number``."""
     x, y = (-(n - 1) / 2 * s for n, s in ((SHAPE[2], SPACING_MM[2]), (SHAPE[1], SPACING_MM[1])))
     z = (number - (SHAPE[0] - 1) / 2) * SPACING_MM[0]
+    ds.PositionReferenceIndicator = ""
     ds.ImagePositionPatient = [x, y, z]
     ds.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
     ds.PixelSpacing, ds.SliceThickness = list(SPACING_MM[1:]), SPACING_MM[0]
@@ -80,11 +95,6 @@ def _ct_slice(identity: StudyIdentity, number: int, plane: NDArray[np.int16], *,
     ds.RescaleIntercept, ds.RescaleSlope, ds.RescaleType = -1024, 1, "HU"
     ds.WindowCenter, ds.WindowWidth = 60, 400
     ds.PixelData = (plane.astype(np.int32) + 1024).astype("<u2").tobytes()
-    ds.file_meta = FileMetaDataset()
-    ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    ds.file_meta.MediaStorageSOPClassUID = ds.SOPClassUID
-    ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
-    return ds
 
 
 def _segmentation(identity: StudyIdentity, slices: list[Dataset], mask: NDArray[np.bool_]) -> Dataset:
