@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from tumorcast_core.settings import ServiceSettings
+from tumorcast_core.settings import ServiceSettings, is_loopback
 
 
 class Settings(ServiceSettings):
@@ -39,15 +38,3 @@ class Settings(ServiceSettings):
         if self.max_body_mib >= self.max_message_mib:
             raise ValueError("max_body_mib must be smaller than max_message_mib, or a record could not be forwarded")
         return self
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach an address.
-
-    >>> is_loopback("127.0.0.1"), is_loopback("0.0.0.0"), is_loopback("")
-    (True, False, False)
-    """
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from tumorcast_core.settings import is_loopback
 from tumorcast_imaging.loopback import SWITCH
 from tumorcast_imaging.settings import Settings
 
@@ -50,7 +51,7 @@ def running(settings: Settings) -> Iterator[int]:
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     os.environ["RAY_SERVE_GRPC_MAX_MESSAGE_SIZE"] = str(settings.max_message_mib << 20)
-    if not settings.ray_address and settings.host in ("127.0.0.1", "localhost", "::1"):
+    if not settings.ray_address and is_loopback(settings.host):
         os.environ.update(_LOOPBACK_ONLY)
     import ray
     from ray import serve

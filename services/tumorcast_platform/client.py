@@ -12,12 +12,12 @@ from typing import Any, Self
 import httpx
 
 from tumorcast_core.errors import Incident, ServiceUnavailable, TumorcastError, by_reason
+from tumorcast_core.settings import is_loopback
 from tumorcast_core.snapshot import Feature
 from tumorcast_gateway.model import Query
 from tumorcast_platform.inputs import Case
 
 _CHUNK_BYTES = 1 << 20
-_THIS_MACHINE = ("127.0.0.1", "::1", "localhost")
 _TIMEOUT = httpx.Timeout(600, connect=5)
 _FORWARDED = ("name", "unit", "effective", "source", "timepoint", "comparator", "status")
 
@@ -33,7 +33,7 @@ class Client:
                 transport=transport,
                 timeout=_TIMEOUT,
                 headers={"Accept": "application/json"},
-                trust_env=url.host not in _THIS_MACHINE,  # no proxy between us and ourselves
+                trust_env=not is_loopback(url.host),  # no proxy between us and ourselves
             )
 
     def __enter__(self) -> Self:

@@ -1,10 +1,13 @@
-"""Small FHIR records for tests."""
+"""Small FHIR records for tests, and what is extracted from them."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
+from tumorcast_clinical.model import extract_features
+
+INDEX = "2026-03-28"
 LOINC, SNOMED = "http://loinc.org", "http://snomed.info/sct"
 UCUM, RXNORM = "http://unitsofmeasure.org", "http://www.nlm.nih.gov/research/umls/rxnorm"
 Resource = dict[str, Any]
@@ -72,3 +75,18 @@ def bundle(*resources: Resource, **more: Any) -> bytes:
 
 def _made(base: Resource, more: Resource) -> Resource:
     return {key: value for key, value in (base | more).items() if value is not None}
+
+
+def values(data: bytes, index_date: str = INDEX) -> dict[str, float | str | None]:
+    """Extracted values by feature."""
+    return {f.name: f.value for f in extract_features(data, index_date).features}
+
+
+def codes(data: bytes, index_date: str = INDEX) -> list[str]:
+    """Codes of the issues, in order."""
+    return [issue.code for issue in extract_features(data, index_date).issues]
+
+
+def issues_at(data: bytes, index_date: str = INDEX) -> dict[str, str]:
+    """Codes of the issues by location."""
+    return {issue.location: issue.code for issue in extract_features(data, index_date).issues}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
 Json = dict[str, Any]
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def child(node: Json, *keys: str) -> Json:
@@ -30,7 +32,16 @@ def items(node: Json, key: str) -> list[Json]:
 def text(node: Json, key: str) -> str:
     """Return the string under ``key``, or an empty one."""
     found = node.get(key)
-    return found if isinstance(found, str) else ""
+    return found if isinstance(found, str) and not is_broken(found) else ""
+
+
+def is_broken(string: str) -> bool:
+    r"""Whether it holds half of a surrogate pair: JSON can escape one, no encoding can write it (RFC 8259 8.2).
+
+    >>> is_broken("\ud83d"), is_broken("caf\u00e9")
+    (True, False)
+    """
+    return not string.isascii() and _SURROGATE.search(string) is not None
 
 
 def number(node: Json, key: str) -> Fraction | None:

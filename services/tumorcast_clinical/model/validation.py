@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from tumorcast_clinical.model.parse import Ambiguous, NotJson
 from tumorcast_clinical.model.record import Entry, Refusal, Report
 from tumorcast_clinical.model.resource_types import model_of
-from tumorcast_clinical.model.tree import text
+from tumorcast_clinical.model.tree import is_broken, text
 
 _ANY = ("completed", "entered-in-error", "on-hold", "stopped", "unknown")
 _ORDERS = ("order", "original-order", "reflex-order", "filler-order", "instance-order")
@@ -46,6 +46,8 @@ def _flaw(entry: Entry) -> Refusal | None:
             return Refusal("DUPLICATE_KEY", "has an object in which a key stands twice; it is not used.", path)
         if isinstance(node, NotJson):
             return Refusal("NOT_A_NUMBER", "has a number that JSON does not know; it is not used.", path)
+        if is_broken(key) or (isinstance(node, str) and is_broken(node)):
+            return Refusal("NOT_TEXT", "has half of a Unicode surrogate pair for text; it is not used.", path)
         if key == "modifierExtension" and node:
             message = "carries a modifier extension whose meaning is not known; it is not used."
             return Refusal("UNKNOWN_MODIFIER_EXTENSION", message, path)

@@ -4,20 +4,22 @@ import json
 
 import pytest
 
-from support.records import RXNORM, SNOMED, Resource, bundle, concept, condition, medication, observation, patient
+from support.records import (
+    INDEX,
+    RXNORM,
+    SNOMED,
+    Resource,
+    bundle,
+    codes,
+    concept,
+    condition,
+    medication,
+    observation,
+    patient,
+    values,
+)
 from tumorcast_clinical.model import extract_features
 from tumorcast_core.errors import MalformedRequest
-
-INDEX = "2026-03-28"
-
-
-def values(data: bytes, index_date: str = INDEX) -> dict[str, float | str | None]:
-    return {f.name: f.value for f in extract_features(data, index_date).features}
-
-
-def codes(data: bytes, index_date: str = INDEX) -> list[str]:
-    return [issue.code for issue in extract_features(data, index_date).issues]
-
 
 # --- dates -----------------------------------------------------------------------------------------------------------
 

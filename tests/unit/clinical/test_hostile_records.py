@@ -10,7 +10,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from support.records import LOINC, SNOMED, bundle, concept, condition, medication, observation, patient
+from support.records import (
+    INDEX,
+    LOINC,
+    SNOMED,
+    bundle,
+    codes,
+    concept,
+    condition,
+    issues_at,
+    medication,
+    observation,
+    patient,
+    values,
+)
 from tumorcast_clinical.model import Limits, extract_features
 from tumorcast_clinical.model.parse import nesting
 from tumorcast_core import catalog, wire
@@ -18,19 +31,6 @@ from tumorcast_core.errors import MalformedFhir, PayloadTooLarge, TumorcastError
 from tumorcast_core.snapshot import Severity
 
 MCODE = Path(__file__).parents[4] / "shared" / "data" / "fhir_mcode"
-INDEX = "2026-03-28"
-
-
-def values(data: bytes, index_date: str = INDEX) -> dict[str, float | str | None]:
-    return {f.name: f.value for f in extract_features(data, index_date).features}
-
-
-def codes(data: bytes, index_date: str = INDEX) -> list[str]:
-    return [issue.code for issue in extract_features(data, index_date).issues]
-
-
-def issues_at(data: bytes, index_date: str = INDEX) -> dict[str, str]:
-    return {issue.location: issue.code for issue in extract_features(data, index_date).issues}
 
 
 # --- what is left out, and said --------------------------------------------------------------------------------------
@@ -281,6 +281,18 @@ _LEAVES = st.sampled_from(
 _TREES = st.recursive(
     _LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_KEYS, inner, max_size=6), max_leaves=40
 )
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"id": "\ud800"}, {"code": {"resourceType": "\ud800"}}, {"note": [{"text": "\udfff"}]}, {"\ud800": 1}],
+    ids=["id", "nested", "text", "key"],
+)
+def test_half_a_surrogate_pair_costs_its_resource_only_and_can_be_told(changes):
+    found = extract_features(bundle(observation() | changes, observation("o2", "1751-7", 3.9, "g/dL")), INDEX)
+    assert [f.name for f in found.features] == ["age", "albumin", "sex"]
+    assert [i.code for i in found.issues if i.location.startswith("Bundle.entry[1]")] == ["NOT_TEXT"]
+    assert all(wire.issue_to(issue).SerializeToString() for issue in found.issues)
 
 
 @settings(max_examples=300, deadline=None)

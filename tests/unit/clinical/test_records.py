@@ -4,24 +4,21 @@ import json
 
 import pytest
 
-from support.records import LOINC, SNOMED, bundle, concept, medication, observation, patient
+from support.records import (
+    INDEX,
+    LOINC,
+    SNOMED,
+    bundle,
+    codes,
+    concept,
+    issues_at,
+    medication,
+    observation,
+    patient,
+    values,
+)
 from tumorcast_clinical.model import extract_features
 from tumorcast_core import catalog
-
-INDEX = "2026-03-28"
-
-
-def values(data: bytes, index_date: str = INDEX) -> dict[str, float | str | None]:
-    return {f.name: f.value for f in extract_features(data, index_date).features}
-
-
-def codes(data: bytes, index_date: str = INDEX) -> list[str]:
-    return [issue.code for issue in extract_features(data, index_date).issues]
-
-
-def issues_at(data: bytes, index_date: str = INDEX) -> dict[str, str]:
-    return {issue.location: issue.code for issue in extract_features(data, index_date).issues}
-
 
 # --- the simulator's shape -------------------------------------------------------------------------------------------
 
