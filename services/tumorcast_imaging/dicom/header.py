@@ -170,9 +170,9 @@ class _MeteredFile(io.BufferedReader):
 def read_header(path: Path, limits: Limits) -> Header:
     """Read one file's header; raises ``Refused``."""
     dataset = read_dataset(path, limits, _TAGS, pixels=False)
-    if dataset.file_meta.get("MediaStorageSOPClassUID") == uids.MediaStorageDirectoryStorage:
-        raise Refused("NOT_AN_IMAGE")  # a DICOMDIR lies beside the images on every medium
     with guarded("MALFORMED_HEADER"):
+        if dataset.file_meta.get("MediaStorageSOPClassUID") == uids.MediaStorageDirectoryStorage:
+            raise Refused("NOT_AN_IMAGE")  # a DICOMDIR lies beside the images on every medium
         header = _header(path, dataset)
     identifiers = (header.sop_class_uid, header.sop_instance_uid, header.series_instance_uid, header.study_instance_uid)
     if not all(UID.fullmatch(uid) for uid in identifiers):

@@ -66,6 +66,15 @@ def test_random_bytes_never_raise(tmp_path: Path, data, magic):
     assert len(study.ignored) == 1
 
 
+@pytest.mark.parametrize("element", [b"\x02\x00\x02\x00", b"\x02\x00\x03\x00", b"\x02\x00\x10\x00"])
+def test_a_file_meta_element_of_no_known_vr_is_read_or_refused_never_raised(tmp_path: Path, files, element) -> None:
+    broken = files["slice"].replace(element + b"UI", element + b"U\x00", 1)
+    assert broken != files["slice"]
+    (tmp_path / "broken.dcm").write_bytes(broken)
+    study = read_study(tmp_path / "broken.dcm")
+    assert len(study.volumes) + len(study.refused) + len(study.ignored) == 1
+
+
 def test_deep_nesting_is_an_unreadable_header_not_a_crash(tmp_path: Path):
     innermost = Dataset()
     innermost.SeriesInstanceUID = "1.2.3"
