@@ -2,7 +2,7 @@
 
 from tumorcast_imaging.dicom.limits import DEFAULT_LIMITS, Limits
 from tumorcast_imaging.dicom.segmentation import Segmentation, read_segmentation
-from tumorcast_imaging.dicom.study import read_study
+from tumorcast_imaging.dicom.study import Series, Study, open_study, read_study
 from tumorcast_imaging.dicom.volume import IgnoredFile, RefusedSeries, SegmentationFile, StudyVolumes, Volume
 
 __all__ = [
@@ -12,8 +12,11 @@ __all__ = [
     "RefusedSeries",
     "Segmentation",
     "SegmentationFile",
+    "Series",
+    "Study",
     "StudyVolumes",
     "Volume",
+    "open_study",
     "read_segmentation",
     "read_study",
 ]

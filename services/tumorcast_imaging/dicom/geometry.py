@@ -16,7 +16,10 @@ from tumorcast_imaging.dicom.reasons import Refused
 TOLERANCE_MM = 0.05
 TOLERANCE_OF_GAP = 0.01
 """A slice may lie this far from the fitted grid: 0.05 mm + 1 % of the gap. Scanners jitter by ± 0.02 mm."""
-_COSINE_TOLERANCE = 1e-3
+_COSINE_TOLERANCE = 2e-3
+"""Cosines written with three decimals are off by this much."""
+_LARGEST_SLANT = np.tan(np.radians(0.2))
+"""A stack may lean this far from its normal, since cosines are rounded; more is gantry tilt."""
 FARTHEST_MM = 1e6
 """A position farther off is no place in a patient, and would drown the spacing in rounding."""
 _SPACING_MM = (0.01, 100.0)
@@ -38,7 +41,10 @@ class Plane:
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """A regular stack: ``order`` sorts the slices along the normal, ``affine_lps`` maps (slice, row, column) to mm."""
+    """A regular stack: ``order`` sorts the slices along the normal, ``affine_lps`` maps (slice, row, column) to mm.
+
+    Where rounded cosines lean away from the positions by a hair, the positions are believed.
+    """
 
     order: NDArray[np.intp]
     affine_lps: Floats
@@ -101,9 +107,11 @@ def _fit(points: Floats, along: Floats, normal: Floats) -> tuple[Floats, Floats]
     if np.linalg.norm(residual, axis=1).max() > 2 * tolerance:
         raise Refused("IRREGULAR_SPACING")
     sideways = step - (step @ normal) * normal
-    if np.linalg.norm(sideways) * (len(points) - 1) > tolerance:
+    if np.linalg.norm(sideways) * (len(points) - 1) <= tolerance:
+        return (step @ normal) * normal, origin
+    if np.linalg.norm(sideways) > _LARGEST_SLANT * float(step @ normal):
         raise Refused("GANTRY_TILT")
-    return (step @ normal) * normal, origin
+    return step, origin
 
 
 def _why_uneven(gaps: Floats, tolerance: float) -> str:

@@ -1,263 +1,296 @@
-"""The header of one DICOM file, read defensively into plain values.
-
-pydicom raises anything at all on malformed bytes, so every touch of it in this package stands inside ``guarded``.
-"""
+"""The header of one DICOM file, read defensively into plain values."""
 
 from __future__ import annotations
 
-import io
-import logging
-import math
+import os
 import re
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
-import pydicom
 from pydicom import uid as uids
-from pydicom.dataset import Dataset
+from pydicom.datadict import tag_for_keyword
 
+from tumorcast_imaging.dicom import dataset, part10
+from tumorcast_imaging.dicom.dataset import guarded
 from tumorcast_imaging.dicom.limits import Limits
+from tumorcast_imaging.dicom.part10 import Element, Elements, Odd, PixelElement
 from tumorcast_imaging.dicom.reasons import Refused
-
-# pydicom warns about odd values by quoting them, into logs that must not hold patient data; what matters is an issue.
-pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
-logging.getLogger("pydicom").setLevel(logging.CRITICAL)
-warnings.filterwarnings("ignore", module=r"pydicom\.")
+from tumorcast_imaging.dicom.values import Malformed, integer, number, numbers, text, texts
 
 UID = re.compile(r"(?=.{1,64}\Z)[0-9]+(\.[0-9]+)*")
 """A DICOM UID (PS3.5 section 9); digits and dots only, so it is safe as a file name."""
 
 NATIVE = frozenset({uids.ImplicitVRLittleEndian, uids.ExplicitVRLittleEndian, uids.ExplicitVRBigEndian})
-"""Transfer syntaxes that are read: uncompressed pixels, no deflated stream that could unfold to gigabytes."""
+"""Transfer syntaxes whose pixels stand in the file as they are."""
 
-_TAGS = [
-    "SOPClassUID",
-    "SOPInstanceUID",
-    "SeriesInstanceUID",
-    "StudyInstanceUID",
-    "FrameOfReferenceUID",
-    "Modality",
-    "ImageType",
-    "PatientID",
-    "PatientName",
-    "PatientBirthDate",
-    "AcquisitionDate",
-    "SeriesDate",
-    "StudyDate",
+_TECHNIQUE = (
     "AcquisitionNumber",
-    "AcquisitionTime",
+    "TemporalPositionIdentifier",
+    "EchoNumbers",
+    "EchoTime",
+    "InversionTime",
+    "DiffusionBValue",
     "ConvolutionKernel",
     "KVP",
-    "EchoNumbers",
-    "Rows",
-    "Columns",
-    "NumberOfFrames",
-    "SamplesPerPixel",
-    "BitsAllocated",
-    "BitsStored",
-    "HighBit",
-    "PixelRepresentation",
-    "PhotometricInterpretation",
-    "PixelSpacing",
-    "ImageOrientationPatient",
-    "ImagePositionPatient",
-    "SliceThickness",
-    "RescaleSlope",
-    "RescaleIntercept",
-    "RescaleType",
-    "PixelPaddingValue",
-    "PixelPaddingRangeLimit",
-    "ReferencedSeriesSequence",
-]
+)
+_PHASE = (
+    "TriggerTime",
+    "NominalPercentageOfCardiacPhase",
+    "DiffusionGradientOrientation",
+    "SequenceName",
+    "ImageType",
+)
+_KEYWORDS = """
+SpecificCharacterSet SOPClassUID SOPInstanceUID SeriesInstanceUID StudyInstanceUID FrameOfReferenceUID Modality
+PatientID PatientName PatientBirthDate AcquisitionDate SeriesDate StudyDate AcquisitionTime ContentTime Rows Columns
+NumberOfFrames SamplesPerPixel BitsAllocated BitsStored HighBit PixelRepresentation PhotometricInterpretation
+PixelSpacing ImageOrientationPatient ImagePositionPatient SliceThickness RescaleSlope RescaleIntercept RescaleType
+PixelPaddingValue PixelPaddingRangeLimit LossyImageCompression ModalityLUTSequence
+""".split()
 
+
+def _tag(keyword: str) -> int:
+    found = tag_for_keyword(keyword)
+    assert found is not None, keyword  # noqa: S101 - a slip of the pen, not input
+    return int(found)
+
+
+_TAG = {keyword: _tag(keyword) for keyword in (*_KEYWORDS, *_TECHNIQUE, *_PHASE)}
+_IDENTIFIERS = [_TAG[name] for name in ("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID")]
+_WANTED = frozenset(_TAG.values())
+_NOTHING = Element(b"", b"")
+_MEDIA_CLASS, _TRANSFER_SYNTAX = 0x00020002, 0x00020010
 _T = TypeVar("_T")
+_WINDOW_BYTES = 16 << 10
+"""How much of a file is read at first; the header of a scanner's slice is a few KiB."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
-    """What the gate needs to know of one file; empty or ``None`` where the file does not say."""
+    """What the gate needs to know of one image: a file, or one frame of an enhanced file.
+
+    Empty or ``None`` where the file does not say; ``damaged`` if an attribute is there but cannot be understood.
+    """
 
     path: Path = field(repr=False)
-    size_bytes: int
+    stamp: tuple[int, int, int]
+    """Size, time of change and inode of the file when its header was read."""
     transfer_syntax_uid: str
     sop_class_uid: str
     sop_instance_uid: str
     series_instance_uid: str
     study_instance_uid: str
-    frame_of_reference_uid: str
     dicom_modality: str
-    image_type: tuple[str, ...]
-    patient_id: str = field(repr=False)
-    patient: tuple[str, str, str] = field(repr=False)
-    date: str = field(repr=False)
-    acquisition_number: int | None
-    acquisition_time: str
-    technique: tuple[str, str, str]
-    """Convolution kernel, kVp and echo number: what tells two reconstructions or echoes of one place apart."""
-    rows: int
-    columns: int
-    frames: int
-    samples_per_pixel: int
-    bits_allocated: int
-    bits_stored: int
-    high_bit: int
-    signed: bool | None
-    photometric: str
-    pixel_spacing: tuple[float, ...]
-    orientation: tuple[float, ...]
-    position: tuple[float, ...]
-    slice_thickness: float | None
-    slope: float | None
-    intercept: float | None
-    rescale_type: str
-    padding: tuple[int, int] | None
-    referenced_series_uids: tuple[str, ...]
+    damaged: bool = False
+    frame_of_reference_uid: str = ""
+    image_type: tuple[str, ...] = ()
+    patient_id: str = field(default="", repr=False)
+    patient: tuple[str, str, str] = field(default=("", "", ""), repr=False)
+    date: str = field(default="", repr=False)
+    time: str = ""
+    """Acquisition time, else content time, as written."""
+    technique: tuple[Hashable, ...] = ()
+    """What tells two acquisitions or reconstructions apart; along a volume, none of these goes back and forth."""
+    phase: tuple[Hashable, ...] = ()
+    """What else tells two images of one place apart."""
+    frame: int = 0
+    frames: int = 1
+    rows: int = 0
+    columns: int = 0
+    samples_per_pixel: int = 1
+    bits_allocated: int = 0
+    bits_stored: int = 0
+    high_bit: int = 0
+    signed: bool | None = None
+    photometric: str = ""
+    pixel_spacing: tuple[float, ...] = ()
+    orientation: tuple[float, ...] = ()
+    position: tuple[float, ...] = ()
+    slice_thickness: float | None = None
+    slope: float | None = None
+    intercept: float | None = None
+    rescale_type: str = ""
+    has_modality_lut: bool = False
+    lossy: bool = False
+    padding: tuple[int, int] | None = None
+    pixels: PixelElement | None = None
+    big_endian: bool = False
 
-
-@contextmanager
-def guarded(code: str) -> Iterator[None]:
-    """Turn whatever a foreign parser raises on malformed bytes into a refusal with ``code``."""
-    try:
-        yield
-    except Refused:
-        raise
-    except OSError as e:
-        raise Refused("UNREADABLE" if e.errno else code) from e
-    except Exception as e:  # pydicom and highdicom raise anything; deep nesting is a RecursionError
-        raise Refused(code) from e
-
-
-def read_dataset(path: Path, limits: Limits, tags: list[str], *, pixels: bool) -> Dataset:
-    """Read the named attributes of a Part 10 file; raises ``Refused`` unless it is safe to parse.
-
-    Size and transfer syntax are looked at first: a deflated file of 200 KB can unfold to 200 MB.
-    """
-    with guarded("NOT_DICOM"):
-        if not path.is_file():
-            raise Refused("NOT_A_FILE")
-        if path.stat().st_size > limits.max_file_bytes:
-            raise Refused("FILE_TOO_LARGE")
-        with path.open("rb") as file:
-            preamble = file.read(132)
-        if preamble[128:] != b"DICM":
-            raise Refused("NOT_DICOM")
-    with guarded("MALFORMED_HEADER"):
-        meta = pydicom.filereader.read_file_meta_info(path)
-        if meta.get("TransferSyntaxUID") == uids.DeflatedExplicitVRLittleEndian:
-            raise Refused("UNSUPPORTED_TRANSFER_SYNTAX")
-        with _MeteredFile(path, limits.max_reads) as metered:
-            return pydicom.dcmread(metered, specific_tags=tags, stop_before_pixels=not pixels)
-
-
-class _MeteredFile(io.BufferedReader):
-    """A file that refuses to be read in more than ``reads`` pieces."""
-
-    def __init__(self, path: Path, reads: int) -> None:
-        super().__init__(io.FileIO(path))
-        self._left = reads
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        self._left -= 1
-        if self._left < 0:
-            raise OSError("too many reads")  # pydicom turns other errors into this one anyway
-        return super().read(size)
+    @property
+    def size_bytes(self) -> int:
+        """Length of the file."""
+        return self.stamp[0]
 
 
 def read_header(path: Path, limits: Limits) -> Header:
     """Read one file's header; raises ``Refused``."""
-    dataset = read_dataset(path, limits, _TAGS, pixels=False)
+    with guarded("NOT_DICOM"):
+        if not path.is_file():
+            raise Refused("NOT_A_FILE")
+        with path.open("rb", buffering=0) as file:
+            status = os.fstat(file.fileno())
+            if status.st_size > limits.max_file_bytes:
+                raise Refused("FILE_TOO_LARGE")
+            elements = _strict(file, status.st_size, limits)
+    if elements is None:
+        elements = dataset.read_elements(path, limits, _WANTED)
     with guarded("MALFORMED_HEADER"):
-        if dataset.file_meta.get("MediaStorageSOPClassUID") == uids.MediaStorageDirectoryStorage:
-            raise Refused("NOT_AN_IMAGE")  # a DICOMDIR lies beside the images on every medium
-        header = _header(path, dataset)
-    identifiers = (header.sop_class_uid, header.sop_instance_uid, header.series_instance_uid, header.study_instance_uid)
-    if not all(UID.fullmatch(uid) for uid in identifiers):
+        return _header(path, (status.st_size, status.st_mtime_ns, status.st_ino), elements)
+
+
+def _strict(file: BinaryIO, size: int, limits: Limits) -> Elements | None:
+    """The header as the standard's letter has it; ``None`` if the file does not follow it."""
+    window = min(_WINDOW_BYTES, size)
+    data = file.read(window)
+    if data[128:132] != b"DICM":
+        raise Refused("NOT_DICOM")
+    while True:
+        try:
+            elements = _walk(data, limits)
+        except Odd:
+            elements = None
+        whole = len(data) == size
+        if elements is not None and (elements.pixels is not None or whole):
+            return elements
+        if whole or len(data) >= limits.max_header_bytes or not (more := file.read(15 * len(data))):
+            return None
+        data += more
+
+
+def _walk(data: bytes, limits: Limits) -> Elements:
+    meta, start = part10.walk_meta(data)
+    syntax = meta.get(_TRANSFER_SYNTAX, _NOTHING).value.rstrip(b"\0 ").decode("ascii", "replace")
+    if syntax == uids.DeflatedExplicitVRLittleEndian or not syntax:
+        raise Odd
+    found = part10.walk(
+        data,
+        start,
+        _WANTED,
+        explicit=syntax != uids.ImplicitVRLittleEndian,
+        big_endian=syntax == uids.ExplicitVRBigEndian,
+        max_elements=limits.max_elements,
+    )
+    found.values.update(meta)
+    return found
+
+
+def _header(path: Path, stamp: tuple[int, int, int], e: Elements) -> Header:
+    if text(e, _MEDIA_CLASS) == uids.MediaStorageDirectoryStorage:
+        raise Refused("NOT_AN_IMAGE")  # a DICOMDIR lies beside the images on every medium
+    sop_class, sop, series, study = (text(e, tag) for tag in _IDENTIFIERS)
+    if not all(map(_is_uid, (sop_class, sop, series, study))):
         raise Refused("HEADER_INCOMPLETE")
-    return header
-
-
-def _header(path: Path, d: Dataset) -> Header:
+    damaged: list[int] = []
+    content = _content(_Defensive(e, damaged))
     return Header(
         path=path,
-        size_bytes=path.stat().st_size,
-        transfer_syntax_uid=str(d.file_meta.get("TransferSyntaxUID", "")),
-        sop_class_uid=_text(d, "SOPClassUID"),
-        sop_instance_uid=_text(d, "SOPInstanceUID"),
-        series_instance_uid=_text(d, "SeriesInstanceUID"),
-        study_instance_uid=_text(d, "StudyInstanceUID"),
-        frame_of_reference_uid=_text(d, "FrameOfReferenceUID"),
-        dicom_modality=_text(d, "Modality"),
-        image_type=tuple(str(word).strip().upper() for word in _values(d, "ImageType")),
-        patient_id=_text(d, "PatientID"),
-        patient=(_text(d, "PatientID"), _text(d, "PatientName"), _text(d, "PatientBirthDate")),
-        date=_date(d),
-        acquisition_number=_one(d, "AcquisitionNumber", int),
-        acquisition_time=_text(d, "AcquisitionTime"),
-        technique=(_text(d, "ConvolutionKernel"), _text(d, "KVP"), _text(d, "EchoNumbers")),
-        rows=_one(d, "Rows", int) or 0,
-        columns=_one(d, "Columns", int) or 0,
-        frames=_one(d, "NumberOfFrames", int) or 1,
-        samples_per_pixel=_one(d, "SamplesPerPixel", int) or 1,
-        bits_allocated=_one(d, "BitsAllocated", int) or 0,
-        bits_stored=_one(d, "BitsStored", int) or 0,
-        high_bit=_one(d, "HighBit", int) or 0,
-        signed={0: False, 1: True, None: None}.get(_one(d, "PixelRepresentation", int)),
-        photometric=_text(d, "PhotometricInterpretation"),
-        pixel_spacing=_floats(d, "PixelSpacing"),
-        orientation=_floats(d, "ImageOrientationPatient"),
-        position=_floats(d, "ImagePositionPatient"),
-        slice_thickness=_one(d, "SliceThickness", float),
-        slope=_one(d, "RescaleSlope", float),
-        intercept=_one(d, "RescaleIntercept", float),
-        rescale_type=_text(d, "RescaleType"),
-        padding=_padding(d),
-        referenced_series_uids=tuple(
-            _text(item, "SeriesInstanceUID") for item in _values(d, "ReferencedSeriesSequence")
-        ),
+        stamp=stamp,
+        transfer_syntax_uid=text(e, _TRANSFER_SYNTAX),
+        sop_class_uid=sop_class,
+        sop_instance_uid=sop,
+        series_instance_uid=series,
+        study_instance_uid=study,
+        damaged=bool(damaged),
+        pixels=e.pixels,
+        big_endian=e.big_endian,
+        **content,
     )
 
 
-def _values(d: Dataset, keyword: str) -> list[Any]:
-    value = d.get(keyword)
-    if value is None or value == "":
-        return []
-    if isinstance(value, bytes):  # under a wrong value representation; its bytes would pass for numbers
-        raise ValueError("binary value")
-    return [value] if isinstance(value, str | int | float) else list(value)
+class _Defensive:
+    """Reads attributes by keyword; one that cannot be understood is none, and is remembered."""
+
+    def __init__(self, elements: Elements, damaged: list[int]) -> None:
+        self._elements, self._damaged = elements, damaged
+
+    def __call__(self, read: Callable[[Elements, int], _T], keyword: str, otherwise: _T) -> _T:
+        try:
+            return read(self._elements, _TAG[keyword])
+        except Malformed:
+            self._damaged.append(_TAG[keyword])
+            return otherwise
+
+    def has(self, keyword: str) -> bool:
+        return _TAG[keyword] in self._elements.values
+
+    def text(self, keyword: str) -> str:
+        return self(text, keyword, "")
+
+    def number(self, keyword: str) -> float | None:
+        return self(number, keyword, None)
+
+    def numbers(self, keyword: str) -> tuple[float, ...]:
+        return self(numbers, keyword, ())
+
+    def integer(self, keyword: str) -> int | None:
+        return self(integer, keyword, None)
+
+    def keys(self, keywords: Sequence[str]) -> tuple[Hashable, ...]:
+        """Bytes that can be compared, whatever they mean."""
+        return tuple(self._elements.values.get(_TAG[k], _NOTHING).value.strip(b" \0") for k in keywords)
 
 
-def _text(d: Dataset, keyword: str) -> str:
-    value = d.get(keyword)
-    return "" if value is None else str(value).strip(" \0")
+@lru_cache(maxsize=4096)
+def _is_uid(uid: str) -> bool:
+    return UID.fullmatch(uid) is not None
 
 
-def _one(d: Dataset, keyword: str, kind: Callable[[Any], _T]) -> _T | None:
-    values = _values(d, keyword)
-    return kind(values[0]) if len(values) == 1 else None
+def _content(e: _Defensive) -> dict[str, Any]:
+    patient_id = e.text("PatientID")
+    return {
+        "dicom_modality": e.text("Modality"),
+        "frame_of_reference_uid": e.text("FrameOfReferenceUID"),
+        "image_type": tuple(word.upper() for word in e(texts, "ImageType", ())),
+        "patient_id": patient_id,
+        "patient": (patient_id, e.text("PatientName"), e.text("PatientBirthDate")),
+        "date": _date(e),
+        "time": e.text("AcquisitionTime") or e.text("ContentTime"),
+        "technique": e.keys(_TECHNIQUE),
+        "phase": e.keys(_PHASE),
+        "pixel_spacing": e.numbers("PixelSpacing"),
+        "orientation": e.numbers("ImageOrientationPatient"),
+        "position": e.numbers("ImagePositionPatient"),
+        "slice_thickness": e.number("SliceThickness"),
+        "slope": e.number("RescaleSlope"),
+        "intercept": e.number("RescaleIntercept"),
+        "rescale_type": e.text("RescaleType"),
+        "has_modality_lut": e.has("ModalityLUTSequence"),
+        "lossy": e.text("LossyImageCompression") == "01",
+        **_pixel_format(e),
+    }
 
 
-def _floats(d: Dataset, keyword: str) -> tuple[float, ...]:
-    values = tuple(float(value) for value in _values(d, keyword))
-    return values if all(map(math.isfinite, values)) else ()
+def _pixel_format(e: _Defensive) -> dict[str, Any]:
+    return {
+        "frames": int(e.number("NumberOfFrames") or 1),
+        "rows": e.integer("Rows") or 0,
+        "columns": e.integer("Columns") or 0,
+        "samples_per_pixel": e.integer("SamplesPerPixel") or 1,
+        "bits_allocated": e.integer("BitsAllocated") or 0,
+        "bits_stored": e.integer("BitsStored") or 0,
+        "high_bit": e.integer("HighBit") or 0,
+        "signed": {0: False, 1: True, None: None}.get(e.integer("PixelRepresentation")),
+        "photometric": e.text("PhotometricInterpretation"),
+        "padding": _padding(e),
+    }
 
 
-def _date(d: Dataset) -> str:
+def _date(e: _Defensive) -> str:
     """The acquisition's date, or the nearest to it that is a date, as ISO 8601."""
     for keyword in ("AcquisitionDate", "SeriesDate", "StudyDate"):
-        found = re.fullmatch(r"(\d{4})\.?(0[1-9]|1[0-2])\.?(0[1-9]|[12]\d|3[01])", _text(d, keyword))
+        found = re.fullmatch(r"(\d{4})\.?(0[1-9]|1[0-2])\.?(0[1-9]|[12]\d|3[01])", e.text(keyword))
         if found:
             return "-".join(found.groups())
     return ""
 
 
-def _padding(d: Dataset) -> tuple[int, int] | None:
+def _padding(e: _Defensive) -> tuple[int, int] | None:
     """Range of stored values that mean "outside the scanned field" (PS3.3 C.7.5.1.1.2), as written."""
-    value = _one(d, "PixelPaddingValue", int)
+    value = e.integer("PixelPaddingValue")
     if value is None:
         return None
-    limit = _one(d, "PixelPaddingRangeLimit", int)
+    limit = e.integer("PixelPaddingRangeLimit")
     return value, value if limit is None else limit

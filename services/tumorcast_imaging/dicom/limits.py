@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from tumorcast_imaging.dicom.decoding.job import DecoderLimits
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,11 +12,15 @@ class Limits:
     """Upper bounds for one study; whatever lies above is refused by name, not tried."""
 
     max_files: int = 20_000
-    max_file_bytes: int = 256 << 20
-    max_reads: int = 500_000
-    """Reads of one file, some two per attribute: 10 MB of empty attributes would take half a minute to parse."""
+    max_file_bytes: int = 2 << 30
+    """An enhanced file of 2,000 frames of 512 × 512 takes one GiB."""
+    max_header_bytes: int = 64 << 20
+    max_elements: int = 500_000
+    """Elements in one header: 10 MB of empty ones would take half a minute to parse."""
+    max_frames: int = 10_000
     max_voxels: int = 400_000_000
     """Rows × columns × slices of one volume; a float32 volume takes four bytes each."""
+    decoder: DecoderLimits = field(default_factory=DecoderLimits)
 
 
 DEFAULT_LIMITS = Limits()

@@ -17,18 +17,18 @@ _FILE_ERRORS = {
     "FILE_TOO_LARGE": "The file is larger than the limit.",
     "TOO_MANY_FILES": "There are more files than the limit; none was read.",
     "MALFORMED_HEADER": "The DICOM header cannot be read, or has more attributes than the limit.",
+    "INFLATED_TOO_LARGE": "The deflated file unfolds to more than the limit.",
     "HEADER_INCOMPLETE": "The DICOM header lacks an attribute that is needed.",
 }
 _SERIES_ERRORS = {
     # what kind of image it is
-    "PET_NOT_SUPPORTED": "PET is not read yet: standardized uptake values need rules that are not there yet.",
-    "MULTI_FRAME_NOT_SUPPORTED": "Multi-frame images are not read yet.",
-    "UNSUPPORTED_SOP_CLASS": "Only single-frame CT and MR image storage is read.",
+    "MULTI_FRAME_NOT_SUPPORTED": "Multi-frame images other than enhanced CT and MR are not read.",
+    "UNSUPPORTED_SOP_CLASS": "Only CT, MR and PET image storage and enhanced CT and MR are read.",
     "ONLY_LOCALIZERS": "The series holds localizers only.",
-    "UNSUPPORTED_TRANSFER_SYNTAX": "Only uncompressed transfer syntaxes are read.",
+    "UNSUPPORTED_TRANSFER_SYNTAX": "The pixels are compressed in a way that is not read.",
     "UNSUPPORTED_PIXEL_FORMAT": "Only one integer sample of 8 or 16 bits a pixel is read.",
-    "MONOCHROME1": "Inverted gray scale (MONOCHROME1) is not read.",
     "UNSUPPORTED_UNIT": "The rescaled values of the CT are not in Hounsfield units.",
+    "MODALITY_LUT": "The image has a modality lookup table in place of rescale slope and intercept.",
     "RESCALE_MISSING": "Rescale slope or intercept is missing on a slice, or unusable.",
     # which slices stand together
     "MIXED_IMAGE_TYPES": "A few original images share the series with more derived or secondary ones.",
@@ -53,8 +53,27 @@ _SERIES_ERRORS = {
     "NO_PIXELS": "An image holds no pixels.",
     "TRUNCATED_PIXELS": "The pixels of a slice are cut off.",
     "EXCESS_PIXELS": "A slice holds more pixels than its rows and columns.",
+    "TOO_MANY_FRAMES": "An image has more frames than the limit.",
     "TOO_MANY_VOXELS": "The volume is larger than the limit.",
+    "PIXEL_FORMAT_DIFFERS": "The compressed pixels have another size or format than the header says.",
+    "UNDECODABLE_PIXELS": "The compressed pixels of a slice are corrupt.",
+    "DECODER_TIMEOUT": "Decompressing the pixels of a slice took longer than the limit.",
+    "DECODER_OUT_OF_MEMORY": "Decompressing the pixels of a slice took more memory than the limit.",
+    "DECODER_CRASHED": "The decoder ended while it decompressed a slice.",
     "CHANGED_WHILE_READ": "A file changed while it was read.",
+    # what its uptake is (PET)
+    "SUV_UNITS_NOT_SUPPORTED": "PET in PROPCNT, CM2ML, NONE or other units than BQML, CNTS and GML is not read.",
+    "SUV_TYPE_NOT_SUPPORTED": "Uptake by lean body mass, ideal weight or surface is not read, only by body weight.",
+    "SUV_NOT_CORRECTED": "The PET is not said to be corrected for attenuation and decay.",
+    "SUV_DECAY_CORRECTION_UNKNOWN": "The PET does not say that decay was corrected to its start or to the injection.",
+    "SUV_COUNTS_NOT_SCALED": "The PET is in counts without a plausible factor to uptake or activity.",
+    "SUV_MIXED_IMAGES": "Images of one PET series differ in units, dose, weight, nuclide or times.",
+    "SUV_RADIOPHARMACEUTICAL_UNSURE": "The PET names none or several radiopharmaceuticals.",
+    "SUV_WEIGHT_IMPLAUSIBLE": "The body weight is missing or not plausible in kg.",
+    "SUV_DOSE_IMPLAUSIBLE": "The injected dose is missing or not plausible in Bq.",
+    "SUV_HALF_LIFE_IMPLAUSIBLE": "The half-life is missing, not plausible or not that of the radionuclide.",
+    "SUV_TIMES_UNSURE": "The times of injection and scan are missing, contradict each other or leave the day open.",
+    "SUV_DECAY_CONTRADICTED": "The decay correction of the PET contradicts its times, frames or scale factors.",
 }
 _STUDY_ERRORS = {
     "NO_DICOM": "No DICOM file was found.",
@@ -74,9 +93,19 @@ _SEGMENTATION_ERRORS = {
     "SEGMENTATION_GRID_DIFFERS": "The segmentation does not lie on the pixels of its series.",
     "EMPTY_SEGMENTATION": "The segmentation marks no voxel.",
 }
+_FILE_OUT_ERRORS = {
+    "NIFTI_LIMITS": "The volume is too long, or lies too far off, for a NIfTI-1 file.",
+    "FILE_EXISTS": "Another file of that name is in the output folder; it was left as it is.",
+}
 _WARNINGS = {
+    "SUV_SCAN_START_INFERRED": "The PET does not state the start of the scan; it was counted back from its frames.",
     "PADDING_AS_AIR": "Padding outside the scanned field was set to air.",
     "FRAME_OF_REFERENCE_MISSING": "The series states no frame of reference, so it could not be compared.",
+    "SPLIT_SERIES": "The series holds several volumes (acquisitions, echoes or times); this is one of them.",
+    "MONOCHROME1": "The images are to be shown inverted (MONOCHROME1); their values were taken as they are.",
+    "LOSSY_COMPRESSION": "The images were compressed with loss.",
+    "TILT_CORRECTED": "Gantry tilt was corrected by interpolation, as asked.",
+    "RESAMPLED": "Uneven gaps between the slices were evened by interpolation, as asked.",
     "SINGLE_SLICE": "The series is a single slice; its thickness stands for the gap.",
     "SEGMENTATION_SERIES_UNSTATED": "The segmentation does not say on which series it was drawn; its position fits.",
     "LOCALIZER": "A localizer was left out of its series.",
@@ -90,7 +119,7 @@ _INFORMATION = {
 _TABLE: dict[str, tuple[Severity, str]] = {
     **{
         code: (Severity.ERROR, text)
-        for errors in (_FILE_ERRORS, _SERIES_ERRORS, _STUDY_ERRORS, _SEGMENTATION_ERRORS)
+        for errors in (_FILE_ERRORS, _SERIES_ERRORS, _STUDY_ERRORS, _SEGMENTATION_ERRORS, _FILE_OUT_ERRORS)
         for code, text in errors.items()
     },
     **{code: (Severity.WARNING, text) for code, text in _WARNINGS.items()},

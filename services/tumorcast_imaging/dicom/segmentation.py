@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
 from tumorcast_core.snapshot import Issue
-from tumorcast_imaging.dicom.header import NATIVE, Header, guarded, read_dataset
+from tumorcast_imaging.dicom.dataset import guarded, read_dataset
+from tumorcast_imaging.dicom.header import NATIVE, Header
 from tumorcast_imaging.dicom.limits import DEFAULT_LIMITS, Limits
 from tumorcast_imaging.dicom.reasons import Refused, issue
-from tumorcast_imaging.dicom.study import Paths, list_files, scan
+from tumorcast_imaging.dicom.study import Paths, list_files, referenced_series, scan
 from tumorcast_imaging.dicom.volume import Volume
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def _pick(found: dict[str, Header], segmentation_uid: str) -> Header:
 
 
 def _read(header: Header, volume: Volume, limits: Limits) -> Segmentation:
-    doubts = _check_belongs(header, volume)
+    doubts = _check_belongs(header, referenced_series(header, limits), volume)
     if header.transfer_syntax_uid not in NATIVE:
         raise Refused("UNSUPPORTED_TRANSFER_SYNTAX")
     if header.rows * header.columns * header.frames > limits.max_voxels:
@@ -97,15 +98,15 @@ def _read(header: Header, volume: Volume, limits: Limits) -> Segmentation:
         )
 
 
-def _check_belongs(header: Header, volume: Volume) -> tuple[Issue, ...]:
+def _check_belongs(header: Header, drawn_on: tuple[str, ...], volume: Volume) -> tuple[Issue, ...]:
     """Refuse a segmentation of another patient, study, series or frame of reference."""
     if (header.patient_id, header.study_instance_uid) != (volume.patient_id, volume.study_instance_uid):
         raise Refused("SEGMENTATION_OF_ANOTHER_PATIENT")
-    if header.referenced_series_uids and volume.series_instance_uid not in header.referenced_series_uids:
+    if drawn_on and volume.series_instance_uid not in drawn_on:
         raise Refused("SEGMENTATION_OF_ANOTHER_SERIES")
     if header.frame_of_reference_uid != volume.frame_of_reference_uid:
         raise Refused("SEGMENTATION_FRAME_OF_REFERENCE_DIFFERS")
-    if not header.referenced_series_uids:
+    if not drawn_on:
         return (issue("SEGMENTATION_SERIES_UNSTATED", header.sop_instance_uid),)
     return ()
 

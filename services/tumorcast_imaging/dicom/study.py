@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydicom import uid as uids
@@ -12,6 +13,7 @@ from pydicom import uid as uids
 from tumorcast_core.errors import StudyNotFound
 from tumorcast_core.snapshot import Issue
 from tumorcast_imaging.dicom import reasons
+from tumorcast_imaging.dicom.dataset import guarded, read_dataset
 from tumorcast_imaging.dicom.header import Header, read_header
 from tumorcast_imaging.dicom.limits import DEFAULT_LIMITS, Limits
 from tumorcast_imaging.dicom.reasons import Refused
@@ -22,33 +24,82 @@ Paths = str | Path | Sequence[str | Path]
 """A file, a folder (read with everything below it), or several of these."""
 
 
-def read_study(paths: Paths, limits: Limits = DEFAULT_LIMITS) -> StudyVolumes:
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One series whose headers were read; ``read`` brings its pixels."""
+
+    headers: tuple[Header, ...] = field(repr=False)
+    limits: Limits
+    repair: bool
+
+    @property
+    def series_instance_uid(self) -> str:
+        return self.headers[0].series_instance_uid
+
+    def read(self) -> tuple[Volume | RefusedSeries, ...]:
+        """Its volume, its parts where it holds several, or why it is refused."""
+        return read_series(self.headers, self.limits, repair=self.repair)
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """What lies under a path as far as headers tell, so that a caller may hold one series at a time."""
+
+    series: tuple[Series, ...] = ()
+    segmentations: tuple[SegmentationFile, ...] = ()
+    ignored: tuple[IgnoredFile, ...] = ()
+    issues: tuple[Issue, ...] = ()
+    """Of the study as a whole, before any series is read."""
+
+    def read(self) -> StudyVolumes:
+        """Read every series."""
+        read = [one for series in self.series for one in series.read()]
+        volumes = tuple(v for v in read if isinstance(v, Volume))
+        lacking = (reasons.issue("NO_VOLUME"),) if not volumes and not self.issues_block else ()
+        return StudyVolumes(
+            volumes=volumes,
+            refused=tuple(r for r in read if isinstance(r, RefusedSeries)),
+            segmentations=self.segmentations,
+            ignored=self.ignored,
+            study_issues=(*self.issues, *lacking),
+        )
+
+    @property
+    def issues_block(self) -> bool:
+        """Nothing was read at all, and why is said."""
+        return any(issue.code in ("NO_DICOM", "TOO_MANY_FILES") for issue in self.issues)
+
+
+def read_study(paths: Paths, limits: Limits = DEFAULT_LIMITS, *, repair: bool = False) -> StudyVolumes:
     """Read every series under ``paths``: each is right or refused with a reason code.
 
-    A bad file never sinks a good series beside it, and a wrong one never slips into a good volume. Raises
-    ``StudyNotFound`` if there is no such path; whatever is wrong with the content stands in the answer's issues.
+    A bad file never sinks a good series beside it, and a wrong one never slips into a good volume. ``repair``
+    straightens gantry tilt and evens gaps, and says so. Raises ``StudyNotFound`` if there is no such path; whatever is
+    wrong with the content stands in the answer's issues.
     """
+    return open_study(paths, limits, repair=repair).read()
+
+
+def open_study(paths: Paths, limits: Limits = DEFAULT_LIMITS, *, repair: bool = False) -> Study:
+    """Read the headers under ``paths`` and sort them into series; as ``read_study``, without the pixels."""
     files = list_files(paths, limits)
     if files is None:
-        return StudyVolumes(study_issues=(reasons.issue("TOO_MANY_FILES"),))
+        return Study(issues=(reasons.issue("TOO_MANY_FILES"),))
     headers, ignored = scan(files, limits)
     series: dict[str, list[Header]] = defaultdict(list)
     segmentations: list[Header] = []
     for header in headers:
         if header.sop_class_uid == uids.SegmentationStorage:
             segmentations.append(header)
-        elif header.sop_class_uid in READ or (header.rows and header.columns):
+        elif header.sop_class_uid in READ or header.damaged or (header.rows and header.columns):
             series[header.series_instance_uid].append(header)
         else:
             ignored.append(IgnoredFile(header.path, "NOT_AN_IMAGE"))
-    read = [read_series(series[uid], limits) for uid in sorted(series)]
-    volumes = tuple(v for v in read if isinstance(v, Volume))
-    return StudyVolumes(
-        volumes=volumes,
-        refused=tuple(r for r in read if isinstance(r, RefusedSeries)),
-        segmentations=segmentation_files(segmentations),
+    return Study(
+        series=tuple(Series(tuple(series[uid]), limits, repair) for uid in sorted(series)),
+        segmentations=segmentation_files(segmentations, limits),
         ignored=tuple(ignored),
-        study_issues=_study_issues(headers, volumes),
+        issues=_study_issues(headers),
     )
 
 
@@ -96,22 +147,29 @@ def scan(files: Sequence[Path], limits: Limits) -> tuple[list[Header], list[Igno
     return headers, ignored
 
 
-def segmentation_files(headers: Sequence[Header]) -> tuple[SegmentationFile, ...]:
+def segmentation_files(headers: Sequence[Header], limits: Limits) -> tuple[SegmentationFile, ...]:
     """The segmentations among ``headers``, one per SOP instance UID."""
     by_uid = {h.sop_instance_uid: h for h in headers if h.sop_class_uid == uids.SegmentationStorage}
     return tuple(
-        SegmentationFile(h.path, h.sop_instance_uid, h.series_instance_uid, h.referenced_series_uids)
+        SegmentationFile(h.path, h.sop_instance_uid, h.series_instance_uid, referenced_series(h, limits))
         for h in by_uid.values()
     )
 
 
-def _study_issues(headers: Sequence[Header], volumes: Sequence[Volume]) -> tuple[Issue, ...]:
+def referenced_series(h: Header, limits: Limits) -> tuple[str, ...]:
+    """Series on which a segmentation says it was drawn; none if it does not say, or cannot be understood."""
+    try:
+        dataset = read_dataset(h.path, limits, ["ReferencedSeriesSequence"], pixels=False)
+        with guarded("MALFORMED_HEADER"):
+            items = dataset.get("ReferencedSeriesSequence") or []
+            return tuple(str(item.get("SeriesInstanceUID") or "").strip(" \0") for item in items)
+    except Refused:
+        return ()
+
+
+def _study_issues(headers: Sequence[Header]) -> tuple[Issue, ...]:
     patients_of_study: dict[str, set[str]] = defaultdict(set)
     for header in headers:
         patients_of_study[header.study_instance_uid].add(header.patient_id)
-    issues = [reasons.issue("MIXED_PATIENTS", study) for study, ids in patients_of_study.items() if len(ids) > 1]
-    if not headers:
-        issues.append(reasons.issue("NO_DICOM"))
-    elif not volumes:
-        issues.append(reasons.issue("NO_VOLUME"))
-    return tuple(issues)
+    mixed = [reasons.issue("MIXED_PATIENTS", study) for study, ids in patients_of_study.items() if len(ids) > 1]
+    return tuple(mixed) if headers else (reasons.issue("NO_DICOM"),)

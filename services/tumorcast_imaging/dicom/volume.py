@@ -17,7 +17,7 @@ from tumorcast_imaging.dicom import reasons
 class Volume:
     """One sound series as a volume.
 
-    ``array`` is float32, slices × rows × columns, in ``unit`` ("HU" or "arbitrary"). ``affine_lps`` is 4 × 4, from
+    ``array`` is float32, slices × rows × columns, in ``unit`` ("HU", "SUVbw" or "arbitrary"). ``affine_lps`` is 4 × 4, from
     (slice, row, column) of a voxel's center to millimeters in LPS (DICOM PS3.3 C.7.6.2.1.1). ``spacing_mm`` is the
     distance between slices, rows and columns. ``sop_instance_uids`` stand in the order of the slices.
     """
@@ -34,15 +34,18 @@ class Volume:
     date: str = field(repr=False)
     sop_instance_uids: tuple[str, ...] = field(repr=False)
     problems: tuple[Issue, ...] = ()
+    part: int = 0
+    """0: the whole series; from 1: one of several volumes that the series holds."""
 
 
 @dataclass(frozen=True, slots=True)
 class RefusedSeries:
-    """A series that is not used; ``problems`` say why."""
+    """A series, or a part of one, that is not used; ``problems`` say why."""
 
     series_instance_uid: str
     dicom_modality: str
     problems: tuple[Issue, ...]
+    part: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,8 +99,8 @@ def test_a_flood_of_empty_items_is_refused_soon(tmp_path: Path):
     sequence, item = bytes.fromhex("0800151153510000ffffffff"), bytes.fromhex("feff00e000000000")
     (tmp_path / "flood.dcm").write_bytes(head + sequence + item * 20_000)
     (tmp_path / "whole.dcm").write_bytes(head + sequence + item * 20_000 + bytes.fromhex("feffdde000000000"))
-    study = read_study(tmp_path, Limits(max_reads=10_000))
+    study = read_study(tmp_path, Limits(max_elements=10_000))
     assert len(study.volumes) == 1
     assert [file.code for file in study.ignored] == ["MALFORMED_HEADER"] * 2
-    unlimited = read_study(tmp_path / "whole.dcm", Limits(max_reads=1_000_000))
+    unlimited = read_study(tmp_path / "whole.dcm", Limits(max_elements=1_000_000))
     assert not unlimited.ignored  # so it was the limit

@@ -1,0 +1,7 @@
+"""Compressed pixels → words, decoded in child processes under limits of memory and time."""
+
+from tumorcast_imaging.dicom.decoding.inflate import inflate
+from tumorcast_imaging.dicom.decoding.job import SYNTAXES, DecoderLimits, Job
+from tumorcast_imaging.dicom.decoding.pool import DecoderPool, shared_pool
+
+__all__ = ["SYNTAXES", "DecoderLimits", "DecoderPool", "Job", "inflate", "shared_pool"]
