@@ -39,8 +39,8 @@ def test_series_is_right_or_refused_with_its_reason(case: Case, tmp_path: Path):
 def test_series_of_several_volumes_is_split_into_parts_that_say_so(case: Case, tmp_path: Path):
     truth = case.write(tmp_path)
     study = read_study(tmp_path)
-    if not study.volumes and "SPLIT_SERIES" not in case.codes:
-        return
+    if not study.volumes and set(case.codes) - {"SPLIT_SERIES"}:
+        return  # nothing tells the parts apart well enough, and the first test has seen the reason
     assert sorted(v.array.shape for v in study.volumes) == sorted(p.shape for p in truth.parts)
     assert sorted(v.part for v in study.volumes) == list(range(1, len(truth.parts) + 1))
     assert all("SPLIT_SERIES" in {p.code for p in v.problems} for v in study.volumes)

@@ -39,8 +39,6 @@ def refusal(pool: DecoderPool, job) -> str:
 @pytest.mark.parametrize(("bits", "signed"), WIDTHS)
 @pytest.mark.parametrize("syntax", EXACT)
 def test_lossless_words_are_those_encoded(tmp_path: Path, pool, syntax, bits, signed):
-    if syntax in (enc.HTJ2K_LOSSLESS, enc.HTJ2K_RPCL) and bits in (10, 12):
-        pytest.skip("imagecodecs writes HTJ2K of 8 and 16 bits only")
     truth = enc.stored_values(bits, signed=signed)
     job = enc.write_job(tmp_path / "a", [enc.encode(truth, syntax, bits)], truth, syntax, bits)
     words = decoded(pool, job)
@@ -99,8 +97,9 @@ def test_htjpeg2000_words_are_those_of_openjpeg(tmp_path: Path, pool, syntax, si
     stream = imagecodecs.htj2k_encode(truth, level, reversible=syntax != enc.HTJ2K)
     job = enc.write_job(tmp_path / "a", [stream], truth, syntax, 16)
     ours = enc.stored_of(decoded(pool, job), job)[0].astype(int)
-    assert np.abs(ours - imagecodecs.jpeg2k_decode(stream)).max() <= (1 if syntax == enc.HTJ2K else 0)
-    assert np.abs(ours - truth).mean() < (200 if syntax == enc.HTJ2K else 1e-9)
+    lossy = syntax == enc.HTJ2K
+    assert np.abs(ours - imagecodecs.jpeg2k_decode(stream)).max() <= (4 if lossy else 0)  # of 65536
+    assert np.abs(ours - truth).max() <= (300 if lossy else 0)  # both ends are reached and none wraps
 
 
 def test_a_narrow_codestream_fills_wide_words(tmp_path: Path, pool):

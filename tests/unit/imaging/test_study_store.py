@@ -1,20 +1,29 @@
-"""The folder store keeps complete files only, once each, and lets no UID leave its root."""
+"""The folder store on a disk that fills, a process that dies, and a file system without links.
+
+What it keeps to as every store does stands in the contract tests.
+"""
 
 import errno
+import os
+import signal
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from support.dicom_factory import STUDY, Phantom
-from tumorcast_core.errors import InvalidInput, NotDicom, PayloadTooLarge, ResourceExhausted, StudyNotFound
+from support.small_disk import small_disk
+from tumorcast_core.errors import NotDicom, ResourceExhausted, StudyNotFound
 from tumorcast_imaging.adapters import FolderStudyStore
-from tumorcast_imaging.adapters.study_store import disk_errors
-from tumorcast_imaging.dicom import Limits, read_study
+from tumorcast_imaging.adapters.disk import disk_errors, publish
+from tumorcast_imaging.dicom import read_study
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> FolderStudyStore:
-    return FolderStudyStore(tmp_path / "store")
+    return FolderStudyStore(tmp_path / "store", min_free_bytes=0)
 
 
 @pytest.fixture
@@ -22,42 +31,8 @@ def files(tmp_path: Path) -> list[Path]:
     return sorted(Phantom().write(tmp_path / "in").iterdir())
 
 
-def test_what_is_added_is_found_again(store, files):
-    for path in files:
-        stored = store.add(path)
-        assert (stored.study_instance_uid, stored.new, stored.is_segmentation) == (STUDY, True, False)
-        assert stored.date == "2026-03-04"
-    assert len(store.files(STUDY)) == 12
-    assert len(read_study(store.files(STUDY)).volumes) == 1
-
-
-def test_the_same_instance_twice_is_stored_once(store, files):
-    assert store.add(files[0]).new
-    with files[0].open("rb") as file:
-        assert not store.add(file).new
-    assert not store.add(files[0].read_bytes()).new
-    assert len(store.files(STUDY)) == 1
-
-
-def test_another_file_under_a_known_uid_is_refused(store, files):
-    store.add(files[0])
-    before = store.files(STUDY)[0].read_bytes()
-    with pytest.raises(InvalidInput):
-        store.add(files[0].read_bytes()[:-2] + b"\1\1")
-    assert store.files(STUDY)[0].read_bytes() == before
-
-
-@pytest.mark.parametrize("content", [b"", b"Not an image.", bytes(128) + b"DICM"])
-def test_what_is_not_dicom_is_refused_and_leaves_nothing(tmp_path: Path, store, content):
-    with pytest.raises(NotDicom):
-        store.add(content)
-    assert not [path for path in (tmp_path / "store").rglob("*") if path.is_file()]
-
-
-@pytest.mark.parametrize("uid", ["../../etc", "..", ".", "", "1/2", "1.2\n", "1." * 40, "a.b", "１.２"])
-def test_a_uid_that_is_no_uid_finds_nothing(store, uid):
-    with pytest.raises(StudyNotFound):
-        store.files(uid)
+def left(store: Path) -> list[Path]:
+    return [path for path in store.rglob("*") if path.is_file()]
 
 
 def test_a_file_whose_uid_would_leave_the_root_is_refused(store):
@@ -75,34 +50,6 @@ def test_a_file_whose_uid_would_leave_the_root_is_refused(store):
         store.add(buffer.getvalue())
 
 
-def test_a_file_under_way_is_invisible_until_it_is_complete(store, files):
-    incoming = store.receive()
-    incoming.write(files[0].read_bytes())
-    with pytest.raises(StudyNotFound):
-        store.files(STUDY)
-    incoming.commit()
-    assert len(store.files(STUDY)) == 1
-
-
-def test_an_aborted_file_leaves_nothing(tmp_path: Path, store, files):
-    incoming = store.receive()
-    incoming.write(files[0].read_bytes())
-    incoming.abort()
-    assert not [path for path in (tmp_path / "store").rglob("*") if path.is_file()]
-
-
-def test_a_file_over_the_limit_is_refused(tmp_path: Path, files):
-    store = FolderStudyStore(tmp_path / "store", limits=Limits(max_file_bytes=1000))
-    with pytest.raises(PayloadTooLarge):
-        store.add(files[0])
-
-
-def test_a_disk_without_room_is_told(tmp_path: Path, files):
-    store = FolderStudyStore(tmp_path / "store", min_free_bytes=1 << 62)
-    with pytest.raises(ResourceExhausted):
-        store.add(files[0])
-
-
 def test_a_disk_that_fills_while_writing_is_told():
     with pytest.raises(ResourceExhausted), disk_errors(), Path("/dev/full").open("wb", buffering=0) as full:
         full.write(b"x")
@@ -110,11 +57,95 @@ def test_a_disk_that_fills_while_writing_is_told():
         raise PermissionError(errno.EACCES, "no")
 
 
-def test_leftovers_of_a_crash_are_swept(tmp_path: Path, store):
-    import os
+@pytest.mark.parametrize("min_free_bytes", [0, 300_000])
+def test_a_disk_that_fills_loses_nothing_and_shows_nothing_half(tmp_path: Path, min_free_bytes: int):
+    files = sorted(Phantom(shape=(12, 256, 256)).write(tmp_path / "in").iterdir())  # 131 KB each, 1.6 MB in all
+    with small_disk(tmp_path / "disk", size_mib=2) as disk:
+        store = FolderStudyStore(disk / "store", min_free_bytes=min_free_bytes)
+        ballast = disk / "ballast"
+        ballast.write_bytes(bytes(1 << 20))
+        acknowledged = {}
+        with pytest.raises(ResourceExhausted):
+            for path in files:
+                acknowledged[store.add(path).instance.sop_instance_uid] = path.read_bytes()
+        assert 1 < len(acknowledged) < 12
 
-    left = tmp_path / "store" / ".incoming" / "left"
-    left.write_bytes(b"half a file")
-    os.utime(left, (0, 0))
-    FolderStudyStore(tmp_path / "store")
-    assert not left.exists()
+        for reader in (store, FolderStudyStore(disk / "store", min_free_bytes=min_free_bytes)):
+            assert {path.stem: path.read_bytes() for path in reader.files(STUDY)} == acknowledged
+        assert len(left(disk / "store")) == len(acknowledged)
+        status = os.statvfs(disk)
+        assert status.f_bavail * status.f_frsize >= min_free_bytes
+
+        ballast.unlink()
+        assert [store.add(path).new for path in files].count(True) == 12 - len(acknowledged)
+        assert len(read_study(store.files(STUDY)).volumes) == 1
+
+
+def test_a_study_of_which_nothing_could_be_stored_is_not_found(tmp_path: Path, files):
+    store = FolderStudyStore(tmp_path / "store", min_free_bytes=0)
+    (tmp_path / "store" / STUDY).mkdir()  # the disk was full before the first file had its name
+    with pytest.raises(StudyNotFound):
+        store.files(STUDY)
+
+
+_UPLOAD_AND_HANG = """
+import sys, time
+from tumorcast_imaging.adapters import FolderStudyStore
+store = FolderStudyStore(sys.argv[1], min_free_bytes=0)
+store.add(sys.argv[2])
+incoming = store.receive()
+content = open(sys.argv[3], "rb").read()
+incoming.write(content[:-10])
+print("half", flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_process_killed_while_it_receives_leaves_nothing_visible_and_is_swept_after(tmp_path: Path, files):
+    root = tmp_path / "store"
+    command = [sys.executable, "-c", _UPLOAD_AND_HANG, str(root), str(files[0]), str(files[1])]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "half\n"
+            living = FolderStudyStore(root, min_free_bytes=0)  # a second replica starts meanwhile and sweeps nothing
+            assert len(left(root)) == 2
+        finally:
+            process.send_signal(signal.SIGKILL)
+    assert [path.read_bytes() for path in living.files(STUDY)] == [files[0].read_bytes()]
+    assert len(left(root)) == 2
+    FolderStudyStore(root, min_free_bytes=0)
+    assert left(root) == list(living.files(STUDY))
+
+
+def test_a_full_disk_is_swept_of_what_dead_processes_left(tmp_path: Path):
+    full = FolderStudyStore(tmp_path / "store", min_free_bytes=1 << 62)
+    leftover = tmp_path / "store" / ".incoming" / "of-a-dead-process"
+    leftover.write_bytes(b"half a file")
+    with pytest.raises(ResourceExhausted):
+        full.receive()
+    assert not leftover.exists()
+
+
+def no_links(source: Path, target: Path) -> None:
+    raise OSError(errno.EPERM, "this file system has no hard links")
+
+
+@pytest.mark.parametrize("link", [os.link, no_links], ids=["links", "no links"])
+def test_of_many_that_publish_one_name_one_wins(tmp_path: Path, link):
+    sources = [tmp_path / f"source-{k}" for k in range(16)]
+    for source in sources:
+        source.write_text(source.name)
+    target = tmp_path / "target"
+    with ThreadPoolExecutor(16) as pool:
+        won = list(pool.map(lambda source: publish(source, target, link=link), sources))
+    assert won.count(True) == 1
+    assert target.read_text() == sources[won.index(True)].name
+
+
+def test_another_failure_to_link_is_not_hidden(tmp_path: Path):
+    def broken(source: Path, target: Path) -> None:
+        raise OSError(errno.EIO, "the disk is broken")
+
+    with pytest.raises(OSError, match="broken"):
+        publish(tmp_path / "a", tmp_path / "b", link=broken)

@@ -16,7 +16,7 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.tag import Tag
 
-from support.pet import ADMIN_FACTOR, F18_S, GE, START_FACTOR, code_of, factor, header, part10, philips, private
+from support.pet import ADMIN_FACTOR, BED_S, F18_S, GE, START_FACTOR, code_of, factor, header, part10, philips, private
 from tumorcast_imaging.dicom.reasons import CODES, Refused
 from tumorcast_imaging.dicom.suv import TAGS, PetImage, read_pet, suv_factors
 
