@@ -17,6 +17,7 @@ from tumorcast_core.errors import TumorcastError
 from tumorcast_platform import console
 from tumorcast_platform.commands.demo import demo
 from tumorcast_platform.commands.evaluate import evaluate_app
+from tumorcast_platform.commands.imaging import imaging_app
 from tumorcast_platform.commands.models import models_app
 from tumorcast_platform.commands.predict import predict
 from tumorcast_platform.commands.simulate import simulate
@@ -34,6 +35,7 @@ app = typer.Typer(
 )
 for command in (demo, up, predict, simulate):
     app.command()(command)
+app.add_typer(imaging_app, name="imaging")
 app.add_typer(models_app, name="models")
 app.add_typer(train_app, name="train")
 app.add_typer(evaluate_app, name="evaluate")

@@ -57,7 +57,14 @@ class Uploads:
         study = imaging_pb.UploadedStudy(
             study_instance_uid="1.2.3", instances=stored, segmentation_uids=["1.2.3.9"], date="2026-03-04"
         )
-        return imaging_pb.UploadStudyResponse(studies=[study] if stored else [], refusals=refusals)
+        uploaded = [
+            imaging_pb.UploadedInstance(
+                sop_class_uid="1.2.840.10008.5.1.4.1.1.2", sop_instance_uid=f"1.2.3.{i}", study_instance_uid="1.2.3"
+            )
+            for i, file in enumerate(self.files)
+            if b"DICM" in file
+        ]
+        return imaging_pb.UploadStudyResponse(studies=[study] if stored else [], refusals=refusals, uploaded=uploaded)
 
 
 def _parts(e: Extraction) -> dict[str, Any]:

@@ -26,6 +26,9 @@ async def upload(stub: Any, files: Iterable[Path], deadline: Deadline | None = N
     return await rpc.call(stub.UploadStudy, pieces(named), deadline or Deadline.after(30), service="imaging")
 
 
-async def encode(stub: Any, study: str, deadline: Deadline | None = None, **request: Any) -> pb.EncodeStudyResponse:
+async def encode(
+    stub: Any, study: str, deadline: Deadline | None = None, *, idempotent: bool = False, **request: Any
+) -> pb.EncodeStudyResponse:
     message = pb.EncodeStudyRequest(timepoint={"role": "baseline", "study_instance_uid": study}, **request)
-    return await rpc.call(stub.EncodeStudy, message, deadline or Deadline.after(30), service="imaging")
+    deadline = deadline or Deadline.after(30)
+    return await rpc.call(stub.EncodeStudy, message, deadline, service="imaging", idempotent=idempotent)

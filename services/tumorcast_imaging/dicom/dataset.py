@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import logging
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from struct import Struct
@@ -17,6 +17,8 @@ from typing import Any
 import pydicom
 from pydicom import uid as uids
 from pydicom.dataset import Dataset
+from pydicom.filebase import DicomBytesIO
+from pydicom.tag import Tag
 
 from tumorcast_imaging.dicom.decoding import inflate
 from tumorcast_imaging.dicom.limits import Limits
@@ -62,17 +64,17 @@ class _Bytes(io.BytesIO):
     name = ""
 
 
-def read_dataset(path: Path, limits: Limits, tags: Iterable[int | str], *, pixels: bool) -> Dataset:
+def read_dataset(path: Path, limits: Limits, tags: Sequence[int | str], *, pixels: bool) -> Dataset:
     """Read the named attributes (all, if none is named) of a Part 10 file; raises ``Refused``."""
     with guarded("MALFORMED_HEADER"), _open(path, limits) as file:
-        return pydicom.dcmread(file, specific_tags=list(tags), stop_before_pixels=not pixels)
+        return pydicom.dcmread(file, specific_tags=[Tag(tag) for tag in tags], stop_before_pixels=not pixels)
 
 
 def read_elements(path: Path, limits: Limits, wanted: Iterable[int]) -> Elements:
     """The wanted elements of a file that does not follow the standard's letter, as pydicom understands it."""
     with guarded("MALFORMED_HEADER"), _open(path, limits) as file:
         meta = pydicom.filereader.read_file_meta_info(path)
-        dataset = pydicom.dcmread(file, specific_tags=list(wanted), stop_before_pixels=True)
+        dataset = pydicom.dcmread(file, specific_tags=[Tag(tag) for tag in wanted], stop_before_pixels=True)
         big_endian = not dataset.original_encoding[1]
         explicit = not dataset.original_encoding[0]
         values = {int(tag): _element(dataset.get_item(tag)) for tag in dataset.keys()}  # noqa: SIM118 - values convert
@@ -94,7 +96,7 @@ def _open(path: Path, limits: Limits) -> Iterator[_Metered]:
 
 def inflated(path: Path, limits: Limits) -> bytes:
     """A deflated file as the explicit little endian file that it unfolds to, file meta rewritten; bounded."""
-    meta = io.BytesIO()
+    meta = DicomBytesIO()
     info = pydicom.filereader.read_file_meta_info(path)
     info.TransferSyntaxUID = uids.ExplicitVRLittleEndian
     meta.write(b"\0" * 128 + b"DICM")
@@ -107,7 +109,9 @@ def _element(element: Any) -> Element:
     value, vr = element.value, (element.VR or "").encode()
     if vr == b"SQ" or value is None:
         return Element(vr, b"")
-    return Element(vr, value if isinstance(value, bytes) else str(value).encode())
+    if isinstance(value, bytes):
+        return Element(vr, value)
+    return Element(vr, (value if isinstance(value, str) else "\\".join(map(str, value))).encode())  # the character set
 
 
 def _pixels(file: _Metered, *, explicit: bool, big_endian: bool) -> PixelElement | None:

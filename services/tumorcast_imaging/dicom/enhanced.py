@@ -14,7 +14,7 @@ from pydicom import uid as uids
 from pydicom.dataset import Dataset
 
 from tumorcast_imaging.dicom.dataset import guarded, read_dataset
-from tumorcast_imaging.dicom.header import Header
+from tumorcast_imaging.dicom.header import Header, seconds
 from tumorcast_imaging.dicom.limits import Limits
 from tumorcast_imaging.dicom.reasons import Refused
 
@@ -89,8 +89,8 @@ def _frame(h: Header, number: int, groups: _Groups) -> Header:
         h,
         frame=number,
         image_type=tuple(str(word).upper() for word in frame_type) if frame_type else h.image_type,
-        date=f"{when[:4]}-{when[4:6]}-{when[6:8]}" if when[:8].isdigit() and len(when) >= 8 else h.date,
-        time=when[8:],
+        date=f"{when[:4]}-{when[4:6]}-{when[6:8]}" if when[:8].isdecimal() and len(when) >= 8 else h.date,
+        time_s=seconds(when[:8], when[8:]),
         technique=tuple(_key(groups.get(*place)) for place in _TECHNIQUE),
         phase=(*(_key(groups.get(*place)) for place in _PHASE), h.sop_instance_uid),
         pixel_spacing=groups.floats("PixelMeasuresSequence", "PixelSpacing"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 import re
 from collections.abc import Callable, Hashable, Sequence
@@ -23,6 +24,8 @@ from tumorcast_imaging.dicom.values import Malformed, integer, number, numbers, 
 UID = re.compile(r"(?=.{1,64}\Z)[0-9]+(\.[0-9]+)*")
 """A DICOM UID (PS3.5 section 9); digits and dots only, so it is safe as a file name."""
 
+_DA = re.compile(r"(\d{4})[.-]?(0[1-9]|1[0-2])[.-]?(0[1-9]|[12]\d|3[01])", re.ASCII)
+_TM = re.compile(r"([01]\d|2[0-3]):?(?:([0-5]\d):?(?:([0-5]\d(?:\.\d{1,6})?))?)?(?![\d:])", re.ASCII)
 NATIVE = frozenset({uids.ImplicitVRLittleEndian, uids.ExplicitVRLittleEndian, uids.ExplicitVRBigEndian})
 """Transfer syntaxes whose pixels stand in the file as they are."""
 
@@ -43,13 +46,14 @@ _PHASE = (
     "SequenceName",
     "ImageType",
 )
-_KEYWORDS = """
-SpecificCharacterSet SOPClassUID SOPInstanceUID SeriesInstanceUID StudyInstanceUID FrameOfReferenceUID Modality
-PatientID PatientName PatientBirthDate AcquisitionDate SeriesDate StudyDate AcquisitionTime ContentTime Rows Columns
-NumberOfFrames SamplesPerPixel BitsAllocated BitsStored HighBit PixelRepresentation PhotometricInterpretation
-PixelSpacing ImageOrientationPatient ImagePositionPatient SliceThickness RescaleSlope RescaleIntercept RescaleType
-PixelPaddingValue PixelPaddingRangeLimit LossyImageCompression ModalityLUTSequence
-""".split()
+_KEYWORDS = (
+    "SpecificCharacterSet SOPClassUID SOPInstanceUID SeriesInstanceUID StudyInstanceUID FrameOfReferenceUID "
+    "Modality PatientID PatientName PatientBirthDate AcquisitionDate SeriesDate StudyDate ContentDate "
+    "AcquisitionTime AcquisitionDateTime ContentTime Rows Columns NumberOfFrames SamplesPerPixel BitsAllocated "
+    "BitsStored HighBit PixelRepresentation PhotometricInterpretation PixelSpacing ImageOrientationPatient "
+    "ImagePositionPatient SliceThickness RescaleSlope RescaleIntercept RescaleType PixelPaddingValue "
+    "PixelPaddingRangeLimit LossyImageCompression ModalityLUTSequence"
+).split()  # noqa: SIM905 - a list of so many words is easier to read so
 
 
 def _tag(keyword: str) -> int:
@@ -60,7 +64,8 @@ def _tag(keyword: str) -> int:
 
 _TAG = {keyword: _tag(keyword) for keyword in (*_KEYWORDS, *_TECHNIQUE, *_PHASE)}
 _IDENTIFIERS = [_TAG[name] for name in ("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID")]
-_WANTED = frozenset(_TAG.values())
+WANTED = frozenset(_TAG.values())
+"""Tags that are read of every file."""
 _NOTHING = Element(b"", b"")
 _MEDIA_CLASS, _TRANSFER_SYNTAX = 0x00020002, 0x00020010
 _T = TypeVar("_T")
@@ -90,8 +95,8 @@ class Header:
     patient_id: str = field(default="", repr=False)
     patient: tuple[str, str, str] = field(default=("", "", ""), repr=False)
     date: str = field(default="", repr=False)
-    time: str = ""
-    """Acquisition time, else content time, as written."""
+    time_s: float | None = None
+    """When it was acquired, else written, in seconds; since midnight where the date is not known."""
     technique: tuple[Hashable, ...] = ()
     """What tells two acquisitions or reconstructions apart; along a volume, none of these goes back and forth."""
     phase: tuple[Hashable, ...] = ()
@@ -134,14 +139,14 @@ def read_header(path: Path, limits: Limits) -> Header:
             status = os.fstat(file.fileno())
             if status.st_size > limits.max_file_bytes:
                 raise Refused("FILE_TOO_LARGE")
-            elements = _strict(file, status.st_size, limits)
+            elements = strict(file, status.st_size, limits)
     if elements is None:
-        elements = dataset.read_elements(path, limits, _WANTED)
+        elements = dataset.read_elements(path, limits, WANTED)
     with guarded("MALFORMED_HEADER"):
         return _header(path, (status.st_size, status.st_mtime_ns, status.st_ino), elements)
 
 
-def _strict(file: BinaryIO, size: int, limits: Limits) -> Elements | None:
+def strict(file: BinaryIO, size: int, limits: Limits) -> Elements | None:
     """The header as the standard's letter has it; ``None`` if the file does not follow it."""
     window = min(_WINDOW_BYTES, size)
     data = file.read(window)
@@ -168,7 +173,7 @@ def _walk(data: bytes, limits: Limits) -> Elements:
     found = part10.walk(
         data,
         start,
-        _WANTED,
+        WANTED,
         explicit=syntax != uids.ImplicitVRLittleEndian,
         big_endian=syntax == uids.ExplicitVRBigEndian,
         max_elements=limits.max_elements,
@@ -219,6 +224,9 @@ class _Defensive:
     def text(self, keyword: str) -> str:
         return self(text, keyword, "")
 
+    def texts(self, keyword: str) -> tuple[str, ...]:
+        return self(texts, keyword, ())
+
     def number(self, keyword: str) -> float | None:
         return self(number, keyword, None)
 
@@ -243,11 +251,11 @@ def _content(e: _Defensive) -> dict[str, Any]:
     return {
         "dicom_modality": e.text("Modality"),
         "frame_of_reference_uid": e.text("FrameOfReferenceUID"),
-        "image_type": tuple(word.upper() for word in e(texts, "ImageType", ())),
+        "image_type": tuple(word.upper() for word in e.texts("ImageType")),
         "patient_id": patient_id,
         "patient": (patient_id, e.text("PatientName"), e.text("PatientBirthDate")),
         "date": _date(e),
-        "time": e.text("AcquisitionTime") or e.text("ContentTime"),
+        "time_s": _time(e),
         "technique": e.keys(_TECHNIQUE),
         "phase": e.keys(_PHASE),
         "pixel_spacing": e.numbers("PixelSpacing"),
@@ -278,10 +286,38 @@ def _pixel_format(e: _Defensive) -> dict[str, Any]:
     }
 
 
+def _time(e: _Defensive) -> float | None:
+    whole = e.text("AcquisitionDateTime")
+    return (
+        seconds(e.text("AcquisitionDate"), e.text("AcquisitionTime"))
+        or seconds(whole[:8], whole[8:])
+        or seconds(e.text("ContentDate"), e.text("ContentTime"))
+    )
+
+
+@lru_cache(maxsize=4096)
+def seconds(day: str, time: str) -> float | None:
+    """A DICOM date and time (PS3.5 section 6.2: DA, TM) in seconds; ``None`` if there is no such time.
+
+    >>> seconds("", "0130"), seconds("00010102", "01:00:00.5")
+    (5400.0, 90000.5)
+    """
+    found = _TM.match(time)
+    if not found:
+        return None
+    hours, minutes, rest = found.groups()
+    date = _DA.fullmatch(day)
+    try:
+        days = datetime.date(*map(int, date.groups())).toordinal() - 1 if date else 0
+    except ValueError:  # the 31st of February
+        days = 0
+    return days * 86400.0 + int(hours) * 3600 + int(minutes or 0) * 60 + float(rest or 0)
+
+
 def _date(e: _Defensive) -> str:
     """The acquisition's date, or the nearest to it that is a date, as ISO 8601."""
     for keyword in ("AcquisitionDate", "SeriesDate", "StudyDate"):
-        found = re.fullmatch(r"(\d{4})\.?(0[1-9]|1[0-2])\.?(0[1-9]|[12]\d|3[01])", e.text(keyword))
+        found = _DA.fullmatch(e.text(keyword))
         if found:
             return "-".join(found.groups())
     return ""

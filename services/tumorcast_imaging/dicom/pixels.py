@@ -80,9 +80,9 @@ def rescale(h: Header) -> tuple[float, float]:
 
 
 def read_into(array: NDArray[np.float32], slices: Sequence[Header], factors: Sequence[float], limits: Limits) -> bool:
-    """Decode ``slices`` into ``array`` (slices × rows × columns), each times its factor; was there any padding?
+    """Decode ``slices`` into ``array`` (slices × rows × columns), each times its factor.
 
-    Raises ``Refused`` if any slice cannot be read rightly.
+    True if there was any padding; raises ``Refused`` if any slice cannot be read rightly.
     """
     places = list(zip(array, slices, factors, strict=True))
     native = [place for place in places if place[1].transfer_syntax_uid in NATIVE]
@@ -188,7 +188,7 @@ def _words(data: bytes | bytearray, h: Header) -> Words:
 
 
 def convert(words: Words, out: NDArray[np.float32], h: Header, factor: float) -> bool:
-    """Allocated words → values in ``out``, rows × columns; was there padding?"""
+    """Allocated words → values in ``out``, rows × columns; true if there was padding."""
     raw = words.view(f"i{words.itemsize}") if h.signed else words
     stored = _stored(raw, h)
     slope, intercept = rescale(h)

@@ -41,7 +41,9 @@ class _Choice:
     left_out: tuple[str, ...]
 
 
-def read_series(headers: Sequence[Header], limits: Limits, *, repair: bool = False) -> tuple[Volume | RefusedSeries, ...]:
+def read_series(
+    headers: Sequence[Header], limits: Limits, *, repair: bool = False
+) -> tuple[Volume | RefusedSeries, ...]:
     """Read one series (all headers share one series instance UID): one volume, its parts, or one refusal.
 
     ``repair`` straightens gantry tilt and evens gaps by interpolation, which is said.
@@ -73,7 +75,8 @@ def _refused(headers: Sequence[Header], refusal: Refused, part: int = 0) -> Refu
 def _first_slice(stack: Stack) -> tuple[object, ...]:
     """Parts are numbered by time, then by what tells them apart."""
     first = stack.slices[0]
-    return min((h.date, h.time) for h in stack.slices), str(first.technique), str(first.phase), first.position
+    when = min((h.date, h.time_s or 0.0) for h in stack.slices)
+    return when, str(first.technique), str(first.phase), first.position
 
 
 def _choose(headers: Sequence[Header], limits: Limits) -> _Choice:
@@ -164,9 +167,7 @@ def _factors(slices: Sequence[Header], limits: Limits) -> tuple[dict[int, float]
     return {id(h): float(factor) for h, factor in zip(slices, found.factors, strict=True)}, found.doubts
 
 
-def _volume(
-    stack: Stack, part: int, factors: Sequence[float], doubts: tuple[str, ...], limits: Limits
-) -> Volume:
+def _volume(stack: Stack, part: int, factors: Sequence[float], doubts: tuple[str, ...], limits: Limits) -> Volume:
     slices, first = stack.slices, stack.slices[0]
     shape = (len(slices), first.rows, first.columns)
     if shape[0] * shape[1] * shape[2] > limits.max_voxels:

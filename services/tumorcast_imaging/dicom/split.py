@@ -22,7 +22,8 @@ from tumorcast_imaging.dicom.reasons import Refused
 _COSINE_TOLERANCE = 1e-4
 _SPACING_TOLERANCE_MM = 1e-4
 _MAX_PARTS = 1000
-_REPAIRABLE = frozenset({"GANTRY_TILT", "IRREGULAR_SPACING", "MISSING_SLICE"})
+REPAIRABLE = frozenset({"GANTRY_TILT", "IRREGULAR_SPACING", "MISSING_SLICE"})
+"""Reasons for which a stack may be resampled, if asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ def stacks(slices: Sequence[Header], *, repair: bool) -> list[Stack]:
                 return [_stack(group) for group in groups]
             except Refused:
                 continue
-        if repair and refusal.code in _REPAIRABLE:
+        if repair and refusal.code in REPAIRABLE:
             return [_uneven(slices, refusal.code)]
         raise
 
@@ -87,7 +88,7 @@ def _uneven(slices: Sequence[Header], code: str) -> Stack:
 
 def _divisions(slices: Sequence[Header]) -> Iterator[list[list[Header]]]:
     """Every way to divide the slices by one attribute, by two, or by time; parts have at least two slices each."""
-    keys = list(zip(*((*h.technique, *h.phase, h.time, _plane(h)) for h in slices), strict=True))
+    keys = list(zip(*((*h.technique, *h.phase, h.time_s, _plane(h)) for h in slices), strict=True))
     keys = [values for values in keys if len(set(values)) > 1]
     for count in (1, 2):
         for chosen in combinations(keys, count):
@@ -111,21 +112,24 @@ def _grouped(slices: Sequence[Header], keys: Sequence[Hashable]) -> list[list[He
 
 def _rounds(slices: Sequence[Header]) -> list[list[Header]]:
     """Slices that lie several at every place, divided into rounds of which one ends before the next begins."""
-    if not all(_is_time(h.time) for h in slices):
+    times = _times(slices)
+    if times is None:
         return []
-    places: dict[tuple[float, ...], list[Header]] = defaultdict(list)
-    for h in sorted(slices, key=lambda h: float(h.time)):
-        places[tuple(round(p, 2) for p in h.position)].append(h)
+    places: dict[tuple[float, ...], list[tuple[float, int]]] = defaultdict(list)
+    for number, (h, time_s) in enumerate(zip(slices, times, strict=True)):
+        places[tuple(round(p, 2) for p in h.position)].append((time_s, number))
     depth = {len(found) for found in places.values()}
     if len(depth) != 1 or depth == {1} or len(places) < 2:
         return []
-    rounds = [list(found) for found in zip(*places.values(), strict=True)]
-    ends = [(min(float(h.time) for h in found), max(float(h.time) for h in found)) for found in rounds]
-    return rounds if all(before[1] < after[0] for before, after in pairwise(ends)) else []
+    rounds = list(zip(*map(sorted, places.values()), strict=True))
+    if any(max(before)[0] >= min(after)[0] for before, after in pairwise(rounds)):
+        return []
+    return [[slices[number] for _, number in found] for found in rounds]
 
 
-def _is_time(text: str) -> bool:
-    return text.replace(".", "", 1).isdigit()
+def _times(slices: Sequence[Header]) -> list[float] | None:
+    times = [h.time_s for h in slices if h.time_s is not None]
+    return times if len(times) == len(slices) else None
 
 
 def _interleaved(ordered: Sequence[Header]) -> bool:
@@ -137,18 +141,17 @@ def _interleaved(ordered: Sequence[Header]) -> bool:
     keys = list(zip(*(h.technique for h in ordered), strict=True))
     if ordered[0].dicom_modality != "CT":
         return any(map(_runs_twice, keys))
-    times = [h.time for h in ordered]
-    return any(map(_runs_twice, [*keys, times])) or _to_and_fro(times)
+    return any(map(_runs_twice, [*keys, [h.time_s for h in ordered]])) or _to_and_fro(_times(ordered))
 
 
 def _runs_twice(values: Sequence[Hashable]) -> bool:
     return 1 + sum(a != b for a, b in pairwise(values)) > len(set(values))
 
 
-def _to_and_fro(times: Sequence[str]) -> bool:
-    """Does the time go up and down from slice to slice?"""
-    if len(times) < 4 or not all(map(_is_time, times)):
+def _to_and_fro(times: Sequence[float] | None) -> bool:
+    """True if the time goes up and down from slice to slice."""
+    if times is None or len(times) < 4:
         return False
-    steps = np.sign(np.diff([float(t) for t in times]))
+    steps = np.sign(np.diff(times))
     turns = int(np.count_nonzero(steps[1:] * steps[:-1] < 0))
     return turns > len(times) / 2

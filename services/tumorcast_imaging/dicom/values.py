@@ -1,12 +1,13 @@
 """The bytes of a DICOM value → plain Python values.
 
-Slices of one series repeat nearly all of their header, so every conversion is remembered by its bytes. ``Malformed`` says
-that an attribute is there but is not what it must be; an empty or absent one is simply none.
+Slices of one series repeat nearly all of their header, so every conversion is remembered by its bytes. ``Malformed``
+says that an attribute is there but is not what it must be; an empty or absent one is simply none.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from functools import lru_cache
 from struct import Struct
 
@@ -24,6 +25,8 @@ _TEXT = frozenset({b"AE", b"AS", b"CS", b"DA", b"DS", b"DT", b"IS", b"LO", b"LT"
     b"UN",
 }
 _PADDING = " \0"
+_NUMBER = re.compile(r" *[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)? *", re.ASCII)
+"""DS and IS (PS3.5 section 6.2); Python's own float would also take 1_000 and infinity."""
 
 
 class Malformed(Exception):  # noqa: N818 - caught by the header, which remembers that it is damaged
@@ -56,8 +59,7 @@ def number(elements: Elements, tag: int) -> float | None:
 
 def integers(elements: Elements, tag: int) -> tuple[int, ...]:
     """The values of a whole-number attribute (US, SS, IS); raises ``Malformed`` for a fraction."""
-    values = _whole(elements.values[tag], elements.big_endian) if tag in elements.values else ()
-    return values
+    return _whole(elements.values[tag], elements.big_endian) if tag in elements.values else ()
 
 
 def integer(elements: Elements, tag: int) -> int | None:
@@ -79,7 +81,7 @@ def _text(element: Element, charset: bytes) -> str:
         return element.value.decode("ascii").strip(_PADDING)
     try:
         names = charset.decode("ascii").strip(_PADDING).split("\\")
-        decoded: str = decode_bytes(element.value, convert_encodings(names), {"\\", "^", "="})
+        decoded: str = decode_bytes(element.value, convert_encodings(names), set(map(ord, "\\^=")))
     except Exception:  # pydicom meets odd character sets in many ways; the bytes still tell one patient from another
         decoded = element.value.decode("latin-1")
     return decoded.strip(_PADDING)
@@ -91,10 +93,10 @@ def _numbers(element: Element, big_endian: bool) -> tuple[float, ...]:
         values = _unpacked(element, big_endian)
     else:
         whole = _text(element, b"")
-        try:
-            values = tuple(float(part) for part in whole.split("\\")) if whole else ()
-        except ValueError as e:
-            raise Malformed from e
+        parts = whole.split("\\") if whole else []
+        if not all(map(_NUMBER.fullmatch, parts)):
+            raise Malformed
+        values = tuple(map(float, parts))
     if not all(map(math.isfinite, values)):
         raise Malformed
     return values

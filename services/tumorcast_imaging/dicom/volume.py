@@ -17,9 +17,9 @@ from tumorcast_imaging.dicom import reasons
 class Volume:
     """One sound series as a volume.
 
-    ``array`` is float32, slices × rows × columns, in ``unit`` ("HU", "SUVbw" or "arbitrary"). ``affine_lps`` is 4 × 4, from
-    (slice, row, column) of a voxel's center to millimeters in LPS (DICOM PS3.3 C.7.6.2.1.1). ``spacing_mm`` is the
-    distance between slices, rows and columns. ``sop_instance_uids`` stand in the order of the slices.
+    ``array`` is float32, slices × rows × columns, in ``unit`` ("HU", "SUVbw" or "arbitrary"). ``affine_lps`` is 4 × 4,
+    from (slice, row, column) of a voxel's center to millimeters in LPS (DICOM PS3.3 C.7.6.2.1.1). ``spacing_mm`` is
+    the distance between slices, rows and columns. ``sop_instance_uids`` stand in the order of the slices.
     """
 
     array: NDArray[np.float32]

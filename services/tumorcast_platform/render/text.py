@@ -52,10 +52,12 @@ class Line(NamedTuple):
         return self if len(self.text) <= width else Line(f"{self.text[: width - 1]}…", self.style)
 
 
-def wrapped(text: str, style: Style = Style.PLAIN, *, indent: int = 0, hanging: int | None = None) -> list[Line]:
-    """Break ``text`` into lines of at most ``WIDTH`` columns; ``hanging`` is the indent from the second line on."""
+def wrapped(
+    text: str, style: Style = Style.PLAIN, *, indent: int = 0, hanging: int | None = None, width: int = WIDTH
+) -> list[Line]:
+    """Break ``text`` into lines of at most ``width`` columns; ``hanging`` is the indent from the second line on."""
     later = " " * (indent if hanging is None else hanging)
-    lines = textwrap.wrap(text, WIDTH, initial_indent=" " * indent, subsequent_indent=later)
+    lines = textwrap.wrap(text, width, initial_indent=" " * indent, subsequent_indent=later)
     return [Line(line, style) for line in lines]
 
 

@@ -44,7 +44,10 @@ def running(
     Raises ``ServiceUnavailable`` where one does not come up, ``Stopped`` when asked to end before.
     """
     options.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    more = {"TUMORCAST_IMAGING_STUDY_ROOT": str(options.data / "studies")}
+    more = {
+        "TUMORCAST_IMAGING_STUDY_STORE": str(options.data / "studies"),
+        "TUMORCAST_IMAGING_CACHE_ROOT": str(options.data / "embeddings"),
+    }
     more |= options.weights.environment() if options.weights else {}
     specs, doors = five_services(options.rest_port, options.grpc_port, more)
     supervisor = Supervisor(specs, options.data / "logs", stop, report, _KILL_AFTER_S)

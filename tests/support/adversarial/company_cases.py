@@ -72,13 +72,14 @@ def _junk(folder: Path) -> None:
 
 
 def _dicomdir(folder: Path) -> None:
-    from pydicom.fileset import FileSet
-
-    index = FileSet()
-    index.write(folder / "media")
-    index._tmpdir.cleanup()  # it leaves that to the garbage collector, which warns
-    (folder / "media" / "DICOMDIR").rename(folder / "DICOMDIR")
-    (folder / "media").rmdir()
+    """The index of a disk, which lists nothing; some readers take it for an image."""
+    d = Dataset()
+    d.file_meta = Series((1, 2, 2)).datasets()[0].file_meta
+    d.file_meta.MediaStorageSOPClassUID = uids.MediaStorageDirectoryStorage
+    d.FileSetID, d.FileSetConsistencyFlag, d.DirectoryRecordSequence = "DISK", 0, []
+    d.OffsetOfTheFirstDirectoryRecordOfTheRootDirectoryEntity = 0
+    d.OffsetOfTheLastDirectoryRecordOfTheRootDirectoryEntity = 0
+    save(d, folder / "DICOMDIR")
 
 
 def _structures(folder: Path) -> None:

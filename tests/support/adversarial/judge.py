@@ -34,8 +34,8 @@ class Found:
 def judge(case: Case, found: Sequence[Found], truth: Truth, *, rounding: float = 0.0) -> tuple[Verdict, str]:
     """The verdict and, for people, what is wrong; ``rounding`` widens the tolerance of values by that many quanta.
 
-    Nothing came out: refused. A voxel that is not true, or a sound volume that came out with voxels too many or too few:
-    wrong. Some parts right and others refused: refused.
+    Nothing came out: refused. A voxel that is not true, or a sound volume that came out with voxels too many or too
+    few: wrong. Some parts right and others refused: refused.
     """
     if not found:
         return "refused", ""

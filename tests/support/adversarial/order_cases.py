@@ -9,7 +9,7 @@ import numpy as np
 from pydicom.dataset import Dataset
 
 from support.adversarial.case import Case, both, only, sets, sound, unsound
-from support.adversarial.phantom import CENTER_MM, Edit, Field, Series, ds, raw, set_pixels, write
+from support.adversarial.phantom import CENTER_MM, Edit, Field, Series, ds, raw, write
 from support.dicom_factory import OBLIQUE, SAGITTAL
 
 CORONAL = (1.0, 0, 0, 0, 0, -1)

@@ -1,7 +1,7 @@
 """PET: standardized uptake values by rules that the cases state themselves, and what must not be guessed.
 
-SUVbw = activity per ml × weight in g ÷ dose decayed to the time to which the activities refer (QIBA FDG-PET profile 1.13,
-appendix G; DICOM PS3.3 C.8.9.1).
+SUVbw = activity per ml × weight in g ÷ dose decayed to the time to which the activities refer (QIBA FDG-PET profile
+1.13, appendix G; DICOM PS3.3 C.8.9.1).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """A phantom whose value at any place in the patient is a formula, and series of slices cut through it.
 
-The formula has another slope along each axis of the patient, so any flip, swap, shift, wrong gap, interleaved or foreign
-slice gives a wrong value somewhere. A volume is judged by its own affine: the value of every voxel must be the formula's
-at the place where that affine puts it.
+The formula has another slope along each axis of the patient, so any flip, swap, shift, wrong gap, interleaved or
+foreign slice gives a wrong value somewhere. A volume is judged by its own affine: the value of every voxel must be the
+formula's at the place where that affine puts it.
 """
 
 from __future__ import annotations

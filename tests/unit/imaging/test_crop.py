@@ -5,10 +5,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import ndimage
 
 from support.dicom_factory import AXIAL, OBLIQUE, SAGITTAL, Phantom
 from tumorcast_imaging.dicom import read_study
 from tumorcast_imaging.model import cut
+from tumorcast_imaging.model.crop import _resample
+from tumorcast_imaging.model.mask import bounding_box, centroid
 
 WINDOW = (-160.0, 240.0)
 
@@ -60,3 +65,48 @@ def test_outside_the_volume_is_air(tmp_path: Path):
     image, mask = crop(Phantom(), tmp_path, voxels=64, spacing_mm=4.0)
     assert image[0].max() == image[:, 0].max() == mask[0].max() == 0
     assert 0 <= image.min() <= image.max() <= 1
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    shape=st.tuples(*[st.integers(1, 20)] * 3),
+    order=st.permutations(range(3)),
+    scale=st.tuples(*[st.floats(0.2, 4)] * 3),
+    flips=st.tuples(*[st.booleans()] * 3),
+    shift=st.tuples(*[st.floats(-25, 25)] * 3),
+    sigma=st.tuples(*[st.sampled_from([0.0, 0.7, 2.3])] * 3),
+    outside=st.sampled_from([0.0, -1024.0]),
+)
+def test_axis_by_axis_gives_what_scipy_gives(shape, order, scale, flips, shift, sigma, outside):
+    array = np.random.default_rng(3).normal(0, 300, shape).astype(np.float32)
+    matrix = (np.eye(3) * np.where(flips, -1, 1) * scale)[list(order)]
+    expected = ndimage.affine_transform(
+        ndimage.gaussian_filter(array.astype(float), sigma, mode="nearest"),
+        matrix,
+        shift,
+        output_shape=(9, 9, 9),
+        order=1,
+        mode="grid-constant",
+        cval=outside,
+    )
+    found = _resample(array, matrix, np.array(shift), 9, np.array(sigma), outside)
+    assert found.shape == (9, 9, 9)
+    assert np.abs(found - expected).max() < 0.02  # HU
+
+
+@pytest.mark.parametrize("place", [(0, 0, 0), (3, 1, 4), (6, 7, 8)])
+def test_box_and_centroid_of_one_voxel_are_that_voxel(place):
+    mask = np.zeros((7, 8, 9), bool)
+    mask[place] = True
+    assert np.argwhere(mask[bounding_box(mask)]).tolist() == [[0, 0, 0]]
+    assert centroid(mask).tolist() == list(place)
+
+
+@given(seed=st.integers(0, 10_000), share=st.floats(0.01, 0.9))
+def test_the_centroid_is_the_mean_of_all_voxels(seed, share):
+    mask = np.random.default_rng(seed).random((5, 6, 7)) < share
+    mask[2, 3, 4] = True
+    assert np.array_equal(centroid(mask), np.argwhere(mask).mean(axis=0))
+    box = bounding_box(mask)
+    assert mask[box].sum() == mask.sum()
+    assert all(mask[box].any(axis=others)[[0, -1]].all() for others in ((1, 2), (0, 2), (0, 1)))

@@ -14,6 +14,7 @@ from struct import pack
 import imagecodecs
 import numpy as np
 import psutil
+import pydicom
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -40,6 +41,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("streams")
 
 
+@pytest.fixture(scope="module")
+def slow(folder: Path) -> Job:
+    """Seconds of decoding."""
+    large = enc.stored_values(16, signed=False, shape=(4096, 4096))
+    stream = enc.encode(large, enc.J2K_LOSSLESS, 16)
+    return enc.write_job(folder / "slow", [stream], large, enc.J2K_LOSSLESS, 16)
+
+
 def whole(folder: Path, syntax: str = enc.J2K_LOSSLESS) -> Job:
     bits = BITS_OF.get(syntax, BITS)
     truth = enc.stored_values(bits, signed=False)
@@ -51,8 +60,7 @@ def code(pool: DecoderPool, job: Job) -> str:
     try:
         words = next(pool.decode([job]))
     except Refused as refused:
-        assert refused.code in CODES
-        return refused.code
+        return refused.code if refused.code in CODES else "A CODE OF NO TABLE"
     assert words.shape == (len(job.frames), job.rows, job.columns)
     return ""
 
@@ -166,22 +174,18 @@ def test_memory_is_bounded_and_the_next_job_works(tmp_path: Path):
         assert code(pool, whole(tmp_path)) == ""
 
 
-def test_time_is_bounded_and_the_next_job_works(tmp_path: Path):
-    large = enc.stored_values(16, signed=False, shape=(4096, 4096))
-    job = enc.write_job(tmp_path / "slow", [enc.encode(large, enc.J2K_LOSSLESS, 16)], large, enc.J2K_LOSSLESS, 16)
+def test_time_is_bounded_and_the_next_job_works(tmp_path: Path, slow):
     with DecoderPool(DecoderLimits(frame_time_s=0.2, children=1)) as pool:
-        assert code(pool, job) == "DECODER_TIMEOUT"
+        assert code(pool, slow) == "DECODER_TIMEOUT"
         time.sleep(0.3)
         assert code(pool, whole(tmp_path)) == ""
 
 
-def test_a_child_killed_in_the_midst_of_a_job_costs_that_job_only(tmp_path: Path):
-    large = enc.stored_values(16, signed=False, shape=(4096, 4096))
-    job = enc.write_job(tmp_path / "slow", [enc.encode(large, enc.J2K_LOSSLESS, 16)], large, enc.J2K_LOSSLESS, 16)
+def test_a_child_killed_in_the_midst_of_a_job_costs_that_job_only(tmp_path: Path, slow):
     with DecoderPool(DecoderLimits(children=1)) as pool:
         assert code(pool, whole(tmp_path)) == ""
         (pid,) = pool.pids()
-        future = pool.submit(job)
+        future = pool.submit(slow)
         time.sleep(0.3)
         os.kill(pid, signal.SIGKILL)
         with pytest.raises(Refused, match="DECODER_CRASHED"):
@@ -200,11 +204,9 @@ def test_a_child_killed_while_idle_is_replaced_unseen(tmp_path: Path):
         assert code(pool, whole(tmp_path)) == ""
 
 
-def test_no_child_remains_after_closing_even_at_work(tmp_path: Path):
-    large = enc.stored_values(16, signed=False, shape=(4096, 4096))
-    job = enc.write_job(tmp_path / "slow", [enc.encode(large, enc.J2K_LOSSLESS, 16)], large, enc.J2K_LOSSLESS, 16)
+def test_no_child_remains_after_closing_even_at_work(slow):
     pool = DecoderPool()
-    futures = [pool.submit(job) for _ in range(pool.limits.children)]
+    futures = [pool.submit(slow) for _ in range(pool.limits.children)]
     while len(pool.pids()) < pool.limits.children:
         time.sleep(0.01)
     time.sleep(0.3)
@@ -268,10 +270,10 @@ def test_the_parent_holds_a_few_results_only(tmp_path: Path):
     with DecoderPool() as pool:
         memory = psutil.Process().memory_info
         for i, words in enumerate(pool.decode(asked.append(n) or job for n in range(150))):
+            assert words.shape == (1, 1024, 1024)
             assert len(asked) - i <= pool.limits.children + 2
             if i == 20:
                 before = memory().rss
-        assert words.shape == (1, 1024, 1024)
         assert memory().rss - before < 20 << 20  # 130 results would be 260 MiB
 
 
@@ -342,14 +344,27 @@ class TestInflate:
 
     def test_a_real_file_unfolds_to_a_data_set(self):
         data = inflate(Path(get_testdata_file("image_dfl.dcm")))
-        assert data[:4] == b"\x08\x00\x05\x00"
-        assert len(data) > 512 * 512
+        assert data[:4] == b"\x08\x00\x16\x00"  # SOP Class UID
+        pixels = pydicom.dcmread(get_testdata_file("image_dfl.dcm")).PixelData
+        assert data.endswith(pixels)
 
     def test_a_pad_byte_is_tolerated_and_a_tail_is_not(self, tmp_path: Path):
         content = os.urandom(5000)
         assert inflate(self.deflated(tmp_path / "a", content, b"\0")) == content
+        for tail in (b"\0\0\0", pack("<II", zlib.crc32(b""), 5000)):
+            with pytest.raises(Refused, match="MALFORMED_HEADER"):
+                inflate(self.deflated(tmp_path / "a", content, tail))
+
+    def test_a_gzip_trailer_that_is_true_is_tolerated(self, tmp_path: Path):
+        content = os.urandom(5000)
+        tail = pack("<II", zlib.crc32(content), 5000)
+        assert inflate(self.deflated(tmp_path / "a", content, tail + b"\0")) == content
+
+    def test_a_stream_cut_off_is_refused(self, tmp_path: Path):
+        path = self.deflated(tmp_path / "a", os.urandom(3 << 20))
+        path.write_bytes(path.read_bytes()[: 2 << 20])
         with pytest.raises(Refused, match="MALFORMED_HEADER"):
-            inflate(self.deflated(tmp_path / "a", content, b"\0\0\0"))
+            inflate(path)
 
     @pytest.mark.parametrize("limits", [DecoderLimits(), DecoderLimits(max_inflated_bytes=1 << 20)])
     def test_a_bomb_is_refused(self, tmp_path: Path, limits):
@@ -373,6 +388,7 @@ class TestInflate:
         path = folder / "deflated"
         path.write_bytes(data[: int(cut * len(data))])
         try:
-            inflate(path)
+            found = "" if len(inflate(path)) < 100 << 20 else "TOO LONG"
         except Refused as e:
-            assert e.code in {"MALFORMED_HEADER", "INFLATED_TOO_LARGE", "NOT_DICOM"}
+            found = e.code
+        assert found in {"", "MALFORMED_HEADER", "INFLATED_TOO_LARGE"}

@@ -64,6 +64,15 @@ def test_laws_hold_for_any_mask(mask):
     assert flipped.volume_ml == size.volume_ml
 
 
+@settings(max_examples=100, deadline=None)
+@given(plane=hnp.arrays(bool, st.tuples(st.integers(1, 9), st.integers(1, 9))).filter(np.any))
+def test_the_longest_diameter_is_that_of_all_edge_midpoints(plane):
+    steps = [(0.5, 0), (-0.5, 0), (0, 0.5), (0, -0.5)]
+    points = (np.argwhere(plane)[:, None] + np.array(steps)).reshape(-1, 2) * (0.9, 1.1)
+    longest = np.linalg.norm(points[:, None] - points[None], axis=2).max()
+    assert measure(plane[None], (3.0, 0.9, 1.1)).longest_diameter_mm == pytest.approx(longest)
+
+
 def test_a_size_outside_the_catalogs_range_is_an_issue_not_a_feature():
     mask = np.zeros((3, 3, 3), bool)
     mask[1, 1, 1] = True

@@ -57,6 +57,11 @@ def test_a_disk_that_fills_while_writing_is_told():
         raise PermissionError(errno.EACCES, "no")
 
 
+def add_all(store: FolderStudyStore, files: list[Path], acknowledged: dict[str, bytes]) -> None:
+    for path in files:
+        acknowledged[store.add(path).instance.sop_instance_uid] = path.read_bytes()
+
+
 @pytest.mark.parametrize("min_free_bytes", [0, 300_000])
 def test_a_disk_that_fills_loses_nothing_and_shows_nothing_half(tmp_path: Path, min_free_bytes: int):
     files = sorted(Phantom(shape=(12, 256, 256)).write(tmp_path / "in").iterdir())  # 131 KB each, 1.6 MB in all
@@ -64,10 +69,9 @@ def test_a_disk_that_fills_loses_nothing_and_shows_nothing_half(tmp_path: Path, 
         store = FolderStudyStore(disk / "store", min_free_bytes=min_free_bytes)
         ballast = disk / "ballast"
         ballast.write_bytes(bytes(1 << 20))
-        acknowledged = {}
+        acknowledged: dict[str, bytes] = {}
         with pytest.raises(ResourceExhausted):
-            for path in files:
-                acknowledged[store.add(path).instance.sop_instance_uid] = path.read_bytes()
+            add_all(store, files, acknowledged)
         assert 1 < len(acknowledged) < 12
 
         for reader in (store, FolderStudyStore(disk / "store", min_free_bytes=min_free_bytes)):

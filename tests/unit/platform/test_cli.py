@@ -30,7 +30,7 @@ def test_help_is_there_at_once_and_loads_nothing_heavy() -> None:
         "httpx",
         "rich.progress",
     }
-    for command in ("demo", "up", "predict", "simulate", "models", "train", "evaluate"):
+    for command in ("demo", "up", "predict", "simulate", "imaging", "models", "train", "evaluate"):
         assert f"  {command} " in done.stdout
 
 
@@ -41,6 +41,8 @@ def test_help_is_there_at_once_and_loads_nothing_heavy() -> None:
         ["up"],
         ["predict"],
         ["simulate"],
+        ["imaging", "inspect"],
+        ["imaging", "convert"],
         ["models", "list"],
         ["models", "show"],
         ["models", "card"],

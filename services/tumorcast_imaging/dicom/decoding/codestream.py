@@ -38,7 +38,8 @@ def _trimmed(data: bytes, end: int, start: bytes) -> bytes:
 
 
 def _compare(job: Job, *, rows: int, columns: int, samples: int, precision: int) -> None:
-    if (rows, columns, samples) != (job.rows, job.columns, 1) or not 1 <= precision <= job.bits_allocated:
+    whole = (rows, columns, samples) == (job.rows, job.columns, 1) and 1 <= precision <= job.bits_allocated
+    if not whole or precision <= 8 < job.bits_stored:  # the upper byte is gone
         raise Refused("PIXEL_FORMAT_DIFFERS")
 
 

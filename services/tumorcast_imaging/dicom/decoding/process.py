@@ -34,27 +34,31 @@ main(int(sys.argv[1]), float(sys.argv[2]))
 """
 
 
+def _start(limits: DecoderLimits) -> subprocess.Popen[bytes]:
+    """A child that knows of its parent where modules are found, and nothing else."""
+    arguments = [limits.memory_bytes, limits.frame_time_s, _HERE.parent.parent, _HERE.parent, _HERE]
+    return subprocess.Popen(  # noqa: S603 - our own interpreter and our own code
+        [sys.executable, "-P", "-c", _START, *map(str, arguments)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={
+            "PYTHONPATH": os.pathsep.join(os.path.abspath(p) for p in sys.path if p),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "OMP_NUM_THREADS": "1",
+            "OPENBLAS_NUM_THREADS": "1",
+        },
+        cwd="/",
+        bufsize=0,
+    )
+
+
 class DecoderProcess:
     """One child that decodes one job at a time; started at once, ready at the first job."""
 
     def __init__(self, limits: DecoderLimits) -> None:
         self._limits, self._ready = limits, False
-        folders = [str(_HERE.parent.parent), str(_HERE.parent), str(_HERE)]
-        numbers = [str(limits.memory_bytes), str(limits.frame_time_s)]
-        self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and our own code
-            [sys.executable, "-P", "-c", _START, *numbers, *folders],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env={
-                "PYTHONPATH": os.pathsep.join(os.path.abspath(p) for p in sys.path if p),
-                "PYTHONDONTWRITEBYTECODE": "1",
-                "OMP_NUM_THREADS": "1",
-                "OPENBLAS_NUM_THREADS": "1",
-            },
-            cwd="/",
-            bufsize=0,
-        )
+        self._process = _start(limits)
         assert self._process.stdin is not None  # noqa: S101 - narrows the type
         assert self._process.stdout is not None  # noqa: S101
         self._in, self._out = self._process.stdin.fileno(), self._process.stdout.fileno()
