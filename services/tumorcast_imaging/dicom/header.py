@@ -46,14 +46,14 @@ _PHASE = (
     "SequenceName",
     "ImageType",
 )
-_KEYWORDS = (
-    "SpecificCharacterSet SOPClassUID SOPInstanceUID SeriesInstanceUID StudyInstanceUID FrameOfReferenceUID "
-    "Modality PatientID PatientName PatientBirthDate AcquisitionDate SeriesDate StudyDate ContentDate "
-    "AcquisitionTime AcquisitionDateTime ContentTime Rows Columns NumberOfFrames SamplesPerPixel BitsAllocated "
-    "BitsStored HighBit PixelRepresentation PhotometricInterpretation PixelSpacing ImageOrientationPatient "
-    "ImagePositionPatient SliceThickness RescaleSlope RescaleIntercept RescaleType PixelPaddingValue "
-    "PixelPaddingRangeLimit LossyImageCompression ModalityLUTSequence"
-).split()  # noqa: SIM905 - a list of so many words is easier to read so
+_KEYWORDS = """
+SpecificCharacterSet SOPClassUID SOPInstanceUID SeriesInstanceUID StudyInstanceUID FrameOfReferenceUID Modality
+PatientID PatientName PatientBirthDate AcquisitionDate SeriesDate StudyDate ContentDate AcquisitionTime
+AcquisitionDateTime ContentTime Rows Columns NumberOfFrames SamplesPerPixel BitsAllocated BitsStored HighBit
+PixelRepresentation PhotometricInterpretation PixelSpacing ImageOrientationPatient ImagePositionPatient
+SliceThickness RescaleSlope RescaleIntercept RescaleType PixelPaddingValue PixelPaddingRangeLimit
+LossyImageCompression ModalityLUTSequence
+"""
 
 
 def _tag(keyword: str) -> int:
@@ -62,7 +62,7 @@ def _tag(keyword: str) -> int:
     return int(found)
 
 
-_TAG = {keyword: _tag(keyword) for keyword in (*_KEYWORDS, *_TECHNIQUE, *_PHASE)}
+_TAG = {keyword: _tag(keyword) for keyword in (*_KEYWORDS.split(), *_TECHNIQUE, *_PHASE)}
 _IDENTIFIERS = [_TAG[name] for name in ("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID")]
 WANTED = frozenset(_TAG.values())
 """Tags that are read of every file."""
