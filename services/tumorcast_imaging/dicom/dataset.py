@@ -40,7 +40,7 @@ def guarded(code: str) -> Iterator[None]:
         raise
     except OSError as e:
         raise Refused("UNREADABLE" if e.errno else code) from e
-    except Exception as e:  # pydicom and highdicom raise anything; deep nesting is a RecursionError
+    except Exception as e:  # pydicom raises anything; deep nesting is a RecursionError
         raise Refused(code) from e
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,10 +22,14 @@ from tumorcast_imaging.dicom.reasons import Refused, issue
 from tumorcast_imaging.dicom.study import Paths, list_files, referenced_series, scan
 from tumorcast_imaging.dicom.volume import Volume
 
-if TYPE_CHECKING:
-    from highdicom.seg import Segmentation as HighdicomSegmentation
-
 _TOLERANCE_VOXELS = 0.05
+_KEYWORDS = [
+    "SegmentationType",
+    "SegmentSequence",
+    "SharedFunctionalGroupsSequence",
+    "PerFrameFunctionalGroupsSequence",
+    "PixelData",
+]
 _SEG = "1.2.840.10008.5.1.4.1.1.66.4"
 
 
@@ -75,18 +79,20 @@ def _pick(found: dict[str, Header], segmentation_uid: str) -> Header:
 
 def _read(header: Header, volume: Volume, limits: Limits) -> Segmentation:
     doubts = _check_belongs(header, referenced_series(header, limits), volume)
-    if header.transfer_syntax_uid not in NATIVE:
+    if header.transfer_syntax_uid not in NATIVE or header.big_endian:  # the order of packed bits would be a guess
         raise Refused("UNSUPPORTED_TRANSFER_SYNTAX")
     if header.rows * header.columns * header.frames > limits.max_voxels:
         raise Refused("TOO_MANY_VOXELS")
+    if header.bits_allocated not in (1, 8):
+        raise Refused("UNSUPPORTED_SEGMENTATION_TYPE")
     with guarded("MALFORMED_SEGMENTATION"):
-        seg = _parse(header, limits)
+        seg, frames = _parse(header, limits)
         if seg.SegmentationType != "BINARY":
             raise Refused("UNSUPPORTED_SEGMENTATION_TYPE")
         if len(seg.SegmentSequence) != 1:
             raise Refused("AMBIGUOUS_SEGMENT")
         description = seg.SegmentSequence[0]
-        mask = _mask(seg, volume)
+        mask = _mask(seg, frames, volume)
         return Segmentation(
             mask=mask,
             sop_instance_uid=header.sop_instance_uid,
@@ -111,22 +117,25 @@ def _check_belongs(header: Header, drawn_on: tuple[str, ...], volume: Volume) ->
     return ()
 
 
-def _parse(header: Header, limits: Limits) -> HighdicomSegmentation:
-    from highdicom.seg import Segmentation as HighdicomSegmentation  # slow to import, and only needed here
-
-    dataset = read_dataset(header.path, limits, [], pixels=True)
-    expected = -(-header.rows * header.columns * header.frames * int(dataset.BitsAllocated) // 8)
-    if len(dataset.PixelData) < expected:
+def _parse(header: Header, limits: Limits) -> tuple[Dataset, NDArray[np.bool_]]:
+    """The object's attributes, and its frames as masks (frames × rows × columns)."""
+    dataset = read_dataset(header.path, limits, _KEYWORDS, pixels=True)
+    data, bits = dataset.PixelData, header.bits_allocated
+    voxels = header.rows * header.columns * header.frames
+    expected = -(-voxels * bits // 8)
+    if len(data) < expected:
         raise Refused("TRUNCATED_PIXELS")
-    if len(dataset.PixelData) > expected + expected % 2:
+    if len(data) > expected + expected % 2:
         raise Refused("EXCESS_PIXELS")
-    return HighdicomSegmentation.from_dataset(dataset, copy=False)
+    stored = np.frombuffer(data, np.uint8)
+    if bits == 1:  # packed from the lowest bit on, across frames (PS3.5 8.1.1)
+        stored = np.unpackbits(stored, count=voxels, bitorder="little")
+    return dataset, stored[:voxels].reshape(header.frames, header.rows, header.columns) != 0
 
 
-def _mask(seg: HighdicomSegmentation, volume: Volume) -> NDArray[np.bool_]:
-    frames = np.asarray(seg.pixel_array).reshape(-1, int(seg.Rows), int(seg.Columns)) != 0
-    shared = _groups(seg.SharedFunctionalGroupsSequence)
-    placed = seg.PerFrameFunctionalGroupsSequence
+def _mask(dataset: Dataset, frames: NDArray[np.bool_], volume: Volume) -> NDArray[np.bool_]:
+    shared = _groups(dataset.SharedFunctionalGroupsSequence)
+    placed = dataset.PerFrameFunctionalGroupsSequence
     if len(placed) != len(frames):
         raise Refused("MALFORMED_SEGMENTATION")
     mask = np.zeros(volume.array.shape, bool)
