@@ -17,11 +17,11 @@ demo: $(INSTALLED) ## start everything, run one simulated patient, print the pro
 
 test: $(INSTALLED) ## all tests that need no Debian package, no Ray and no long run
 	-$(BIN)/python tests/support/install_helm.py .tools # without it the chart tests skip and say so
-	$(BIN)/pytest -m "not ray and not slow"
+	$(BIN)/pytest -m "not ray and not slow and not debian"
 
-test-all: ## test, then the tests on a real Ray cluster and the long ones
+test-all: ## test, then the tests on a real Ray cluster, with Debian packages, and the long ones
 	$(MAKE) test
-	$(BIN)/pytest -m "ray or slow"
+	$(BIN)/pytest -m "ray or slow or debian"
 
 check: $(INSTALLED) ## lint, format, types, import contracts, protos, doctests, pins
 	$(BIN)/ruff check .

@@ -7,14 +7,15 @@ import logging
 import signal
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tumorcast_core import logs
+from tumorcast_core.errors import InvalidInput
 from tumorcast_imaging.model import EncoderManifest
-from tumorcast_imaging.settings import Settings
+from tumorcast_imaging.settings import Scaling, Settings
 
 if TYPE_CHECKING:
-    from ray.serve import Application
+    from ray.serve import Application, Deployment
 
 APPLICATION = "imaging"
 log = logging.getLogger(__name__)
@@ -31,31 +32,72 @@ def build(args: Settings) -> "Application":
     """The Serve application: one ingress, one deployment per encoder (a Serve application builder, for RayService)."""
     from ray import serve
 
-    from tumorcast_imaging.deployments import EncoderReplica, Ingress
+    from tumorcast_imaging.deployments import Ingress
 
     folders = encoder_folders(args)
     manifests = [EncoderManifest.load(folder) for folder in folders]
-    handles = [
-        serve.deployment(
-            name=f"encoder-{manifest.name}",
-            num_replicas=args.encoder_replicas,
-            max_ongoing_requests=args.max_ongoing_crops,
-            max_queued_requests=args.max_queued_crops,
-            ray_actor_options={"num_cpus": args.encoder_num_cpus, "num_gpus": args.encoder_num_gpus},
-            health_check_period_s=5,
-            graceful_shutdown_timeout_s=args.drain_s,
-        )(EncoderReplica).bind(args, folder)
-        for manifest, folder in zip(manifests, folders, strict=True)
-    ]
+    if unknown := set(args.encoders_scaling) - {manifest.name for manifest in manifests}:
+        raise InvalidInput(f"encoders_scaling names no encoder that runs here: {', '.join(sorted(unknown))}.")
+    handles = [_encoder(args, manifest).bind(args, folder) for manifest, folder in zip(manifests, folders, strict=True)]
     application: Application = serve.deployment(
         name="ingress",
-        num_replicas=args.ingress_replicas,
         max_ongoing_requests=args.max_concurrent_calls,
-        max_queued_requests=args.max_concurrent_calls,
+        max_queued_requests=args.max_queued_calls,
         ray_actor_options={"num_cpus": args.ingress_num_cpus},
+        health_check_period_s=5,
         graceful_shutdown_timeout_s=args.drain_s,
+        **_replicas(args.ingress_scaling, args.ingress_replicas, args.max_concurrent_calls),
     )(Ingress).bind(args, manifests, *handles)
     return application
+
+
+def _encoder(args: Settings, manifest: EncoderManifest) -> "Deployment":
+    from ray import serve
+
+    from tumorcast_imaging.deployments import EncoderReplica
+
+    ongoing = args.ongoing_crops(manifest.crop.voxels**3)
+    deployment: Deployment = serve.deployment(
+        name=f"encoder-{manifest.name}",
+        max_ongoing_requests=ongoing,
+        max_queued_requests=args.max_queued_crops,
+        ray_actor_options={"num_cpus": args.encoder_num_cpus, "num_gpus": args.encoder_num_gpus},
+        health_check_period_s=5,
+        graceful_shutdown_timeout_s=args.drain_s,
+        **_replicas(args.scaling_of(manifest.name), args.encoder_replicas, ongoing),
+    )(EncoderReplica)
+    return deployment
+
+
+def _replicas(scaling: Scaling | None, fixed: int, ongoing: int) -> dict[str, Any]:
+    """Serve's options for a fixed number of replicas, or for a number that follows the load."""
+    if scaling is None:
+        return {"num_replicas": fixed}
+    if scaling.target_ongoing > ongoing:
+        raise InvalidInput(f"target_ongoing must not exceed {ongoing}, what one replica takes at a time.")
+    return {
+        "autoscaling_config": {
+            "min_replicas": scaling.min_replicas,
+            "max_replicas": scaling.max_replicas,
+            "target_ongoing_requests": scaling.target_ongoing,
+            "upscale_delay_s": scaling.upscale_delay_s,
+            "downscale_delay_s": scaling.downscale_delay_s,
+        }
+    }
+
+
+def _drain(seconds: float) -> None:
+    """Let running calls end before Serve is shut down, which would end the encoders under them."""
+    from ray import serve
+
+    log.info("imaging drains for up to %g s", seconds)
+    try:
+        ingress = serve.get_deployment_handle("ingress", APPLICATION)
+        ended = all(ingress.broadcast("drain", seconds).results(timeout_s=seconds + 5))
+    except Exception as e:  # whatever state Serve is in, it is shut down next
+        log.warning("imaging could not drain: %s", type(e).__name__)
+    else:
+        log.info("imaging has drained" if ended else "imaging ended calls that were still running")
 
 
 def main() -> None:
@@ -75,6 +117,7 @@ def main() -> None:
         serve.run(build(settings), name=APPLICATION)
         log.info("imaging serves gRPC on %s:%d", settings.host, port)
         stop.wait()
+        _drain(settings.drain_s)
 
 
 if __name__ == "__main__":

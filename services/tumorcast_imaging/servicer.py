@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+import threading
+from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from tumorcast.imaging.v1 import imaging_service_pb2 as pb
 from tumorcast_core import rpc, wire
+from tumorcast_core.deadline import Deadline
 from tumorcast_core.errors import (
+    DeadlineExceeded,
     InvalidInput,
     MalformedRequest,
     NotFound,
@@ -17,34 +22,86 @@ from tumorcast_core.errors import (
     TumorcastError,
     UnknownModel,
 )
-from tumorcast_imaging.adapters import FolderStudyStore
-from tumorcast_imaging.model import CropEncoder, Encoded, PreparedStudy, finish, prepare_study
+from tumorcast_core.snapshot import Timepoint
+from tumorcast_imaging.model import (
+    CropEncoder,
+    Encoded,
+    EncoderManifest,
+    PreparedStudy,
+    StudyStore,
+    finish,
+    prepare_study,
+)
 from tumorcast_imaging.upload import Upload
 from tumorcast_imaging.wire import encode_response
 
 SERVICE = "tumorcast.imaging.v1.ImagingService"
+_ENDS = "The imaging service is shutting down."
+
+
+class _Calls:
+    """The calls that run, and whether more are taken."""
+
+    def __init__(self) -> None:
+        self.draining = False
+        self._running: set[asyncio.Timeout] = set()
+        self._idle = asyncio.Event()
+
+    @asynccontextmanager
+    async def one(self) -> AsyncIterator[None]:
+        """Count one call; raises ``ServiceUnavailable`` while draining, or when the time for it is over."""
+        if self.draining:
+            raise ServiceUnavailable(_ENDS)
+        limit = asyncio.timeout(None)
+        self._running.add(limit)
+        try:
+            async with limit:
+                yield
+        except TimeoutError as e:
+            raise (ServiceUnavailable(_ENDS) if limit.expired() else e) from e
+        finally:
+            self._running.discard(limit)
+            if not self._running:
+                self._idle.set()
+
+    async def drain(self, seconds: float) -> bool:
+        """Take no more calls, give those that run so many seconds, and end the others; whether there were none."""
+        self.draining = True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self._running:
+                    self._idle.clear()
+                    await self._idle.wait()
+        for limit in self._running:
+            limit.reschedule(0)
+        return not self._running
 
 
 class ImagingServicer(health_pb2_grpc.HealthServicer):  # type: ignore[misc]
     """Answers ``ImagingService`` and, of ``grpc.health.v1``, Check, which Ray Serve does not bring."""
 
-    def __init__(
-        self, store: FolderStudyStore, encoders: Sequence[CropEncoder], *, encoder_timeout_s: float = 30
-    ) -> None:
+    def __init__(self, store: StudyStore, encoders: Sequence[CropEncoder], *, encoder_timeout_s: float = 30) -> None:
         self._store = store
         self._encoders = {encoder.manifest.name: encoder for encoder in encoders}
         self._encoder_timeout_s = encoder_timeout_s
+        self._calls = _Calls()
+
+    async def drain(self, seconds: float) -> bool:
+        """Take no more calls and give those that run so many seconds; whether all ended by themselves."""
+        return await self._calls.drain(seconds)
 
     @rpc.answers(pb.EncodeStudyResponse)
     async def EncodeStudy(
         self, request: pb.EncodeStudyRequest, grpc_context: rpc.CallContext
     ) -> pb.EncodeStudyResponse:
-        timepoint = wire.timepoint_from(request.timepoint)
-        if not timepoint.study_instance_uid:
-            raise MalformedRequest("timepoint.study_instance_uid is required.")
-        manifests = [encoder.manifest for encoder in self._chosen(request.encoders)]
-        prepared = await asyncio.to_thread(prepare_study, self._store, timepoint, manifests)
-        return encode_response(finish(prepared, await self._encode(prepared)))
+        deadline = rpc.deadline_of(grpc_context)
+        async with self._calls.one():
+            timepoint = wire.timepoint_from(request.timepoint)
+            if not timepoint.study_instance_uid:
+                raise MalformedRequest("timepoint.study_instance_uid is required.")
+            manifests = [encoder.manifest for encoder in self._chosen(request.encoders)]
+            prepared = await self._prepare(timepoint, manifests, deadline)
+            return encode_response(finish(prepared, await self._encode(prepared, deadline)))
 
     @rpc.answers(pb.UploadStudyResponse)
     async def UploadStudy(
@@ -52,11 +109,8 @@ class ImagingServicer(health_pb2_grpc.HealthServicer):  # type: ignore[misc]
     ) -> pb.UploadStudyResponse:
         upload = Upload(self._store)
         try:
-            async for piece in request_iterator:
-                await asyncio.to_thread(upload.take, piece)
-            if getattr(request_iterator, "is_cancelled", bool)():  # Ray Serve ends a broken stream like a whole one
-                raise InvalidInput("The upload was broken off; its last file was not stored.")
-            return await asyncio.to_thread(upload.end)
+            async with self._calls.one():
+                return await self._take(upload, request_iterator)
         except TumorcastError:
             await _read_to_end(request_iterator)
             raise
@@ -69,21 +123,59 @@ class ImagingServicer(health_pb2_grpc.HealthServicer):  # type: ignore[misc]
     ) -> health_pb2.HealthCheckResponse:
         if request.service not in ("", SERVICE):
             raise NotFound("There is no service of that name.")
-        return health_pb2.HealthCheckResponse(status=health_pb2.HealthCheckResponse.SERVING)
+        states = health_pb2.HealthCheckResponse
+        return states(status=states.NOT_SERVING if self._calls.draining else states.SERVING)
 
     def _chosen(self, names: Sequence[str]) -> list[CropEncoder]:
         if unknown := set(names) - set(self._encoders):
             raise UnknownModel(f"There is no encoder of {'that name' if len(unknown) == 1 else 'those names'}.")
         return [encoder for name, encoder in self._encoders.items() if not names or name in names]
 
-    async def _encode(self, prepared: PreparedStudy) -> list[Encoded]:
-        """Every crop by its encoder, side by side; an encoder that is dead or late is told, not waited for."""
+    async def _take(
+        self, upload: Upload, request_iterator: AsyncIterator[pb.UploadStudyRequest]
+    ) -> pb.UploadStudyResponse:
+        async for piece in request_iterator:
+            await asyncio.to_thread(upload.take, piece)
+        if getattr(request_iterator, "is_cancelled", bool)():  # Ray Serve ends a broken stream like a whole one
+            raise InvalidInput("The upload was broken off; its last file was not stored.")
+        return await asyncio.to_thread(upload.end)
+
+    async def _prepare(
+        self, timepoint: Timepoint, manifests: Sequence[EncoderManifest], deadline: Deadline
+    ) -> PreparedStudy:
+        """Read in a thread, which cannot be interrupted: it looks between two stages whether anybody still waits."""
+        gone = threading.Event()
+
+        def check() -> None:
+            if gone.is_set():
+                raise DeadlineExceeded
+            deadline.check()
+
         try:
-            async with asyncio.timeout(self._encoder_timeout_s):
-                found = await asyncio.gather(*(self._encoders[crop.encoder].encode([crop]) for crop in prepared.crops))
-        except TimeoutError as e:
+            return await asyncio.to_thread(prepare_study, self._store, timepoint, manifests, check)
+        finally:
+            gone.set()
+
+    async def _encode(self, prepared: PreparedStudy, deadline: Deadline) -> list[Encoded]:
+        """Every crop by its encoder, side by side; an encoder that is dead or late is told, not waited for."""
+        until = Deadline(min(deadline.at_s, Deadline.after(self._encoder_timeout_s).at_s))
+        try:
+            async with asyncio.timeout(until.timeout_s):
+                found = await _all(self._encoders[crop.encoder].encode([crop], until) for crop in prepared.crops)
+        except (TimeoutError, DeadlineExceeded) as e:
+            deadline.check()  # the caller's, or the encoder's own
             raise ServiceUnavailable("An image encoder does not answer.") from e
         return [encoded for (encoded,) in found]
+
+
+async def _all(work: Iterable[Coroutine[Any, Any, list[Encoded]]]) -> list[list[Encoded]]:
+    """Gather; what still runs when one fails or the caller is gone is cancelled, not left to itself."""
+    tasks = [asyncio.ensure_future(one) for one in work]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
 
 
 async def _read_to_end(request_iterator: AsyncIterator[pb.UploadStudyRequest]) -> None:

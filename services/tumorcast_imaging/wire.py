@@ -8,7 +8,7 @@ from tumorcast.imaging.v1 import imaging_service_pb2 as pb
 from tumorcast_core import wire
 from tumorcast_core.errors import TumorcastError
 from tumorcast_core.snapshot import Extraction
-from tumorcast_imaging.adapters import StoredInstance
+from tumorcast_imaging.model import Instance, StoredInstance
 
 
 def encode_response(extraction: Extraction) -> pb.EncodeStudyResponse:
@@ -25,16 +25,32 @@ def encode_response(extraction: Extraction) -> pb.EncodeStudyResponse:
 def upload_response(stored: Sequence[StoredInstance], refusals: Sequence[pb.UploadRefusal]) -> pb.UploadStudyResponse:
     """What became of each file → answer of UploadStudy, one entry per study in order of arrival."""
     studies: dict[str, pb.UploadedStudy] = {}
-    for instance in stored:
+    for instance in (s.instance for s in stored):
         uid = instance.study_instance_uid
         study = studies.setdefault(uid, pb.UploadedStudy(study_instance_uid=uid))
         study.instances += 1
         study.date = min(filter(None, (study.date, instance.date)), default="")
         if instance.is_segmentation and instance.sop_instance_uid not in study.segmentation_uids:
             study.segmentation_uids.append(instance.sop_instance_uid)
-    return pb.UploadStudyResponse(studies=studies.values(), refusals=refusals)
+    uploaded = (_uploaded(s.instance) for s in stored)
+    return pb.UploadStudyResponse(studies=studies.values(), refusals=refusals, uploaded=uploaded)
 
 
-def refusal(position: int, label: str, error: TumorcastError) -> pb.UploadRefusal:
-    """The refusal of one file."""
-    return pb.UploadRefusal(position=position, label=label, code=error.reason, message=error.message)
+def _uploaded(instance: Instance) -> pb.UploadedInstance:
+    return pb.UploadedInstance(
+        sop_class_uid=instance.sop_class_uid,
+        sop_instance_uid=instance.sop_instance_uid,
+        study_instance_uid=instance.study_instance_uid,
+    )
+
+
+def refusal(position: int, label: str, error: TumorcastError, instance: Instance | None) -> pb.UploadRefusal:
+    """The refusal of one file, with its UIDs as far as they are known."""
+    return pb.UploadRefusal(
+        position=position,
+        label=label,
+        code=error.reason,
+        message=error.message,
+        sop_class_uid=instance.sop_class_uid if instance else "",
+        sop_instance_uid=instance.sop_instance_uid if instance else "",
+    )

@@ -9,6 +9,8 @@
     │   ├── MalformedFhir           not JSON, or not FHIR R4
     │   ├── MalformedDocument       a note is not decodable text
     │   ├── NotDicom                a file is not DICOM
+    │   ├── InstanceConflict        another file is stored under the same SOP instance UID
+    │   ├── StudyMismatch           a file belongs to another study than the one it was sent to
     │   ├── UnsoundSeries           slices do not form one volume
     │   ├── UnsoundSegmentation     the segmentation does not fit its series
     │   ├── UnknownFeature          a name is not in the feature catalog
@@ -74,6 +76,14 @@ class MalformedDocument(InvalidInput):
 
 class NotDicom(InvalidInput):
     default_message = "The file is not DICOM."
+
+
+class InstanceConflict(InvalidInput):
+    default_message = "Another file with the same SOP instance UID is already stored."
+
+
+class StudyMismatch(InvalidInput):
+    default_message = "The file belongs to another study than the one it was sent to."
 
 
 class UnsoundSeries(InvalidInput):

@@ -43,6 +43,9 @@ BUDGET_MS = "tumorcast-budget-ms"
 """Milliseconds left for the call; Ray Serve does not pass the gRPC deadline on."""
 ERROR_DOMAIN = "tumorcast"
 _DETAILS = "grpc-status-details-bin"
+_BROKEN = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN)
+"""What a caller sees of a server that died under the call, or that a proxy before it says for it."""
+_AGAIN_AFTER_S = 0.2
 
 _Response = TypeVar("_Response", bound=Message)
 Method = Callable[..., Awaitable[_Response]]
@@ -138,27 +141,40 @@ async def call(
     *,
     service: str,
     metadata: Mapping[str, str] | None = None,
+    idempotent: bool = False,
 ) -> _Response:
-    """Call a stub's method under ``deadline``; raises the Tumorcast error that the other side told."""
-    deadline.check()
-    pairs = [(REQUEST_ID, logs.request_id.get()), *(metadata or {}).items()]
-    if deadline.timeout_s is not None:
-        pairs.append((BUDGET_MS, f"{deadline.timeout_s * 1000:.0f}"))
+    """Call a stub's method under ``deadline``; raises the Tumorcast error that the other side told.
+
+    An ``idempotent`` call that broke without a word from the service, as when a replica dies under it, is sent once
+    more while the deadline allows.
+    """
     try:
-        return await method(request, timeout=deadline.timeout_s, metadata=pairs)
+        return await _sent(method, request, deadline, metadata)
+    except grpc.aio.AioRpcError as e:
+        if not (idempotent and e.code() in _BROKEN and _reason(e) is None):
+            raise told(e, service) from e
+        log.warning("%s failed with %s and is called again", service, e.code().name)
+    await within(deadline, asyncio.sleep(_AGAIN_AFTER_S))
+    try:
+        return await _sent(method, request, deadline, metadata)
     except grpc.aio.AioRpcError as e:
         raise told(e, service) from e
 
 
+async def _sent(
+    method: Callable[..., Awaitable[_Response]], request: Any, deadline: Deadline, metadata: Mapping[str, str] | None
+) -> _Response:
+    deadline.check()
+    pairs = [(REQUEST_ID, logs.request_id.get()), *(metadata or {}).items()]
+    if deadline.timeout_s is not None:
+        pairs.append((BUDGET_MS, f"{deadline.timeout_s * 1000:.0f}"))
+    return await method(request, timeout=deadline.timeout_s, metadata=pairs)
+
+
 def told(error: grpc.aio.AioRpcError, service: str) -> TumorcastError:
     """The Tumorcast error behind a failed call; text of foreign errors is logged, not passed on."""
-    metadata: dict[str, Any] = dict(error.trailing_metadata() or ())  # type: ignore[arg-type]
-    status = Status.FromString(metadata.get(_DETAILS, b""))
-    for detail in status.details:
-        info = ErrorInfo()
-        known = by_reason(info.reason) if detail.Unpack(info) and info.domain == ERROR_DOMAIN else None
-        if known:
-            return known(status.message)
+    if known := _reason(error):
+        return known
     log.warning("%s failed with %s: %s", service, error.code().name, error.details())
     match error.code():
         case grpc.StatusCode.DEADLINE_EXCEEDED:
@@ -167,6 +183,18 @@ def told(error: grpc.aio.AioRpcError, service: str) -> TumorcastError:
             return ResourceExhausted(f"The {service} service is at its limit; try again later.")
         case _:
             return ServiceUnavailable(f"The {service} service does not answer.")
+
+
+def _reason(error: grpc.aio.AioRpcError) -> TumorcastError | None:
+    """The error that a Tumorcast service told; none if something between it and the caller did."""
+    metadata: dict[str, Any] = dict(error.trailing_metadata() or ())  # type: ignore[arg-type]
+    status = Status.FromString(metadata.get(_DETAILS, b""))
+    for detail in status.details:
+        info = ErrorInfo()
+        known = by_reason(info.reason) if detail.Unpack(info) and info.domain == ERROR_DOMAIN else None
+        if known:
+            return known(status.message)
+    return None
 
 
 def stop_signal() -> asyncio.Event:

@@ -203,7 +203,8 @@ def test_openapi_describes_the_answers_that_are_given() -> None:
     async def test(gateway: Served) -> None:
         schema = (await gateway.http.get("/openapi.json")).json()
         assert set(schema["paths"]) == {
-            "/v1/prognosis", "/v1/models", "/v1/models/{name}", "/dicomweb/studies", "/healthz", "/readyz"
+            "/v1/prognosis", "/v1/models", "/v1/models/{name}",
+            "/dicomweb/studies", "/dicomweb/studies/{study}", "/healthz", "/readyz"
         }  # fmt: skip
 
         def conforms(answer: httpx.Response, name: str) -> None:

@@ -86,16 +86,16 @@ def test_files_survive_any_boundary_and_any_packet_size(uploads: list[tuple[str,
     with_gateway(test)
 
 
-def test_the_standard_answer_is_dicom_json_with_the_study_and_the_refusals() -> None:
+def test_the_standard_answer_is_dicom_json_with_every_instance_and_refusal() -> None:
     async def test(gateway: Served) -> None:
         for accept in ({}, {"accept": "application/dicom+json"}, {"accept": "*/*"}):
-            answer = await store(gateway, body_of([b"DICM1", b"GIF89a"]), **accept)
+            answer = await store(gateway, body_of([b"GIF89a", b"DICM1"]), **accept)
             assert (answer.status_code, answer.headers["content-type"]) == (202, "application/dicom+json")
             told = pydicom.Dataset.from_json(answer.json())
-            url = f"http://127.0.0.1:{gateway.rest_port}/dicomweb/studies/1.2.3"
-            assert told.RetrieveURL == url
-            (study,) = told.ReferencedStudySequence
-            assert (study.StudyInstanceUID, study.RetrieveURL, study.NumberOfStudyRelatedInstances) == ("1.2.3", url, 1)
+            assert told["RetrieveURL"].is_empty
+            (stored,) = told.ReferencedSOPSequence
+            assert stored.ReferencedSOPClassUID == pydicom.uid.CTImageStorage
+            assert stored.ReferencedSOPInstanceUID == "1.2.3.1"
             assert [item.FailureReason for item in told.OtherFailuresSequence] == [0xC000]
 
     with_gateway(test)

@@ -1,24 +1,21 @@
 """The imaging servicer keeps its contract over plain ``grpc.aio``, without Ray."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import grpc
 import numpy as np
 import pytest
-from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1 import health_pb2
 
 from support.dicom_factory import SERIES, STUDY, Phantom
 from support.imaging_client import encode, pieces, upload
+from support.imaging_servicer import BrokenEncoder, run
 from tumorcast.imaging.v1 import imaging_service_pb2 as pb
-from tumorcast.imaging.v1 import imaging_service_pb2_grpc as pb_grpc
 from tumorcast_core import rpc, wire
 from tumorcast_core.deadline import Deadline
 from tumorcast_core.errors import (
-    DeadlineExceeded,
     MalformedRequest,
     ResourceExhausted,
     ServiceUnavailable,
@@ -29,7 +26,7 @@ from tumorcast_core.snapshot import Timepoint
 from tumorcast_imaging.adapters import FolderStudyStore, LocalEncoder
 from tumorcast_imaging.dicom import Limits
 from tumorcast_imaging.model import SHIPPED as ENCODERS
-from tumorcast_imaging.model import Crop, Encoded, Encoder, EncoderManifest, encode_study
+from tumorcast_imaging.model import Encoder, encode_study
 from tumorcast_imaging.servicer import SERVICE, ImagingServicer
 
 SHIPPED = ENCODERS / "ct-lesion"
@@ -38,41 +35,6 @@ SHIPPED = ENCODERS / "ct-lesion"
 @pytest.fixture(scope="module")
 def encoder() -> Encoder:
     return Encoder.load(SHIPPED)
-
-
-class BrokenEncoder:
-    """A fake encoder that is dead or slow."""
-
-    manifest = EncoderManifest.load(SHIPPED)
-
-    def __init__(self, *, wait_s: float = 0, error: Exception | None = None) -> None:
-        self._wait_s, self._error = wait_s, error
-
-    async def encode(self, crops: Sequence[Crop]) -> list[Encoded]:
-        await asyncio.sleep(self._wait_s)
-        raise self._error or AssertionError("waited too long")
-
-
-@asynccontextmanager
-async def serving(servicer: ImagingServicer) -> AsyncIterator[tuple[Any, Any]]:
-    server = grpc.aio.server()
-    pb_grpc.add_ImagingServiceServicer_to_server(servicer, server)
-    health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
-    port = server.add_insecure_port("127.0.0.1:0")
-    await server.start()
-    try:
-        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-            yield pb_grpc.ImagingServiceStub(channel), health_pb2_grpc.HealthStub(channel)
-    finally:
-        await server.stop(0)
-
-
-def run(servicer: ImagingServicer, talk: Callable[[Any, Any], Coroutine[Any, Any, Any]]) -> Any:
-    async def conversation() -> Any:
-        async with serving(servicer) as (stub, health):
-            return await talk(stub, health)
-
-    return asyncio.run(conversation())
 
 
 @pytest.fixture
@@ -217,28 +179,6 @@ def test_a_silent_encoder_is_unavailable_and_not_waited_for(store, files):
         store.add(path)
     with pytest.raises(ServiceUnavailable, match="encoder"):
         run(servicer, lambda stub, _: encode(stub, STUDY))
-
-
-def test_the_callers_deadline_holds(store, files):
-    servicer = ImagingServicer(store, [BrokenEncoder(wait_s=60)])
-    for path in files:
-        store.add(path)
-    with pytest.raises(DeadlineExceeded):
-        run(servicer, lambda stub, _: encode(stub, STUDY, Deadline.after(1.0)))
-
-
-def test_the_budget_in_metadata_holds_without_a_grpc_deadline(store, files):
-    servicer = ImagingServicer(store, [BrokenEncoder(wait_s=60)])
-    for path in files:
-        store.add(path)
-
-    async def talk(stub, _):
-        request = pb.EncodeStudyRequest(timepoint={"study_instance_uid": STUDY})
-        await stub.EncodeStudy(request, metadata=[(rpc.BUDGET_MS, "500")])
-
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
-        run(servicer, talk)
-    assert caught.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
 
 
 def test_an_unexpected_failure_is_an_incident_without_its_text(store, files, caplog):

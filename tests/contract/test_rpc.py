@@ -13,7 +13,14 @@ from tumorcast.clinical.v1 import clinical_service_pb2 as pb
 from tumorcast.clinical.v1 import clinical_service_pb2_grpc as pb_grpc
 from tumorcast_core import logs, rpc
 from tumorcast_core.deadline import Deadline
-from tumorcast_core.errors import DeadlineExceeded, Incident, MalformedFhir, ResourceExhausted, ServiceUnavailable
+from tumorcast_core.errors import (
+    DeadlineExceeded,
+    Incident,
+    MalformedFhir,
+    ResourceExhausted,
+    ServiceUnavailable,
+    TumorcastError,
+)
 
 Answer = Callable[[], Awaitable[pb.ExtractFeaturesResponse]]
 
@@ -142,3 +149,84 @@ def test_the_request_id_travels_with_the_call() -> None:
     finally:
         logs.request_id.reset(token)
     assert seen == ["abc123"]
+
+
+def ask_again(breaks: list[grpc.StatusCode], *, idempotent: bool, deadline: Deadline | None = None) -> tuple[str, int]:
+    """Call a server whose first answers break off without a word; who answered, and how often it was asked."""
+    asked = 0
+
+    class Breaking(pb_grpc.ClinicalServiceServicer):
+        async def ExtractFeatures(self, request: Any, grpc_context: Any) -> pb.ExtractFeaturesResponse:
+            nonlocal asked
+            asked += 1
+            if asked <= len(breaks):
+                await grpc_context.abort(breaks[asked - 1], "the replica died")
+            return pb.ExtractFeaturesResponse(patient_id="p")
+
+    async def go() -> tuple[str, int]:
+        server = grpc.aio.server()
+        pb_grpc.add_ClinicalServiceServicer_to_server(Breaking(), server)
+        port = server.add_insecure_port("127.0.0.1:0")
+        await server.start()
+        try:
+            async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+                method = pb_grpc.ClinicalServiceStub(channel).ExtractFeatures
+                request, until = pb.ExtractFeaturesRequest(), deadline or Deadline.after(5)
+                try:
+                    answer = await rpc.call(method, request, until, service="clinical", idempotent=idempotent)
+                except TumorcastError as e:
+                    return e.reason, asked
+                return answer.patient_id, asked
+        finally:
+            await server.stop(None)
+
+    return asyncio.run(go())
+
+
+BROKEN = [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN]
+
+
+@pytest.mark.parametrize("code", BROKEN)
+def test_an_idempotent_call_that_broke_is_sent_once_more(code: grpc.StatusCode) -> None:
+    assert ask_again([code], idempotent=True) == ("p", 2)
+    assert ask_again([code, code], idempotent=True) == ("SERVICE_UNAVAILABLE", 2)
+
+
+def test_any_other_call_that_broke_is_not() -> None:
+    assert ask_again([grpc.StatusCode.UNAVAILABLE], idempotent=False) == ("SERVICE_UNAVAILABLE", 1)
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        (grpc.StatusCode.RESOURCE_EXHAUSTED, "RESOURCE_EXHAUSTED"),
+        (grpc.StatusCode.DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED"),
+    ],
+)
+def test_a_full_queue_and_a_deadline_are_not_answered_with_another_call(code: grpc.StatusCode, reason: str) -> None:
+    assert ask_again([code], idempotent=True) == (reason, 1)
+
+
+def test_a_call_is_not_sent_again_beyond_its_deadline() -> None:
+    assert ask_again([grpc.StatusCode.UNAVAILABLE], idempotent=True, deadline=Deadline.after(0.15)) == (
+        "DEADLINE_EXCEEDED",
+        1,
+    )
+
+
+def test_an_error_that_was_told_is_an_answer_and_not_asked_for_again() -> None:
+    asked = 0
+
+    async def answer() -> pb.ExtractFeaturesResponse:
+        nonlocal asked
+        asked += 1
+        raise ServiceUnavailable("An image encoder does not answer.")
+
+    async def go() -> None:
+        async with running(answer) as stub:
+            request = pb.ExtractFeaturesRequest()
+            await rpc.call(stub.ExtractFeatures, request, Deadline.after(5), service="clinical", idempotent=True)
+
+    with pytest.raises(ServiceUnavailable, match="encoder"):
+        asyncio.run(go())
+    assert asked == 1

@@ -1,15 +1,11 @@
 """The imaging service as it runs: ``python -m tumorcast_imaging.app`` on a real Ray."""
 
 import asyncio
-import os
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Coroutine, Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import grpc
 import numpy as np
@@ -19,82 +15,27 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from support.dicom_factory import STUDY, Phantom
 from support.imaging_client import encode, pieces, upload
+from support.imaging_on_ray import Service, imaging_service
 from tumorcast.imaging.v1 import imaging_service_pb2 as pb
 from tumorcast.imaging.v1 import imaging_service_pb2_grpc as pb_grpc
 from tumorcast_core import rpc, wire
 from tumorcast_core.deadline import Deadline
-from tumorcast_core.errors import DeadlineExceeded, ServiceUnavailable, StudyNotFound
+from tumorcast_core.errors import DeadlineExceeded, ResourceExhausted, ServiceUnavailable, StudyNotFound
 from tumorcast_core.snapshot import Timepoint
 from tumorcast_imaging.adapters import FolderStudyStore
 from tumorcast_imaging.model import SHIPPED as ENCODERS
 from tumorcast_imaging.model import Encoder, encode_study
-from tumorcast_imaging.ray_runtime import free_port
 
-pytestmark = [pytest.mark.ray, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(240)]
 SHIPPED = ENCODERS / "ct-lesion"
-START_S = 90
-
-
-@dataclass
-class Service:
-    """The running service: its process, its port, its store and its log."""
-
-    process: subprocess.Popen[bytes]
-    port: int
-    store: Path
-    log: Path
-
-    def talk(self, conversation: Callable[[Any], Coroutine[Any, Any, Any]]) -> Any:
-        async def run() -> Any:
-            async with grpc.aio.insecure_channel(f"127.0.0.1:{self.port}") as channel:
-                return await conversation(channel)
-
-        return asyncio.run(run())
-
-    def imaging(self, conversation: Callable[[Any], Coroutine[Any, Any, Any]]) -> Any:
-        return self.talk(lambda channel: conversation(pb_grpc.ImagingServiceStub(channel)))
-
-    def processes(self) -> list[psutil.Process]:
-        return [psutil.Process(self.process.pid), *psutil.Process(self.process.pid).children(recursive=True)]
-
-    def encoder_replicas(self) -> list[psutil.Process]:
-        return [p for p in self.processes() if "encoder-ct-lesion" in " ".join(p.cmdline())]
+FEW = {"MAX_CONCURRENT_CALLS": 16, "MAX_QUEUED_CALLS": 16}
+"""Small enough that a test can flood them."""
 
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    folder = tmp_path_factory.mktemp("imaging")
-    port = free_port()
-    environment = os.environ | {
-        "TUMORCAST_IMAGING_PORT": str(port),
-        "TUMORCAST_IMAGING_STUDY_ROOT": str(folder / "store"),
-        "TUMORCAST_IMAGING_ENCODER_TIMEOUT_S": "20",
-    }
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tumorcast_imaging.app"], env=environment, stdout=log, stderr=log
-        )
-    running = Service(process, port, folder / "store", folder / "log")
-    try:
-        _wait_until(lambda: b"serves gRPC" in running.log.read_bytes(), START_S, running)
+    with imaging_service(tmp_path_factory.mktemp("imaging"), ENCODER_TIMEOUT_S=25, **FEW) as running:
         yield running
-    finally:
-        family = running.processes() if process.poll() is None else []
-        process.terminate()
-        try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
-            process.kill()
-        for left in psutil.wait_procs(family, timeout=5)[1]:
-            left.kill()
-
-
-def _wait_until(condition: Callable[[], bool], seconds: float, service: Service) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert service.process.poll() is None, service.log.read_text()
-        assert time.monotonic() < end, service.log.read_text()
-        time.sleep(0.2)
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +43,30 @@ def uploaded(service: Service, tmp_path_factory: pytest.TempPathFactory) -> pb.U
     folder = Phantom().write(tmp_path_factory.mktemp("in"))
     Phantom().write_segmentation(folder)
     return service.imaging(lambda stub: upload(stub, sorted(folder.iterdir())))
+
+
+def vector_of(answer: pb.EncodeStudyResponse) -> np.ndarray:
+    (embedding,) = answer.embeddings
+    return wire.embedding_from(embedding).vector
+
+
+@pytest.fixture(scope="module")
+def vector(service: Service, uploaded: pb.UploadStudyResponse) -> np.ndarray:
+    """What the undisturbed service says."""
+    return vector_of(service.imaging(lambda stub: encode(stub, STUDY)))
+
+
+def forget(service: Service) -> None:
+    """Empty the cache, so that the encoder has to be asked."""
+    for entry in (service.folder / "cache").glob("*/*"):
+        entry.unlink()
+
+
+def health_of(service: Service) -> int:
+    async def check(channel):
+        return await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=10)
+
+    return service.talk(check).status
 
 
 def test_upload_and_encode_equal_the_same_work_in_process(service: Service, uploaded):
@@ -115,12 +80,19 @@ def test_upload_and_encode_equal_the_same_work_in_process(service: Service, uplo
     assert np.abs(found.vector - expected.embeddings[0].vector).max() < 1e-2
 
 
-def test_many_calls_at_once_give_one_vector(service: Service, uploaded):
+def test_a_vector_that_is_computed_again_is_the_one_that_was_kept(service: Service, vector):
+    assert np.array_equal(vector_of(service.imaging(lambda stub: encode(stub, STUDY))), vector)
+    forget(service)
+    assert np.array_equal(vector_of(service.imaging(lambda stub: encode(stub, STUDY))), vector)
+
+
+def test_many_calls_at_once_give_one_vector(service: Service, vector):
+    forget(service)
+
     async def many(stub):
         return await asyncio.gather(*(encode(stub, STUDY) for _ in range(8)))
 
-    vectors = [wire.embedding_from(answer.embeddings[0]).vector for answer in service.imaging(many)]
-    assert np.ptp(np.stack(vectors), axis=0).max() < 1e-5
+    assert all(np.array_equal(vector_of(answer), vector) for answer in service.imaging(many))
 
 
 def test_errors_arrive_with_their_reason(service: Service):
@@ -129,10 +101,7 @@ def test_errors_arrive_with_their_reason(service: Service):
 
 
 def test_health_is_told(service: Service):
-    async def check(channel):
-        return await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest())
-
-    assert service.talk(check).status == health_pb2.HealthCheckResponse.SERVING
+    assert health_of(service) == health_pb2.HealthCheckResponse.SERVING
 
 
 def test_a_refused_file_is_told(service: Service):
@@ -163,11 +132,63 @@ def test_an_upload_that_is_broken_off_leaves_no_half_file(service: Service, tmp_
     assert not list((service.store / ".incoming").iterdir())
 
 
-def test_a_deadline_ends_the_call(service: Service, uploaded):
+def test_a_deadline_ends_the_call_as_what_it_is(service: Service, uploaded):
     started = time.monotonic()
-    with pytest.raises((DeadlineExceeded, ServiceUnavailable)):
+    with pytest.raises(DeadlineExceeded):
         service.imaging(lambda stub: encode(stub, STUDY, Deadline.after(0.005)))
     assert time.monotonic() - started < 3
+
+
+def test_the_budget_in_metadata_ends_the_call_as_well(service: Service, uploaded):
+    async def go(stub):
+        request = pb.EncodeStudyRequest(timepoint={"study_instance_uid": STUDY})
+        await stub.EncodeStudy(request, metadata=[(rpc.BUDGET_MS, "5")])
+
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        service.imaging(go)
+    assert caught.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
+
+
+def test_a_flood_is_refused_by_name_and_leaves_the_service_healthy(service: Service, vector):
+    forget(service)
+
+    async def one(stub):
+        try:
+            return vector_of(await encode(stub, STUDY, Deadline.after(20)))
+        except (ResourceExhausted, DeadlineExceeded) as e:
+            return e.reason
+
+    async def flood(stub):
+        return await asyncio.gather(*(one(stub) for _ in range(200)))
+
+    answers = service.imaging(flood)
+    counted = Counter(answer if isinstance(answer, str) else "OK" for answer in answers)
+    assert counted["OK"] >= 16, counted
+    assert counted["RESOURCE_EXHAUSTED"] > 0, counted
+    assert all(np.array_equal(answer, vector) for answer in answers if not isinstance(answer, str))
+    assert health_of(service) == health_pb2.HealthCheckResponse.SERVING
+    assert np.array_equal(vector_of(service.imaging(lambda stub: encode(stub, STUDY))), vector)
+
+
+def test_a_flood_of_uploads_is_refused_by_name(service: Service):
+    async def held_open():
+        yield pb.UploadStudyRequest(file=pb.UploadFile(size_bytes=13))
+        await asyncio.sleep(4)
+        yield pb.UploadStudyRequest(chunk=b"Not an image.")
+
+    async def one(stub):
+        try:
+            answer = await rpc.call(stub.UploadStudy, held_open(), Deadline.after(25), service="imaging")
+        except ResourceExhausted as e:
+            return e.reason
+        return answer.refusals[0].code
+
+    async def flood(stub):
+        return await asyncio.gather(*(one(stub) for _ in range(60)))
+
+    counted = Counter(service.imaging(flood))
+    assert set(counted) == {"NOT_DICOM", "RESOURCE_EXHAUSTED"}, counted
+    assert counted["NOT_DICOM"] >= 16
 
 
 def test_every_socket_listens_on_loopback_only(service: Service):
@@ -181,28 +202,82 @@ def test_every_socket_listens_on_loopback_only(service: Service):
     assert {ip.removeprefix("::ffff:") for ip in listening} <= {"127.0.0.1", "::1"}
 
 
-def test_a_killed_encoder_recovers_and_nothing_hangs_meanwhile(service: Service, uploaded):
-    for replica in service.encoder_replicas():
-        replica.kill()
-    answered, end = False, time.monotonic() + 90
-    while not answered and time.monotonic() < end:
-        started = time.monotonic()
-        try:
-            answer = service.imaging(lambda stub: encode(stub, STUDY, Deadline.after(25)))
-            answered = len(answer.embeddings) == 1
-        except (ServiceUnavailable, DeadlineExceeded):
-            time.sleep(0.5)
-        assert time.monotonic() - started < 27
-    assert answered
+def test_haproxy_answers_the_calls(service: Service):
+    names = Counter(process.name() for process in service.processes())
+    assert names["haproxy"] >= 1
+
+
+async def until_asked(replicas: list[psutil.Process], busy_s: float) -> None:
+    """Wait until the replicas have computed so long, so that a kill hits them at work."""
+    before = sum(sum(p.cpu_times()[:2]) for p in replicas)
+    end = time.monotonic() + 10
+    while sum(sum(p.cpu_times()[:2]) for p in replicas) - before < busy_s and time.monotonic() < end:  # noqa: ASYNC110
+        await asyncio.sleep(0.005)
+
+
+@pytest.mark.parametrize("deployment", ["encoder-ct-lesion", "ingress"])
+def test_a_replica_killed_under_calls_costs_no_answer_and_no_wrong_vector(service: Service, vector, deployment, caplog):
+    """Twelve calls, the replica killed by pid while it works on them: all are answered, with the vector of before."""
+    forget(service)
+    killed = service.replicas(deployment)
+    assert len(killed) == 1
+
+    async def calls(stub):
+        running = [asyncio.ensure_future(encode(stub, STUDY, Deadline.after(60), idempotent=True)) for _ in range(12)]
+        await until_asked(killed, 0.02)
+        killed[0].kill()
+        return await asyncio.gather(*running, return_exceptions=True)
+
+    answers = service.imaging(calls)
+    told = [answer for answer in answers if isinstance(answer, Exception)]
+    assert all(isinstance(error, ServiceUnavailable | DeadlineExceeded) for error in told), told
+    vectors = [vector_of(answer) for answer in answers if not isinstance(answer, Exception)]
+    assert all(np.array_equal(found, vector) for found in vectors)
+    assert len(vectors) == 12, told
+    assert [p.pid for p in service.replicas(deployment)] != [killed[0].pid]
+    assert ("is called again" in caplog.text) == (deployment == "ingress")  # an encoder's death is the ingress's affair
 
 
 def test_logs_hold_no_patient_data(service: Service, uploaded):
     assert b"PHANTOM-1" not in service.log.read_bytes()
 
 
-def test_sigterm_leaves_no_process_behind(service: Service):
-    family = service.processes()
-    service.process.send_signal(signal.SIGTERM)
+def test_sigterm_lets_calls_end_refuses_new_ones_and_leaves_no_process(service: Service, vector, tmp_path: Path):
+    """Studies are being encoded and one is being uploaded when SIGTERM comes; all of it is answered."""
+    forget(service)
+    folder = Phantom(study="1.2.10").write(tmp_path)
+    files = [path.read_bytes() for path in sorted(folder.iterdir())]
+    family, states = service.processes(), []
+
+    async def slowly():
+        for number, content in enumerate(files):
+            yield pb.UploadStudyRequest(file=pb.UploadFile(size_bytes=len(content)))
+            yield pb.UploadStudyRequest(chunk=content)
+            if number == 2:
+                service.process.send_signal(signal.SIGTERM)
+            await asyncio.sleep(0.25)
+
+    async def conversation(stub):
+        running = asyncio.ensure_future(rpc.call(stub.UploadStudy, slowly(), Deadline.after(30), service="imaging"))
+        await asyncio.sleep(0.4)
+        encoding = [asyncio.ensure_future(encode(stub, STUDY)) for _ in range(6)]
+        await asyncio.sleep(1.6)
+        with pytest.raises(ServiceUnavailable):
+            await encode(stub, STUDY)
+        answers = await asyncio.gather(*encoding)
+        assert all(np.array_equal(vector_of(answer), vector) for answer in answers)
+        return await running
+
+    async def talk(channel):
+        answer = asyncio.ensure_future(conversation(pb_grpc.ImagingServiceStub(channel)))
+        await asyncio.sleep(2)
+        states.append((await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest())).status)
+        return await answer
+
+    answer = service.talk(talk)
+    assert answer.studies[0].instances == len(files)
+    assert states == [health_pb2.HealthCheckResponse.NOT_SERVING]
     assert service.process.wait(30) == 0
     _, alive = psutil.wait_procs(family, timeout=10)
     assert not alive
+    assert b"imaging has drained" in service.log.read_bytes()

@@ -44,7 +44,7 @@ class Uploads:
         async for request in requests:
             if request.WhichOneof("piece") == "file":
                 files.append(bytearray())
-            else:
+            elif request.WhichOneof("piece") == "chunk":
                 files[-1] += request.chunk
                 self.chunk_sizes.append(len(request.chunk))
         self.files = files

@@ -27,9 +27,11 @@ applications:
     import_path: tumorcast_imaging.app:build
     args: # fields of tumorcast_imaging.settings.Settings
       encoders: {{ keys .Values.encoders | sortAlpha | toJson }}
-      study_root: {{ include "imaging.studiesPath" . }}
+      study_store: {{ include "imaging.studiesPath" . }}
       log_level: {{ .Values.logLevel }}
       drain_s: {{ int .Values.shutdown.drainSeconds }}
+      cache_root: {{ include "imaging.studiesPath" . }}/.embeddings
+      cache_mib: {{ int .Values.ingress.cacheMiB }}
       encoder_num_cpus: {{ int $first.cpus }}
       encoder_num_gpus: {{ int $first.gpus }}
       encoder_threads: {{ int $first.cpus }}

@@ -11,7 +11,7 @@ from tumorcast_core import rpc, wire
 from tumorcast_core.deadline import Deadline
 from tumorcast_core.snapshot import Extraction, Timepoint
 from tumorcast_gateway.adapters.backend import Backend
-from tumorcast_gateway.model import FileStart, Piece, Upload, UploadedStudy, UploadRefusal
+from tumorcast_gateway.model import FileStart, Piece, Upload, UploadedInstance, UploadedStudy, UploadRefusal
 
 
 class ImagingClient:
@@ -24,7 +24,7 @@ class ImagingClient:
         """Call ``EncodeStudy``."""
         stub = pb_grpc.ImagingServiceStub(self._backend.channel)
         request = pb.EncodeStudyRequest(timepoint=wire.timepoint_to(timepoint))
-        answer = await rpc.call(stub.EncodeStudy, request, deadline, service=self._backend.service)
+        answer = await rpc.call(stub.EncodeStudy, request, deadline, service=self._backend.service, idempotent=True)
         with self._backend.reading_answer():
             return Extraction(
                 features=tuple(map(wire.feature_from, answer.features)),
@@ -58,9 +58,11 @@ class _Requests:
         try:
             async for piece in self._pieces:
                 if isinstance(piece, FileStart):
-                    yield pb.UploadStudyRequest(file=pb.UploadFile(label=piece.label))
+                    start = pb.UploadFile(label=piece.label, study_instance_uid=piece.study_instance_uid)
+                    yield pb.UploadStudyRequest(file=start)
                 else:
                     yield pb.UploadStudyRequest(chunk=piece)
+            yield pb.UploadStudyRequest(end=True)
         except Exception as e:
             self.failure = e
             raise
@@ -71,5 +73,9 @@ def _upload_from(m: pb.UploadStudyResponse) -> Upload:
         studies=tuple(
             UploadedStudy(s.study_instance_uid, s.instances, tuple(s.segmentation_uids), s.date) for s in m.studies
         ),
-        refusals=tuple(UploadRefusal(r.position, r.label, r.code, r.message) for r in m.refusals),
+        refusals=tuple(
+            UploadRefusal(r.position, r.label, r.code, r.message, r.sop_class_uid, r.sop_instance_uid)
+            for r in m.refusals
+        ),
+        uploaded=tuple(UploadedInstance(u.sop_class_uid, u.sop_instance_uid, u.study_instance_uid) for u in m.uploaded),
     )

@@ -12,7 +12,15 @@ from tumorcast_gateway.model.ports import (
 )
 from tumorcast_gateway.model.query import Document, Query
 from tumorcast_gateway.model.reading import Origin
-from tumorcast_gateway.model.upload import MAX_CHUNK_BYTES, FileStart, Piece, Upload, UploadedStudy, UploadRefusal
+from tumorcast_gateway.model.upload import (
+    MAX_CHUNK_BYTES,
+    FileStart,
+    Piece,
+    Upload,
+    UploadedInstance,
+    UploadedStudy,
+    UploadRefusal,
+)
 
 __all__ = [
     "FUSION_RESERVE_S",
@@ -31,6 +39,7 @@ __all__ = [
     "Upload",
     "UploadPort",
     "UploadRefusal",
+    "UploadedInstance",
     "UploadedStudy",
     "create_prognosis",
 ]

@@ -10,9 +10,13 @@ MAX_CHUNK_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class FileStart:
-    """Starts a file and ends the one before; ``label`` is echoed in its refusal."""
+    """Starts a file and ends the one before; ``label`` is echoed in its refusal.
+
+    A file of another study than ``study_instance_uid`` is refused; empty: any study.
+    """
 
     label: str
+    study_instance_uid: str = ""
 
 
 Piece: TypeAlias = FileStart | bytes
@@ -30,13 +34,24 @@ class UploadedStudy:
 
 
 @dataclass(frozen=True, slots=True)
+class UploadedInstance:
+    """One file that is stored."""
+
+    sop_class_uid: str
+    sop_instance_uid: str
+    study_instance_uid: str
+
+
+@dataclass(frozen=True, slots=True)
 class UploadRefusal:
-    """One file that was not stored: its position in the upload, from 0, and why."""
+    """One file that was not stored: its position in the upload, from 0, why, and what it is, as far as it says."""
 
     position: int
     label: str
     code: str
     message: str
+    sop_class_uid: str = ""
+    sop_instance_uid: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,3 +60,4 @@ class Upload:
 
     studies: tuple[UploadedStudy, ...] = ()
     refusals: tuple[UploadRefusal, ...] = ()
+    uploaded: tuple[UploadedInstance, ...] = ()

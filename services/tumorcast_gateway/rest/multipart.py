@@ -1,8 +1,9 @@
-"""Cuts a ``multipart/related`` body into files as it arrives, in bounded memory."""
+"""Cuts the body of an upload into files as it arrives, in bounded memory."""
 
 from __future__ import annotations
 
 from email.message import Message
+from typing import TypeAlias
 
 from fastapi import HTTPException
 from python_multipart.exceptions import FormParserError
@@ -12,6 +13,18 @@ from tumorcast_core.errors import MalformedRequest
 from tumorcast_gateway.model import MAX_CHUNK_BYTES, FileStart, Piece
 
 MAX_BOUNDARY_CHARACTERS = 70  # RFC 2046 section 5.1.1
+
+
+def body_files(content_type: str, study_instance_uid: str = "") -> Body:
+    """A parser for what a STOW-RS body may be: one file, or ``multipart/related`` ones; else HTTP error 415.
+
+    Which transfer syntax a file has, it says itself (PS3.10 section 7.1); a ``transfer-syntax`` parameter adds nothing.
+    """
+    header = Message()
+    header["content-type"] = content_type
+    if header.get_content_type() == "application/dicom":
+        return OneFile(study_instance_uid)
+    return Files(boundary_of(content_type), study_instance_uid)
 
 
 def boundary_of(content_type: str) -> bytes:
@@ -25,7 +38,7 @@ def boundary_of(content_type: str) -> bytes:
     boundary = header.get_param("boundary", "")
     kind = str(header.get_param("type", "")).lower()
     if header.get_content_type() != "multipart/related" or kind != "application/dicom":
-        raise HTTPException(415, 'The body must be multipart/related; type="application/dicom".')
+        raise HTTPException(415, 'The body must be application/dicom or multipart/related; type="application/dicom".')
     if not isinstance(boundary, str) or not 0 < len(boundary) <= MAX_BOUNDARY_CHARACTERS or not boundary.isascii():
         raise MalformedRequest("The content type states no sound boundary.")
     return boundary.encode("ascii")
@@ -37,7 +50,8 @@ class Files:
     At most one chunk of ``MAX_CHUNK_BYTES`` waits inside. Raises ``MalformedRequest``.
     """
 
-    def __init__(self, boundary: bytes) -> None:
+    def __init__(self, boundary: bytes, study_instance_uid: str = "") -> None:
+        self._study_instance_uid = study_instance_uid
         self._parser = MultipartParser(
             boundary,
             {
@@ -67,7 +81,7 @@ class Files:
             raise MalformedRequest("The body ends before its closing boundary.")
 
     def _begin(self) -> None:
-        self._pieces.append(FileStart(label=str(self._files)))
+        self._pieces.append(FileStart(str(self._files), self._study_instance_uid))
         self._files += 1
 
     def _data(self, data: bytes, start: int, end: int) -> None:
@@ -84,3 +98,21 @@ class Files:
 
     def _end(self) -> None:
         self._ended = True
+
+
+class OneFile:
+    """The same for a body that is one file (``Content-Type: application/dicom``, PS3.18 section 8.6.1.1)."""
+
+    def __init__(self, study_instance_uid: str = "") -> None:
+        self._start: list[Piece] = [FileStart("0", study_instance_uid)]
+
+    def feed(self, data: bytes) -> list[Piece]:
+        """Take the next bytes of the body."""
+        start, self._start = (self._start, []) if data else ([], self._start)
+        return start + [data[at : at + MAX_CHUNK_BYTES] for at in range(0, len(data), MAX_CHUNK_BYTES)]
+
+    def finish(self) -> None:
+        """The end of the body is the end of the file; whether it is whole, HTTP says."""
+
+
+Body: TypeAlias = Files | OneFile

@@ -52,10 +52,10 @@ def install(app: FastAPI) -> None:
         return _render(request, problem, issue, dict(error.headers or {}))
 
 
-def answer(request: Request, error: TumorcastError) -> Response:
-    """Render a Tumorcast error."""
+def answer(request: Request, error: TumorcastError, http_status: int = 0) -> Response:
+    """Render a Tumorcast error, with another HTTP status than usual where one is given."""
     status = wire_status(type(error))
-    problem = _problem(error.reason, error.default_message, status.http_status, error.message)
+    problem = _problem(error.reason, error.default_message, http_status or status.http_status, error.message)
     problem.errors = _field_errors(error.__cause__)
     retry = {"retry-after": RETRY_AFTER_S} if isinstance(error, ResourceExhausted | ServiceUnavailable) else {}
     return _render(request, problem, status.fhir_issue, retry)

@@ -101,7 +101,7 @@ def inflated(path: Path, limits: Limits) -> bytes:
     info.TransferSyntaxUID = uids.ExplicitVRLittleEndian
     meta.write(b"\0" * 128 + b"DICM")
     pydicom.filewriter.write_file_meta_info(meta, info, enforce_standard=False)
-    return meta.getvalue() + inflate(path, limits.decoder)
+    return inflate(path, limits.decoder, meta.getvalue())
 
 
 def _element(element: Any) -> Element:

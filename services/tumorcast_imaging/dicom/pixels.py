@@ -142,17 +142,17 @@ def _unpacked(slices: Sequence[Header], limits: Limits) -> Iterator[Words]:
     for h in slices:
         with guarded("UNREADABLE"):
             check_stamp(h, h.path.stat())
-    deflated = [job for job in jobs if job[0].transfer_syntax_uid == _DEFLATED]
-    if len(deflated) == len(jobs):
-        for job in jobs:
+    packed = decoding.shared_pool(limits.decoder).decode(_job(job) for job in jobs if not _is_deflated(job))
+    for job in jobs:
+        if _is_deflated(job):
             data = inflated(job[0].path, limits)
             yield from (_of_inflated(data, h) for h in job)
-        return
-    if deflated:
-        raise Refused("MIXED_TRANSFER_SYNTAXES")
-    pool = decoding.shared_pool(limits.decoder)
-    for words in pool.decode([_job(job) for job in jobs]):
-        yield from words
+        else:
+            yield from next(packed)
+
+
+def _is_deflated(frames: Sequence[Header]) -> bool:
+    return frames[0].transfer_syntax_uid == _DEFLATED
 
 
 def _of_inflated(data: bytes, h: Header) -> Words:

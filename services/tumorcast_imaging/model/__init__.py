@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tumorcast_imaging.model.crop import Crop, cut
 from tumorcast_imaging.model.lesion import Size, measure
 from tumorcast_imaging.model.manifest import SHIPPED, CropSpec, EncoderManifest, ResNetArchitecture
-from tumorcast_imaging.model.ports import CropEncoder, Encoded, StudyReader
+from tumorcast_imaging.model.ports import CropEncoder, Encoded, Instance, StoredInstance, StudyReader, StudyStore
 from tumorcast_imaging.model.study import PreparedStudy, encode_study, finish, prepare_study
 
 if TYPE_CHECKING:
@@ -22,10 +22,13 @@ __all__ = [
     "Encoded",
     "Encoder",
     "EncoderManifest",
+    "Instance",
     "PreparedStudy",
     "ResNetArchitecture",
     "Size",
+    "StoredInstance",
     "StudyReader",
+    "StudyStore",
     "best_precision",
     "cut",
     "encode_study",

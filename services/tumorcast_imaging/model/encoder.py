@@ -18,6 +18,7 @@ from safetensors.torch import save as save_tensors
 
 from tumorcast_core.errors import InvalidInput, MalformedRequest
 from tumorcast_imaging.model.crop import Crop
+from tumorcast_imaging.model.forward import Forward, native_bf16, prepare
 from tumorcast_imaging.model.manifest import EncoderManifest, ResNetArchitecture
 
 WEIGHTS_FILE = "weights.safetensors"
@@ -39,7 +40,7 @@ def build_network(manifest: EncoderManifest) -> torch.nn.Module:
         conv1_t_stride=spec.conv1_t_stride,
         no_max_pool=spec.no_max_pool,
         shortcut_type=spec.shortcut_type,
-        norm=spec.norm,
+        norm=("instance", {"affine": True}) if spec.norm == "instance" else spec.norm,  # MONAI fails on one without
         num_classes=manifest.embedding_dim,
         feed_forward=True,
     )
@@ -51,11 +52,7 @@ def best_precision(device: torch.device) -> str:
 
     Emulated bf16 is slower than float32 and rounds all the same.
     """
-    if device.type == "cuda":
-        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
-    native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    has_onednn: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
-    return "bf16" if native and has_onednn else "float32"
+    return "bf16" if native_bf16(device) else "float32"
 
 
 class Encoder:
@@ -70,6 +67,8 @@ class Encoder:
         if self.precision not in ("bf16", "float32"):
             raise InvalidInput("An encoder's precision is bf16 or float32.")
         self.network = network.to(self.device, memory_format=torch.channels_last_3d).eval()  # type: ignore[call-overload]
+        self._tensors = (*self.network.parameters(), *self.network.buffers())
+        self._prepared: tuple[tuple[int, ...], Forward] | None = None
 
     @classmethod
     def load(cls, folder: str | Path, *, precision: str = "", device: str = "cpu") -> Encoder:
@@ -116,26 +115,35 @@ class Encoder:
         if any(crop.array.shape != shape for crop in crops):
             raise MalformedRequest("A crop does not have the shape that the encoder reads.")
         size = _GPU_BATCH if self.device.type == "cuda" else 1
+        forward = self._forward()
         vectors: list[NDArray[np.float32]] = []
         for start in range(0, len(crops), size):
-            batch = np.zeros((size, *shape), np.float32)
             chosen = crops[start : start + size]
-            batch[: len(chosen)] = [crop.array for crop in chosen]
-            vectors += list(self._forward(batch)[: len(chosen)])
+            vectors += list(forward(_batch(chosen, size))[: len(chosen)])
         return vectors
 
     def warm_up(self) -> None:
-        """Run once on nothing: the first pass allocates and picks kernels, and is ten times slower."""
+        """Run once on nothing: the first pass folds weights and picks kernels, and is ten times slower."""
         self.encode([Crop(self.manifest.name, np.zeros((2, *(self.manifest.crop.voxels,) * 3), np.float32), "")])
 
-    def _forward(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        tensor = torch.from_numpy(batch).to(self.device, memory_format=torch.channels_last_3d)
-        low = self.precision == "bf16"
-        with torch.inference_mode(), torch.autocast(self.device.type, torch.bfloat16, enabled=low):
-            out: NDArray[np.float32] = self.network(tensor).float().cpu().numpy()
-        return out
+    def _forward(self) -> Forward:
+        """The forward pass of the weights as they are now; made anew after training went on."""
+        stamp = tuple(-1 if tensor.is_inference() else tensor._version for tensor in self._tensors)
+        if self._prepared is None or self._prepared[0] != stamp:
+            dtype = torch.bfloat16 if self.precision == "bf16" else torch.float32
+            self._prepared = stamp, prepare(self.network, self.manifest.architecture, self.device, dtype)
+        return self._prepared[1]
 
     def _weights(self) -> bytes:
         state = {name: tensor.detach().cpu().contiguous() for name, tensor in self.network.state_dict().items()}
         data: bytes = save_tensors(state)
         return data
+
+
+def _batch(crops: Sequence[Crop], size: int) -> NDArray[np.float32]:
+    """(size, 2, N, N, N), padded with zeros; torch wants it writable."""
+    if size == 1:
+        return np.require(crops[0].array[None], np.float32, ["C", "W"])
+    batch = np.zeros((size, *crops[0].array.shape), np.float32)
+    batch[: len(crops)] = [crop.array for crop in crops]
+    return batch

@@ -17,6 +17,7 @@ from scipy.spatial import ConvexHull
 from tumorcast_core import catalog
 from tumorcast_core.errors import ImplausibleValue
 from tumorcast_core.snapshot import Feature, Issue, Severity
+from tumorcast_imaging.model.mask import bounding_box
 
 Points = NDArray[np.float64]
 
@@ -33,11 +34,12 @@ class Size:
 def measure(mask: NDArray[np.bool_], spacing_mm: tuple[float, float, float]) -> Size:
     """Measure a mask (slices × rows × columns, not empty); both diameters on the slice where the longest one lies."""
     longest, short = 0.0, 0.0
+    mask = mask[bounding_box(mask)]
     for plane in mask[mask.any(axis=(1, 2))]:
         diameter, across = _diameters(_outline(plane, spacing_mm[1], spacing_mm[2]))
         if diameter > longest:
             longest, short = diameter, across
-    return Size(longest, short, float(mask.sum()) * float(np.prod(spacing_mm)) / 1000)
+    return Size(longest, short, np.count_nonzero(mask) * float(np.prod(spacing_mm)) / 1000)
 
 
 def features(size: Size, **where: str | tuple[str, ...]) -> tuple[tuple[Feature, ...], tuple[Issue, ...]]:
@@ -59,8 +61,10 @@ def features(size: Size, **where: str | tuple[str, ...]) -> tuple[tuple[Feature,
 
 def _outline(plane: NDArray[np.bool_], row_mm: float, column_mm: float) -> Points:
     """Convex outline of a mask in one plane, in mm, as (points, 2) in order around it."""
-    rows, columns = np.nonzero(plane)
-    centers = np.stack([rows, columns], axis=1).astype(float)
+    rows = np.flatnonzero(plane.any(axis=1))
+    first = plane[rows].argmax(axis=1)  # what lies between the first and the last voxel of a row is inside the hull
+    last = plane.shape[1] - 1 - plane[rows, ::-1].argmax(axis=1)
+    centers = np.concatenate([np.stack([rows, first], axis=1), np.stack([rows, last], axis=1)]).astype(float)
     steps = np.array([(0.5, 0), (-0.5, 0), (0, 0.5), (0, -0.5)])
     points: Points = (centers[:, None] + steps).reshape(-1, 2) * (row_mm, column_mm)
     around: NDArray[np.intp] = ConvexHull(points).vertices

@@ -6,12 +6,21 @@ puts both together. ``encode_study`` does all three in one process.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from tumorcast_core.snapshot import Embedding, Extraction, Feature, Issue, Modality, Severity, Timepoint
-from tumorcast_imaging.dicom import Segmentation, StudyVolumes, Volume, read_segmentation, read_study, reasons
+from tumorcast_imaging.dicom import (
+    RefusedSeries,
+    Segmentation,
+    Series,
+    StudyVolumes,
+    Volume,
+    open_study,
+    read_segmentation,
+    reasons,
+)
 from tumorcast_imaging.model import lesion
 from tumorcast_imaging.model.crop import Crop, cut
 from tumorcast_imaging.model.manifest import EncoderManifest
@@ -19,6 +28,9 @@ from tumorcast_imaging.model.ports import Encoded, StudyReader
 
 if TYPE_CHECKING:
     from tumorcast_imaging.model.encoder import Encoder
+
+Check = Callable[[], None]
+"""Raises when the work is no longer wanted; called between two stages, since none can be interrupted."""
 
 _ORIGIN = "imaging"
 _DATE_DIFFERS = "The date given for the study differs from the date of its images; the images' date was used."
@@ -36,12 +48,15 @@ class PreparedStudy:
     date: str = ""
 
 
-def prepare_study(store: StudyReader, timepoint: Timepoint, manifests: Sequence[EncoderManifest]) -> PreparedStudy:
+def prepare_study(
+    store: StudyReader, timepoint: Timepoint, manifests: Sequence[EncoderManifest], check: Check = lambda: None
+) -> PreparedStudy:
     """Read the study, find its lesion, measure it and cut one crop per encoder of the series' DICOM modality.
 
-    What could not be used stands in ``issues`` at the timepoint; raises only ``StudyNotFound``.
+    What could not be used stands in ``issues`` at the timepoint; raises only ``StudyNotFound`` and what ``check``
+    raises.
     """
-    study = read_study(store.files(timepoint.study_instance_uid))
+    study = _read(store, timepoint.study_instance_uid, check)
     issues = list(study.issues)
     if any(issue.code == "MIXED_PATIENTS" and issue.blocks for issue in study.study_issues):
         return PreparedStudy(timepoint, issues=_at(timepoint, issues))
@@ -51,14 +66,14 @@ def prepare_study(store: StudyReader, timepoint: Timepoint, manifests: Sequence[
         issues.append(Issue(Severity.WARNING, "DATE_DIFFERS", _DATE_DIFFERS))
     features: tuple[Feature, ...] = ()
     crops: tuple[Crop, ...] = ()
-    found = _segmented(study, timepoint.segmentation_uid)
+    found = _segmented(study, timepoint.segmentation_uid, check)
     if found is not None:
         volume, segmentation = found
         issues += segmentation.issues
         if segmentation.mask is not None:
             features, doubts = _measure(volume, segmentation, timepoint)
             issues += doubts
-            crops = tuple(_crops(volume, segmentation, manifests))
+            crops = tuple(_crops(volume, segmentation, manifests, check))
     return PreparedStudy(timepoint, features, crops, _at(timepoint, issues), patient_id, date)
 
 
@@ -90,7 +105,29 @@ def encode_study(store: StudyReader, timepoint: Timepoint, encoders: Sequence[En
     return finish(prepared, vectors)
 
 
-def _segmented(study: StudyVolumes, segmentation_uid: str) -> tuple[Volume, Segmentation] | None:
+@dataclass(frozen=True, slots=True)
+class _Awaited(Series):
+    """A series that is read only while its pixels are wanted."""
+
+    check: Check
+
+    def read(self) -> tuple[Volume | RefusedSeries, ...]:
+        self.check()
+        return Series.read(self)
+
+
+def _read(store: StudyReader, study_instance_uid: str, check: Check) -> StudyVolumes:
+    check()
+    paths = store.files(study_instance_uid)
+    check()
+    opened = open_study(paths)
+    awaited = tuple(_Awaited(series.headers, series.limits, series.repair, check) for series in opened.series)
+    study = replace(opened, series=awaited).read()
+    check()
+    return study
+
+
+def _segmented(study: StudyVolumes, segmentation_uid: str, check: Check) -> tuple[Volume, Segmentation] | None:
     """The volume that the study's segmentation was drawn on, with its mask or the reason why there is none."""
     if not study.volumes:
         return None
@@ -98,7 +135,10 @@ def _segmented(study: StudyVolumes, segmentation_uid: str) -> tuple[Volume, Segm
     drawn_on = {uid for s in wanted for uid in s.referenced_series_uids}
     candidates = [v for v in study.volumes if v.series_instance_uid in drawn_on] or list(study.volumes)
     paths = [s.path for s in study.segmentations]
-    read = [(v, read_segmentation(paths, v, segmentation_uid)) for v in candidates]
+    read: list[tuple[Volume, Segmentation]] = []
+    for volume in candidates:
+        check()
+        read.append((volume, read_segmentation(paths, volume, segmentation_uid)))
     fitting = [(v, segmentation) for v, segmentation in read if segmentation.mask is not None]
     if len(fitting) > 1:  # two phases on one grid: the mask fits both, the tumor's brightness does not
         uid = fitting[0][1].sop_instance_uid
@@ -119,10 +159,13 @@ def _measure(
     )
 
 
-def _crops(volume: Volume, segmentation: Segmentation, manifests: Sequence[EncoderManifest]) -> Iterable[Crop]:
+def _crops(
+    volume: Volume, segmentation: Segmentation, manifests: Sequence[EncoderManifest], check: Check
+) -> Iterable[Crop]:
     assert segmentation.mask is not None  # noqa: S101 - narrows the type; the caller checked
     for manifest in manifests:
         if manifest.dicom_modality == volume.dicom_modality:
+            check()
             spec = manifest.crop
             array = cut(
                 volume, segmentation.mask, voxels=spec.voxels, spacing_mm=spec.spacing_mm, window=spec.window_hu

@@ -101,6 +101,10 @@ def _big_endian(k: int, d: Dataset) -> None:
     d.file_meta.TransferSyntaxUID = uids.ExplicitVRBigEndian
 
 
+def _deflated(k: int, d: Dataset) -> None:
+    d.file_meta.TransferSyntaxUID = uids.DeflatedExplicitVRLittleEndian
+
+
 def _lossy(k: int, d: Dataset) -> None:
     d.LossyImageCompression, d.LossyImageCompressionRatio = "01", "8"
 
@@ -204,6 +208,11 @@ SYNTAXES = (
         codes=("LOSSY_COMPRESSION",),
     ),
     sound("lossy once, plain now", PLAIN, _lossy, codes=("LOSSY_COMPRESSION",)),
+    sound(
+        "half of the slices deflated, half compressed",
+        PLAIN,
+        lambda k, d: compressed(J2K, jpeg_2000)(k, d) if k % 2 else _deflated(k, d),
+    ),
     sound("half of the slices compressed", PLAIN, lambda k, d: compressed(J2K, jpeg_2000)(k, d) if k % 2 else None),
 )
 BROKEN = (

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tumorcast_core.errors import MalformedRequest
 from tumorcast_gateway.model import MAX_CHUNK_BYTES, FileStart, Piece
-from tumorcast_gateway.rest.multipart import Files, boundary_of
+from tumorcast_gateway.rest.multipart import Files, OneFile, body_files, boundary_of
 
 BOUNDARY = b"b-o"
 _content = st.lists(
@@ -95,7 +95,7 @@ def test_a_body_cut_short_is_refused(missing: int) -> None:
 
 @pytest.mark.parametrize(
     "content_type",
-    ["", "application/dicom", "multipart/form-data; boundary=b", "multipart/related; boundary=b",
+    ["", "application/dicom+json", "multipart/form-data; boundary=b", "multipart/related; boundary=b",
      "multipart/related; type=application/dicom+json; boundary=b"],
 )  # fmt: skip
 def test_another_content_type_is_refused(content_type: str) -> None:
@@ -113,3 +113,25 @@ def test_an_unsound_boundary_is_refused(boundary: str) -> None:
 def test_the_boundary_is_read_with_and_without_quotes() -> None:
     assert boundary_of('multipart/related; type=application/dicom; boundary="a b"') == b"a b"
     assert boundary_of('Multipart/Related; boundary=ab; type="Application/DICOM"') == b"ab"
+
+
+@given(st.binary(min_size=1, max_size=200), st.lists(st.integers(0, 40), max_size=10))
+def test_a_body_that_is_one_file_comes_out_byte_for_byte(content: bytes, lengths: list[int]) -> None:
+    body = body_files("application/dicom; transfer-syntax=1.2.840.10008.1.2.4.90", "1.2")
+    found = [piece for data in cut(content, lengths) for piece in body.feed(data)]
+    body.finish()
+    assert found[0] == FileStart("0", "1.2")
+    assert files_in(found) == [content]
+
+
+def test_an_empty_body_is_no_file_and_a_large_one_comes_in_chunks() -> None:
+    assert OneFile().feed(b"") == []
+    assert [len(piece) for piece in OneFile().feed(bytes(2 * MAX_CHUNK_BYTES + 3))[1:]] == [MAX_CHUNK_BYTES] * 2 + [3]
+
+
+def test_every_file_of_a_body_carries_the_study_of_the_path() -> None:
+    files = body_files('multipart/related; type="application/dicom"; boundary=b-o', "1.2.3")
+    assert [piece for piece in files.feed(body_of([b"x", b"y"])) if isinstance(piece, FileStart)] == [
+        FileStart("0", "1.2.3"),
+        FileStart("1", "1.2.3"),
+    ]

@@ -8,7 +8,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from support.dicom_factory import Phantom
-from tumorcast_imaging.adapters.dicomweb_client import Credentials
+from tumorcast_imaging.adapters.dicomweb_client import Credentials, DicomwebClient
 from tumorcast_imaging.adapters.multipart import Parts, Unreadable, boundary_of
 from tumorcast_imaging.adapters.same_instance import same_instance
 
@@ -127,3 +127,21 @@ def test_damaged_copies_never_break_the_comparison(tmp_path_factory, cut: int, j
     damaged = folder / "b"
     damaged.write_bytes(content[: at % len(content)] + junk + content[at % len(content) + cut :])
     assert same_instance(folder / "a", damaged) in (True, False)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ftp://pacs.example.org/",
+        "http://user:secret@pacs.example.org/",
+        "http://pacs.example.org/?a=b",
+        "http:///x",
+        "http://other.example.org/",
+        "http://pacs.example.org.evil.org/",
+        "http://pacs.example.org:8042/",
+        "http://[",
+    ],
+)
+def test_only_a_plain_url_of_an_allowed_host_is_taken(url: str) -> None:
+    with pytest.raises(ValueError, match="DICOMweb"):
+        DicomwebClient(url, allowed_hosts=["pacs.example.org:443", "good.example.org"])

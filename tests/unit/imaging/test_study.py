@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from support.dicom_factory import SERIES, STUDY, Phantom
-from tumorcast_core.errors import StudyNotFound
+from tumorcast_core.errors import DeadlineExceeded, StudyNotFound
 from tumorcast_core.snapshot import Severity, Timepoint
-from tumorcast_imaging.model import CropSpec, Encoder, EncoderManifest, encode_study, measure
+from tumorcast_imaging.model import CropSpec, Encoder, EncoderManifest, encode_study, measure, prepare_study
 
 MANIFEST = EncoderManifest(
     name="test-lesion",
@@ -140,3 +140,33 @@ def test_a_segmentation_that_names_no_series_goes_to_the_only_one_that_it_fits(t
     found = read(tmp_path, encoder)
     assert [issue.code for issue in found.issues] == ["SEGMENTATION_SERIES_UNSTATED"]
     assert [embedding.source for embedding in found.embeddings] == [SERIES]
+
+
+def test_work_that_nobody_waits_for_stops_at_the_next_stage(tmp_path):
+    """At every place where the check is called the work can end there, and is as before when it never does."""
+    store = OneFolder(Phantom().write(tmp_path))
+    timepoint, calls = Timepoint("baseline", study_instance_uid=STUDY), 0
+
+    def count() -> None:
+        nonlocal calls
+        calls += 1
+
+    Phantom().write_segmentation(tmp_path)
+    prepared = prepare_study(store, timepoint, [MANIFEST], count)
+    assert len(prepared.crops) == 1
+    assert calls >= 5  # before and after finding the files, before each series, the segmentation and each crop
+    for stage in range(calls):
+        with pytest.raises(DeadlineExceeded):
+            prepare_study(store, timepoint, [MANIFEST], Patience(stage))
+
+
+class Patience:
+    """A check that passes so many times."""
+
+    def __init__(self, times: int) -> None:
+        self._left = times
+
+    def __call__(self) -> None:
+        self._left -= 1
+        if self._left < 0:
+            raise DeadlineExceeded

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -137,14 +138,32 @@ def no_links(source: Path, target: Path) -> None:
 
 @pytest.mark.parametrize("link", [os.link, no_links], ids=["links", "no links"])
 def test_of_many_that_publish_one_name_one_wins(tmp_path: Path, link):
-    sources = [tmp_path / f"source-{k}" for k in range(16)]
-    for source in sources:
-        source.write_text(source.name)
-    target = tmp_path / "target"
-    with ThreadPoolExecutor(16) as pool:
-        won = list(pool.map(lambda source: publish(source, target, link=link), sources))
-    assert won.count(True) == 1
-    assert target.read_text() == sources[won.index(True)].name
+    start = threading.Barrier(4)
+
+    def upload(source: Path, target: Path) -> bool:
+        start.wait()
+        return publish(source, target, link=link)
+
+    with ThreadPoolExecutor(4) as pool:
+        for turn in range(200):
+            target = tmp_path / f"target-{turn}"
+            sources = [tmp_path / f"source-{turn}-{k}" for k in range(4)]
+            for source in sources:
+                source.write_text(source.name)
+            won = list(pool.map(upload, sources, [target] * 4))
+            assert won.count(True) == 1
+            assert target.read_text() == sources[won.index(True)].name
+
+
+def test_a_file_that_gets_its_name_at_the_last_moment_is_not_replaced(tmp_path: Path):
+    def late(source: Path, target: Path) -> None:
+        target.write_text("somebody else's")
+        os.link(source, target)
+
+    source, target = tmp_path / "source", tmp_path / "target"
+    source.write_text("ours")
+    assert not publish(source, target, link=late)
+    assert (source.read_text(), target.read_text()) == ("ours", "somebody else's")
 
 
 def test_another_failure_to_link_is_not_hidden(tmp_path: Path):

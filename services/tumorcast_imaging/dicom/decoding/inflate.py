@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,8 +18,8 @@ _GZIP_TRAILER = Struct("<II")
 """CRC-32 and length modulo 2³² (RFC 1952)."""
 
 
-def inflate(path: Path, limits: DecoderLimits | None = None) -> bytes:
-    """The data set of a deflated Part 10 file, in explicit little endian.
+def inflate(path: Path, limits: DecoderLimits | None = None, head: bytes = b"") -> bytes:
+    """``head`` and the data set of a deflated Part 10 file, in explicit little endian; held in memory once.
 
     Raises ``Refused``: INFLATED_TOO_LARGE, MALFORMED_HEADER where the stream is broken or cut off, UNREADABLE.
     """
@@ -32,15 +33,16 @@ def inflate(path: Path, limits: DecoderLimits | None = None) -> bytes:
         raise Refused("MALFORMED_HEADER") from e
     stream = memoryview(data)[start:]
     most = min(limits.max_inflated_bytes, max(_ALWAYS_BYTES, limits.max_inflation * len(stream)))
-    out = bytearray()
+    out, length = io.BytesIO(), 0
+    out.write(head)
     try:
         for piece in _pieces(stream):
-            out += piece
-            if len(out) > most:
+            length += out.write(piece)
+            if length > most:
                 raise Refused("INFLATED_TOO_LARGE")
     except zlib.error as e:
         raise Refused("MALFORMED_HEADER") from e
-    return bytes(out)
+    return out.getvalue()  # no copy
 
 
 def _pieces(stream: memoryview) -> Iterator[bytes]:

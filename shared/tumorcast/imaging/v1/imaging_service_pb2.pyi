@@ -30,28 +30,44 @@ class EncodeStudyResponse(_message.Message):
     def __init__(self, features: _Optional[_Iterable[_Union[_snapshot_pb2.Feature, _Mapping]]] = ..., embeddings: _Optional[_Iterable[_Union[_snapshot_pb2.Embedding, _Mapping]]] = ..., issues: _Optional[_Iterable[_Union[_snapshot_pb2.Issue, _Mapping]]] = ..., patient_id: _Optional[str] = ..., date: _Optional[str] = ...) -> None: ...
 
 class UploadStudyRequest(_message.Message):
-    __slots__ = ("file", "chunk")
+    __slots__ = ("file", "chunk", "end")
     FILE_FIELD_NUMBER: _ClassVar[int]
     CHUNK_FIELD_NUMBER: _ClassVar[int]
+    END_FIELD_NUMBER: _ClassVar[int]
     file: UploadFile
     chunk: bytes
-    def __init__(self, file: _Optional[_Union[UploadFile, _Mapping]] = ..., chunk: _Optional[bytes] = ...) -> None: ...
+    end: bool
+    def __init__(self, file: _Optional[_Union[UploadFile, _Mapping]] = ..., chunk: _Optional[bytes] = ..., end: _Optional[bool] = ...) -> None: ...
 
 class UploadFile(_message.Message):
-    __slots__ = ("label", "size_bytes")
+    __slots__ = ("label", "size_bytes", "study_instance_uid")
     LABEL_FIELD_NUMBER: _ClassVar[int]
     SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    STUDY_INSTANCE_UID_FIELD_NUMBER: _ClassVar[int]
     label: str
     size_bytes: int
-    def __init__(self, label: _Optional[str] = ..., size_bytes: _Optional[int] = ...) -> None: ...
+    study_instance_uid: str
+    def __init__(self, label: _Optional[str] = ..., size_bytes: _Optional[int] = ..., study_instance_uid: _Optional[str] = ...) -> None: ...
 
 class UploadStudyResponse(_message.Message):
-    __slots__ = ("studies", "refusals")
+    __slots__ = ("studies", "refusals", "uploaded")
     STUDIES_FIELD_NUMBER: _ClassVar[int]
     REFUSALS_FIELD_NUMBER: _ClassVar[int]
+    UPLOADED_FIELD_NUMBER: _ClassVar[int]
     studies: _containers.RepeatedCompositeFieldContainer[UploadedStudy]
     refusals: _containers.RepeatedCompositeFieldContainer[UploadRefusal]
-    def __init__(self, studies: _Optional[_Iterable[_Union[UploadedStudy, _Mapping]]] = ..., refusals: _Optional[_Iterable[_Union[UploadRefusal, _Mapping]]] = ...) -> None: ...
+    uploaded: _containers.RepeatedCompositeFieldContainer[UploadedInstance]
+    def __init__(self, studies: _Optional[_Iterable[_Union[UploadedStudy, _Mapping]]] = ..., refusals: _Optional[_Iterable[_Union[UploadRefusal, _Mapping]]] = ..., uploaded: _Optional[_Iterable[_Union[UploadedInstance, _Mapping]]] = ...) -> None: ...
+
+class UploadedInstance(_message.Message):
+    __slots__ = ("sop_class_uid", "sop_instance_uid", "study_instance_uid")
+    SOP_CLASS_UID_FIELD_NUMBER: _ClassVar[int]
+    SOP_INSTANCE_UID_FIELD_NUMBER: _ClassVar[int]
+    STUDY_INSTANCE_UID_FIELD_NUMBER: _ClassVar[int]
+    sop_class_uid: str
+    sop_instance_uid: str
+    study_instance_uid: str
+    def __init__(self, sop_class_uid: _Optional[str] = ..., sop_instance_uid: _Optional[str] = ..., study_instance_uid: _Optional[str] = ...) -> None: ...
 
 class UploadedStudy(_message.Message):
     __slots__ = ("study_instance_uid", "instances", "segmentation_uids", "date")
@@ -66,13 +82,17 @@ class UploadedStudy(_message.Message):
     def __init__(self, study_instance_uid: _Optional[str] = ..., instances: _Optional[int] = ..., segmentation_uids: _Optional[_Iterable[str]] = ..., date: _Optional[str] = ...) -> None: ...
 
 class UploadRefusal(_message.Message):
-    __slots__ = ("position", "label", "code", "message")
+    __slots__ = ("position", "label", "code", "message", "sop_class_uid", "sop_instance_uid")
     POSITION_FIELD_NUMBER: _ClassVar[int]
     LABEL_FIELD_NUMBER: _ClassVar[int]
     CODE_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    SOP_CLASS_UID_FIELD_NUMBER: _ClassVar[int]
+    SOP_INSTANCE_UID_FIELD_NUMBER: _ClassVar[int]
     position: int
     label: str
     code: str
     message: str
-    def __init__(self, position: _Optional[int] = ..., label: _Optional[str] = ..., code: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
+    sop_class_uid: str
+    sop_instance_uid: str
+    def __init__(self, position: _Optional[int] = ..., label: _Optional[str] = ..., code: _Optional[str] = ..., message: _Optional[str] = ..., sop_class_uid: _Optional[str] = ..., sop_instance_uid: _Optional[str] = ...) -> None: ...

@@ -59,7 +59,7 @@ class ImagingServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UploadStudy(self, request_iterator, context):
-        """Stores DICOM instances: for each file one `file`, then its `chunk`s of at most 1 MiB.
+        """Stores DICOM instances: for each file one `file`, then its `chunk`s of at most 1 MiB; `end` closes the last one.
         Idempotent by SOP instance UID; a file becomes visible only when it is complete.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
