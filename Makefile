@@ -5,9 +5,11 @@ PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13; do \
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 PACKAGES := core imaging clinical notes fusion gateway training platform
+# Readers that make bench compares with; apart from .venv, for pydicom takes up GDCM wherever it finds it.
+PEERS := simpleitk==2.5.7 dicom2nifti==2.6.2 python-gdcm==3.2.6
 LATEST_TAG = $(shell git describe --tags --abbrev=0 2>/dev/null)
 
-.PHONY: help demo test test-all check proto constraints tools charts bench clean
+.PHONY: help demo test test-all check proto constraints tools charts bench fuzz clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -47,8 +49,12 @@ tools: $(INSTALLED) ## fetch Helm into .tools, for the chart tests
 charts: tools ## the chart and image tests alone
 	$(BIN)/pytest tests/charts
 
-bench: $(INSTALLED) ## time one query, stage by stage
-	$(BIN)/pytest tests/benchmarks -s -m ""
+bench: $(INSTALLED) ## readers against their peers, encoder, serving, one query: tables (some 20 minutes)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target .tools/peers $(PEERS)
+	PYTHONPATH=.tools/peers $(BIN)/pytest tests/benchmarks -s -m ""
+
+fuzz: $(INSTALLED) ## 20,000 damaged DICOM files, each read or refused (some minutes; FUZZ="--seed 2")
+	PYTHONPATH=tests $(BIN)/python -m fuzz.dicom_fuzz $(FUZZ)
 
 clean: ## remove .venv, caches and build outputs
 	rm -rf .venv .tools build dist out .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

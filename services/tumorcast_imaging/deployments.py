@@ -21,8 +21,9 @@ from ray.serve.handle import DeploymentHandle
 from tumorcast_core import logs
 from tumorcast_core.deadline import Deadline
 from tumorcast_core.errors import DeadlineExceeded, ResourceExhausted, ServiceUnavailable, TumorcastError
-from tumorcast_imaging.adapters import CachedEncoder, EmbeddingCache, open_store
-from tumorcast_imaging.adapters.local_encoder import Waiting, encode_wanted
+from tumorcast_imaging.adapters.encoders import CachedEncoder, EmbeddingCache
+from tumorcast_imaging.adapters.encoders.local_encoder import Waiting, encode_wanted
+from tumorcast_imaging.adapters.studies import open_store
 from tumorcast_imaging.loopback import bind_to_loopback
 from tumorcast_imaging.model import Crop, CropEncoder, Encoded, EncoderManifest
 from tumorcast_imaging.servicer import ImagingServicer

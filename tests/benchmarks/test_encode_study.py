@@ -27,7 +27,7 @@ from support.imaging_client import encode
 from support.imaging_on_ray import imaging_service
 from tumorcast.imaging.v1 import imaging_service_pb2_grpc as pb_grpc
 from tumorcast_core.snapshot import Timepoint
-from tumorcast_imaging.adapters import FolderStudyStore
+from tumorcast_imaging.adapters.studies import FolderStudyStore
 from tumorcast_imaging.model import SHIPPED, Encoder, encode_study
 from tumorcast_imaging.wire import encode_response
 

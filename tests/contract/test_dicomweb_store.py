@@ -18,8 +18,8 @@ from tumorcast_core.errors import (
     StudyNotFound,
     TumorcastError,
 )
-from tumorcast_imaging.adapters.dicomweb_client import Credentials, DicomwebClient
-from tumorcast_imaging.adapters.dicomweb_store import DicomwebStudyStore
+from tumorcast_imaging.adapters.studies.dicomweb_client import Credentials, DicomwebClient
+from tumorcast_imaging.adapters.studies.dicomweb_store import DicomwebStudyStore
 from tumorcast_imaging.dicom import Limits
 
 MULTIPART = f'multipart/related; type="application/dicom"; boundary="{BOUNDARY.decode()}"'

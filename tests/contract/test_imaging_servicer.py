@@ -23,7 +23,8 @@ from tumorcast_core.errors import (
     UnknownModel,
 )
 from tumorcast_core.snapshot import Timepoint
-from tumorcast_imaging.adapters import FolderStudyStore, LocalEncoder
+from tumorcast_imaging.adapters.encoders import LocalEncoder
+from tumorcast_imaging.adapters.studies import FolderStudyStore
 from tumorcast_imaging.dicom import Limits
 from tumorcast_imaging.model import SHIPPED as ENCODERS
 from tumorcast_imaging.model import Encoder, encode_study

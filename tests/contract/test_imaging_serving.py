@@ -21,8 +21,9 @@ from tumorcast_core.errors import (
     DeadlineExceeded,
     ServiceUnavailable,
 )
-from tumorcast_imaging.adapters import CachedEncoder, EmbeddingCache, FolderStudyStore, LocalEncoder
-from tumorcast_imaging.adapters.local_encoder import Waiting, encode_wanted
+from tumorcast_imaging.adapters.encoders import CachedEncoder, EmbeddingCache, LocalEncoder
+from tumorcast_imaging.adapters.encoders.local_encoder import Waiting, encode_wanted
+from tumorcast_imaging.adapters.studies import FolderStudyStore
 from tumorcast_imaging.model import SHIPPED as ENCODERS
 from tumorcast_imaging.model import Crop, Encoded, Encoder
 from tumorcast_imaging.servicer import ImagingServicer

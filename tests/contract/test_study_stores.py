@@ -18,9 +18,9 @@ from tumorcast_core.errors import (
     StudyNotFound,
     TumorcastError,
 )
-from tumorcast_imaging.adapters import FolderStudyStore
-from tumorcast_imaging.adapters.dicomweb_client import DicomwebClient
-from tumorcast_imaging.adapters.dicomweb_store import DicomwebStudyStore
+from tumorcast_imaging.adapters.studies import FolderStudyStore
+from tumorcast_imaging.adapters.studies.dicomweb_client import DicomwebClient
+from tumorcast_imaging.adapters.studies.dicomweb_store import DicomwebStudyStore
 from tumorcast_imaging.dicom import DEFAULT_LIMITS, Limits, read_study
 from tumorcast_imaging.model import StudyStore
 

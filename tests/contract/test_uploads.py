@@ -21,7 +21,7 @@ from tumorcast.imaging.v1 import imaging_service_pb2_grpc as pb_grpc
 from tumorcast_core import rpc
 from tumorcast_core.deadline import Deadline
 from tumorcast_core.errors import ResourceExhausted, StudyNotFound
-from tumorcast_imaging.adapters import FolderStudyStore
+from tumorcast_imaging.adapters.studies import FolderStudyStore
 from tumorcast_imaging.servicer import ImagingServicer
 
 CT = str(pydicom.uid.CTImageStorage)

@@ -22,7 +22,7 @@ from tumorcast_core import rpc, wire
 from tumorcast_core.deadline import Deadline
 from tumorcast_core.errors import DeadlineExceeded, ResourceExhausted, ServiceUnavailable, StudyNotFound
 from tumorcast_core.snapshot import Timepoint
-from tumorcast_imaging.adapters import FolderStudyStore
+from tumorcast_imaging.adapters.studies import FolderStudyStore
 from tumorcast_imaging.model import SHIPPED as ENCODERS
 from tumorcast_imaging.model import Encoder, encode_study
 

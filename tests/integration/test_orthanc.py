@@ -12,9 +12,9 @@ from support.dicom_factory import SERIES, STUDY, Phantom, save
 from support.orthanc import PASSWORD, USER, Orthanc
 from tumorcast_core.errors import InstanceConflict, ServiceUnavailable, StudyNotFound
 from tumorcast_core.snapshot import Timepoint
-from tumorcast_imaging.adapters import FolderStudyStore
-from tumorcast_imaging.adapters.dicomweb_client import Credentials, DicomwebClient
-from tumorcast_imaging.adapters.dicomweb_store import DicomwebStudyStore
+from tumorcast_imaging.adapters.studies import FolderStudyStore
+from tumorcast_imaging.adapters.studies.dicomweb_client import Credentials, DicomwebClient
+from tumorcast_imaging.adapters.studies.dicomweb_store import DicomwebStudyStore
 from tumorcast_imaging.dicom import read_study
 from tumorcast_imaging.model import SHIPPED, EncoderManifest, prepare_study
 

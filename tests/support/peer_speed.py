@@ -29,7 +29,10 @@ def plain_pydicom() -> Read:
 
     def read(folder: Path) -> list[Found]:
         slices = [dcmread(path) for path in sorted(folder.iterdir())]
-        planes = [d.pixel_array * np.float32(d.RescaleSlope) + np.float32(d.RescaleIntercept) for d in slices]
+        planes = [
+            d.pixel_array * np.float32(d.get("RescaleSlope", 1)) + np.float32(d.get("RescaleIntercept", 0))
+            for d in slices
+        ]
         return [Found(np.stack(planes), np.eye(4))]
 
     return read

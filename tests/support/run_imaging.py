@@ -12,7 +12,8 @@ import grpc
 import torch
 
 from tumorcast.imaging.v1 import imaging_service_pb2_grpc as pb_grpc
-from tumorcast_imaging.adapters import FolderStudyStore, LocalEncoder
+from tumorcast_imaging.adapters.encoders import LocalEncoder
+from tumorcast_imaging.adapters.studies import FolderStudyStore
 from tumorcast_imaging.model import SHIPPED, Encoder
 from tumorcast_imaging.servicer import ImagingServicer
 

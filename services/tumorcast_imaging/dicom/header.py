@@ -26,6 +26,7 @@ UID = re.compile(r"(?=.{1,64}\Z)[0-9]+(\.[0-9]+)*")
 
 _DA = re.compile(r"(\d{4})[.-]?(0[1-9]|1[0-2])[.-]?(0[1-9]|[12]\d|3[01])", re.ASCII)
 _TM = re.compile(r"([01]\d|2[0-3]):?(?:([0-5]\d):?(?:([0-5]\d(?:\.\d{1,6})?))?)?(?![\d:])", re.ASCII)
+_CS = re.compile(r"[A-Z0-9_ ]{0,16}")
 NATIVE = frozenset({uids.ImplicitVRLittleEndian, uids.ExplicitVRLittleEndian, uids.ExplicitVRBigEndian})
 """Transfer syntaxes whose pixels stand in the file as they are."""
 
@@ -249,7 +250,7 @@ def _is_uid(uid: str) -> bool:
 def _content(e: _Defensive) -> dict[str, Any]:
     patient_id = e.text("PatientID")
     return {
-        "dicom_modality": e.text("Modality"),
+        "dicom_modality": _modality(e),
         "frame_of_reference_uid": e.text("FrameOfReferenceUID"),
         "image_type": tuple(word.upper() for word in e.texts("ImageType")),
         "patient_id": patient_id,
@@ -269,6 +270,12 @@ def _content(e: _Defensive) -> dict[str, Any]:
         "lossy": e.text("LossyImageCompression") == "01",
         **_pixel_format(e),
     }
+
+
+def _modality(e: _Defensive) -> str:
+    """A code string (PS3.5 section 6.2), or none: it is told to the caller, so nobody's name may come out of it."""
+    found = e.text("Modality")
+    return found if _CS.fullmatch(found) else ""
 
 
 def _pixel_format(e: _Defensive) -> dict[str, Any]:

@@ -8,9 +8,9 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from support.dicom_factory import Phantom
-from tumorcast_imaging.adapters.dicomweb_client import Credentials, DicomwebClient
-from tumorcast_imaging.adapters.multipart import Parts, Unreadable, boundary_of
-from tumorcast_imaging.adapters.same_instance import same_instance
+from tumorcast_imaging.adapters.studies.dicomweb_client import Credentials, DicomwebClient
+from tumorcast_imaging.adapters.studies.multipart import Parts, Unreadable, boundary_of
+from tumorcast_imaging.adapters.studies.same_instance import same_instance
 
 _content = st.lists(
     st.sampled_from([b"\r", b"\n", b"-", b"--", b"\r\n", b"\r\n-", b"\r\n--", b"\r\n--b", b"b-o", b" ", b"\0"])

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from tumorcast_core.deadline import Deadline
 from tumorcast_core.errors import ServiceUnavailable
-from tumorcast_imaging.adapters import CachedEncoder, EmbeddingCache
-from tumorcast_imaging.adapters.cached_encoder import FRESH_S
-from tumorcast_imaging.adapters.embedding_cache import key_of
+from tumorcast_imaging.adapters.encoders import CachedEncoder, EmbeddingCache
+from tumorcast_imaging.adapters.encoders.cached_encoder import FRESH_S
+from tumorcast_imaging.adapters.encoders.embedding_cache import key_of
 from tumorcast_imaging.model import Crop, CropSpec, Encoded, EncoderManifest
 
 MIB = 1 << 20

@@ -1,5 +1,6 @@
 """Whatever the bytes are, reading ends soon and raises nothing but Tumorcast errors."""
 
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -7,11 +8,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
+from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from support.dicom_factory import Phantom, save
 from tumorcast_core.errors import TumorcastError
-from tumorcast_imaging.adapters import FolderStudyStore
+from tumorcast_imaging.adapters.studies import FolderStudyStore
 from tumorcast_imaging.dicom import Limits, read_segmentation, read_study
+from tumorcast_imaging.dicom.dataset import inflated
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # pydicom's, about the values we broke
 SMALL = Phantom(shape=(4, 8, 8), semi_axes_mm=(6, 6, 6))
@@ -104,3 +107,32 @@ def test_a_flood_of_empty_items_is_refused_soon(tmp_path: Path):
     assert [file.code for file in study.ignored] == ["MALFORMED_HEADER"] * 2
     unlimited = read_study(tmp_path / "whole.dcm", Limits(max_elements=1_000_000))
     assert not unlimited.ignored  # so it was the limit
+
+
+@pytest.mark.parametrize("text", ["Phantom^One", "ct", "\x1b[31mCT", "CT" * 20, "C\u00e9"])
+def test_a_modality_that_is_no_code_string_is_not_told(tmp_path: Path, text):
+    SMALL.write(tmp_path, lambda k, d: setattr(d, "Modality", text))
+    study = read_study(tmp_path)
+    assert {series.dicom_modality for series in study.refused} == {""}
+    assert [problem.code for problem in study.problems] == ["UNSUPPORTED_SOP_CLASS"]
+
+
+def test_a_deflated_file_is_held_in_memory_once(tmp_path: Path):
+    unfolded = 12 << 20
+
+    def edit(k: int, d: Dataset) -> None:
+        d.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+        d.PixelData = bytes(unfolded)
+
+    d = SMALL.slices(edit)[0]
+    save(d, tmp_path / "deflated.dcm")
+    del d
+    inflated(tmp_path / "deflated.dcm", Limits())
+    tracemalloc.start()
+    try:
+        data = inflated(tmp_path / "deflated.dcm", Limits())
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(data) > unfolded
+    assert peak < 1.5 * unfolded

@@ -70,7 +70,7 @@ def test_gantry_tilt_is_corrected_when_asked_and_said(tmp_path: Path, orientatio
     assert error_inside(volume) < 0.06
 
 
-@pytest.mark.parametrize(("gaps", "slices"), [({k: 2.0 for k in range(6, 12)}, 12), ({11: 4.0}, 13)])
+@pytest.mark.parametrize(("gaps", "slices"), [(dict.fromkeys(range(6, 12), 2.0), 12), ({11: 4.0}, 13)])
 def test_uneven_gaps_are_evened_when_asked_and_said(tmp_path: Path, gaps, slices):
     phantom = Phantom(origin_mm=(-20, -10, 30))
     phantom.write(tmp_path, shifted(np.array([0, 0, 1.0]), gaps, 0))
@@ -84,7 +84,7 @@ def test_uneven_gaps_are_evened_when_asked_and_said(tmp_path: Path, gaps, slices
 
 def test_a_gap_too_wide_is_not_filled(tmp_path: Path):
     phantom = Phantom(origin_mm=(-20, -10, 30))
-    phantom.write(tmp_path, shifted(np.array([0, 0, 1.0]), {k: 12.0 for k in range(6, 12)}, 0))
+    phantom.write(tmp_path, shifted(np.array([0, 0, 1.0]), dict.fromkeys(range(6, 12), 12.0), 0))
     assert [p.code for p in read_study(tmp_path, repair=True).problems] == ["MISSING_SLICE"]
 
 

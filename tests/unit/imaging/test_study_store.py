@@ -17,8 +17,8 @@ import pytest
 from support.dicom_factory import STUDY, Phantom
 from support.small_disk import small_disk
 from tumorcast_core.errors import NotDicom, ResourceExhausted, StudyNotFound
-from tumorcast_imaging.adapters import FolderStudyStore
-from tumorcast_imaging.adapters.disk import disk_errors, publish
+from tumorcast_imaging.adapters.studies import FolderStudyStore
+from tumorcast_imaging.adapters.studies.disk import disk_errors, publish
 from tumorcast_imaging.dicom import read_study
 
 
@@ -95,7 +95,7 @@ def test_a_study_of_which_nothing_could_be_stored_is_not_found(tmp_path: Path, f
 
 _UPLOAD_AND_HANG = """
 import sys, time
-from tumorcast_imaging.adapters import FolderStudyStore
+from tumorcast_imaging.adapters.studies import FolderStudyStore
 store = FolderStudyStore(sys.argv[1], min_free_bytes=0)
 store.add(sys.argv[2])
 incoming = store.receive()

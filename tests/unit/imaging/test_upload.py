@@ -9,7 +9,7 @@ import pytest
 from support.dicom_factory import STUDY, Phantom
 from tumorcast.imaging.v1 import imaging_service_pb2 as pb
 from tumorcast_core.errors import InvalidInput, MalformedRequest, StudyNotFound
-from tumorcast_imaging.adapters import FolderStudyStore
+from tumorcast_imaging.adapters.studies import FolderStudyStore
 from tumorcast_imaging.model import StoredInstance
 from tumorcast_imaging.upload import Upload
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pydicom
 from pydicom import uid as uids
 
-from tumorcast_imaging.adapters.disk import same_content
+from tumorcast_imaging.adapters.studies.disk import same_content
 
 _KEYWORDS = [
     "SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID", "FrameOfReferenceUID", "Modality",

@@ -9,7 +9,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from tumorcast_core.errors import PayloadTooLarge, ResourceExhausted
-from tumorcast_imaging.adapters.disk import disk_errors
+from tumorcast_imaging.adapters.studies.disk import disk_errors
 from tumorcast_imaging.model.ports import Instance
 
 

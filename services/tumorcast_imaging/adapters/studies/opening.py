@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tumorcast_imaging.adapters.study_store import FolderStudyStore
+from tumorcast_imaging.adapters.studies.folder_store import FolderStudyStore
 from tumorcast_imaging.dicom.limits import Limits
 from tumorcast_imaging.model.ports import StudyStore
 from tumorcast_imaging.settings import Settings
@@ -15,8 +15,8 @@ def open_store(settings: Settings) -> StudyStore:
     limits = Limits(max_file_bytes=settings.max_file_mib << 20)
     if not settings.study_store.startswith(("http://", "https://")):
         return FolderStudyStore(settings.study_store, limits=limits)
-    from tumorcast_imaging.adapters.dicomweb_client import Credentials, DicomwebClient  # not needed by a folder
-    from tumorcast_imaging.adapters.dicomweb_store import DicomwebStudyStore
+    from tumorcast_imaging.adapters.studies.dicomweb_client import Credentials, DicomwebClient  # not needed by a folder
+    from tumorcast_imaging.adapters.studies.dicomweb_store import DicomwebStudyStore
 
     secret_file = Path(settings.dicomweb_secret_file) if settings.dicomweb_secret_file else None
     client = DicomwebClient(

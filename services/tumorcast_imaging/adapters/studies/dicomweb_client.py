@@ -20,8 +20,8 @@ from typing import Any
 import httpx
 
 from tumorcast_core.errors import PayloadTooLarge, ServiceUnavailable, StudyNotFound
-from tumorcast_imaging.adapters.dicomweb_answers import instance_and_series, raise_failures, raise_status
-from tumorcast_imaging.adapters.multipart import DICOM, Parts, Unreadable, boundary_of
+from tumorcast_imaging.adapters.studies.dicomweb_answers import instance_and_series, raise_failures, raise_status
+from tumorcast_imaging.adapters.studies.multipart import DICOM, Parts, Unreadable, boundary_of
 
 for _name in ("httpx", "httpcore"):  # they log URLs and headers
     logging.getLogger(_name).setLevel(logging.WARNING)

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from tumorcast_core.errors import InstanceConflict, StudyNotFound
-from tumorcast_imaging.adapters.disk import disk_errors, publish, same_content, sync_folder
-from tumorcast_imaging.adapters.spool import Incoming, Spool, add
+from tumorcast_imaging.adapters.studies.disk import disk_errors, publish, same_content, sync_folder
+from tumorcast_imaging.adapters.studies.spool import Incoming, Spool, add
 from tumorcast_imaging.dicom.header import UID
 from tumorcast_imaging.dicom.limits import DEFAULT_LIMITS, Limits
 from tumorcast_imaging.model.ports import Instance, StoredInstance

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from tumorcast_core.errors import InstanceConflict, NotDicom, ServiceUnavailable, StudyNotFound
-from tumorcast_imaging.adapters.dicomweb_client import DicomwebClient
-from tumorcast_imaging.adapters.same_instance import same_instance
-from tumorcast_imaging.adapters.spool import Incoming, Keep, Spool, add
-from tumorcast_imaging.adapters.study_cache import StudyCache
-from tumorcast_imaging.adapters.study_store import INCOMING, MIN_FREE_BYTES
+from tumorcast_imaging.adapters.studies.dicomweb_client import DicomwebClient
+from tumorcast_imaging.adapters.studies.folder_store import INCOMING, MIN_FREE_BYTES
+from tumorcast_imaging.adapters.studies.same_instance import same_instance
+from tumorcast_imaging.adapters.studies.spool import Incoming, Keep, Spool, add
+from tumorcast_imaging.adapters.studies.study_cache import StudyCache
 from tumorcast_imaging.dicom.header import UID
 from tumorcast_imaging.dicom.limits import DEFAULT_LIMITS, Limits
 from tumorcast_imaging.model.ports import Instance, StoredInstance

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from tumorcast_core.deadline import Deadline
 from tumorcast_core.errors import TumorcastError
-from tumorcast_imaging.adapters.embedding_cache import EmbeddingCache, key_of
+from tumorcast_imaging.adapters.encoders.embedding_cache import EmbeddingCache, key_of
 from tumorcast_imaging.model import Crop, CropEncoder, Encoded, EncoderManifest
 
 FRESH_S = 5.0

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 
 from tumorcast_core.errors import InvalidInput, PayloadTooLarge, ResourceExhausted, ServiceUnavailable, StudyNotFound
-from tumorcast_imaging.adapters.multipart import Unreadable
+from tumorcast_imaging.adapters.studies.multipart import Unreadable
 from tumorcast_imaging.dicom.header import UID
 
 _SOP_INSTANCE_UID, _SERIES_INSTANCE_UID = "00080018", "0020000E"

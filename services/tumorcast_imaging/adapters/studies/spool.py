@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from tumorcast_core.errors import NotDicom, PayloadTooLarge, ResourceExhausted, StudyMismatch
-from tumorcast_imaging.adapters.disk import disk_errors
+from tumorcast_imaging.adapters.studies.disk import disk_errors
 from tumorcast_imaging.dicom.header import UID, read_header
 from tumorcast_imaging.dicom.limits import Limits
 from tumorcast_imaging.dicom.reasons import Refused, issue
