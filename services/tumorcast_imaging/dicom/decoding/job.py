@@ -50,7 +50,8 @@ class DecoderLimits:
     idle_s: float = 30.0
     """After that long without work a child is ended."""
     children: int = min(2, os.cpu_count() or 1)
-    max_inflated_bytes: int = 1 << 30
+    max_inflated_bytes: int = 800 << 20
+    """Held in memory as a whole, beside the file's own bytes: together less than 1 GB."""
     max_inflation: int = 100
     """A deflated file unfolds to at most this many times its size, or to 16 MiB."""
 
