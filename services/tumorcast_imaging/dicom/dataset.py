@@ -17,18 +17,28 @@ from typing import Any
 import pydicom
 from pydicom import uid as uids
 from pydicom.dataset import Dataset
-from pydicom.filebase import DicomBytesIO
 from pydicom.tag import Tag
 
 from tumorcast_imaging.dicom.decoding import inflate
 from tumorcast_imaging.dicom.limits import Limits
-from tumorcast_imaging.dicom.part10 import PIXEL_DATA, Element, Elements, PixelElement
+from tumorcast_imaging.dicom.part10 import (
+    MAX_VALUE_BYTES,
+    PIXEL_DATA,
+    TRANSFER_SYNTAX,
+    Element,
+    Elements,
+    PixelElement,
+    walk_meta,
+)
 from tumorcast_imaging.dicom.reasons import Refused
 
 # pydicom warns about odd values by quoting them, into logs that must not hold patient data; what matters is an issue.
 pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
 logging.getLogger("pydicom").setLevel(logging.CRITICAL)
 warnings.filterwarnings("ignore", module=r"pydicom\.")
+
+
+_META_BYTES = 64 << 10
 
 
 @contextmanager
@@ -73,20 +83,19 @@ def read_dataset(path: Path, limits: Limits, tags: Sequence[int | str], *, pixel
 def read_elements(path: Path, limits: Limits, wanted: Iterable[int]) -> Elements:
     """The wanted elements of a file that does not follow the standard's letter, as pydicom understands it."""
     with guarded("MALFORMED_HEADER"), _open(path, limits) as file:
-        meta = pydicom.filereader.read_file_meta_info(path)
         dataset = pydicom.dcmread(file, specific_tags=[Tag(tag) for tag in wanted], stop_before_pixels=True)
         big_endian = not dataset.original_encoding[1]
         explicit = not dataset.original_encoding[0]
         values = {int(tag): _element(dataset.get_item(tag)) for tag in dataset.keys()}  # noqa: SIM118 - values convert
-        values |= {int(e.tag): Element(b"UI", str(e.value).encode()) for e in meta if e.VR == "UI"}
+        values |= {tag: Element(b"UI", element.value) for tag, element in _meta(path).items()}
         return Elements(values, _pixels(file, explicit=explicit, big_endian=big_endian), big_endian)
 
 
 @contextmanager
 def _open(path: Path, limits: Limits) -> Iterator[_Metered]:
     """Open a file for pydicom; a deflated one is inflated under limits and renamed to what it then is."""
-    meta = pydicom.filereader.read_file_meta_info(path)
-    if meta.get("TransferSyntaxUID") != uids.DeflatedExplicitVRLittleEndian:
+    syntax = _meta(path).get(TRANSFER_SYNTAX)
+    if syntax is None or syntax.value.rstrip(b"\0 ") != uids.DeflatedExplicitVRLittleEndian.encode():
         with _Metered(io.FileIO(path), limits.max_elements) as file:
             yield file
         return
@@ -96,12 +105,15 @@ def _open(path: Path, limits: Limits) -> Iterator[_Metered]:
 
 def inflated(path: Path, limits: Limits) -> bytes:
     """A deflated file as the explicit little endian file that it unfolds to, file meta rewritten; bounded."""
-    meta = DicomBytesIO()
-    info = pydicom.filereader.read_file_meta_info(path)
-    info.TransferSyntaxUID = uids.ExplicitVRLittleEndian
-    meta.write(b"\0" * 128 + b"DICM")
-    pydicom.filewriter.write_file_meta_info(meta, info, enforce_standard=False)
-    return inflate(path, limits.decoder, meta.getvalue())
+    uid = uids.ExplicitVRLittleEndian.encode() + b"\0"
+    meta = b"\2\0\x10\0UI" + len(uid).to_bytes(2, "little") + uid
+    return inflate(path, limits.decoder, bytes(128) + b"DICM" + meta)
+
+
+def _meta(path: Path) -> dict[int, Element]:
+    """File meta, of which pydicom would read any amount."""
+    with path.open("rb") as file:
+        return walk_meta(file.read(_META_BYTES), lenient=True)[0]
 
 
 def _element(element: Any) -> Element:
@@ -109,6 +121,8 @@ def _element(element: Any) -> Element:
     value, vr = element.value, (element.VR or "").encode()
     if vr == b"SQ" or value is None:
         return Element(vr, b"")
+    if len(value) > MAX_VALUE_BYTES:
+        raise Refused("MALFORMED_HEADER")
     if isinstance(value, bytes):
         return Element(vr, value)
     return Element(vr, (value if isinstance(value, str) else "\\".join(map(str, value))).encode())  # the character set

@@ -22,6 +22,8 @@ _CLOCK_S = 1.0
 _INJECTION_S = 60.0
 """The time of injection is often written to the minute, by hand."""
 _MAX_HALF_LIVES = 10
+_MAX_UNDATED_HALF_LIVES = 3
+"""No protocol waits longer; of F-18 it is five and a half hours."""
 
 
 def decay_s(images: Sequence[PetImage], half_life_s: float, start_s: float) -> float:
@@ -44,7 +46,10 @@ def _injection(images: Sequence[PetImage], half_life_s: float, start_s: float) -
     if time_s is None or not _one_day_only(half_life_s):
         raise Refused("SUV_TIMES_UNSURE")
     today_s = start_s - start_s % DAY_S + time_s
-    return today_s if today_s <= start_s else today_s - DAY_S
+    injected_s = today_s if today_s <= start_s else today_s - DAY_S
+    if start_s - injected_s > _MAX_UNDATED_HALF_LIVES * half_life_s:  # rather a time of another zone
+        raise Refused("SUV_TIMES_UNSURE")
+    return injected_s
 
 
 def _one_day_only(half_life_s: float) -> bool:

@@ -17,6 +17,7 @@ from tumorcast_imaging.dicom.dataset import guarded, read_dataset
 from tumorcast_imaging.dicom.header import Header, seconds
 from tumorcast_imaging.dicom.limits import Limits
 from tumorcast_imaging.dicom.reasons import Refused
+from tumorcast_imaging.dicom.values import Malformed, decimals
 
 SOP_CLASSES = {
     uids.EnhancedCTImageStorage: "CT",
@@ -28,17 +29,17 @@ _TAGS = ["SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"]
 _TECHNIQUE = (
     ("FrameContentSequence", "StackID"),
     ("FrameContentSequence", "TemporalPositionIndex"),
-    ("FrameContentSequence", "FrameAcquisitionNumber"),
     ("MREchoSequence", "EffectiveEchoTime"),
     ("MRDiffusionSequence", "DiffusionBValue"),
     ("CTReconstructionSequence", "ConvolutionKernel"),
     ("CTXRayDetailsSequence", "KVP"),
 )
 _PHASE = (
+    ("MRModifierSequence", "InversionTimes"),
+    ("MRTimingAndRelatedParametersSequence", "FlipAngle"),
+    ("MRImageFrameTypeSequence", "ComplexImageComponent"),
     ("CardiacSynchronizationSequence", "NominalCardiacTriggerDelayTime"),
     ("MRDiffusionSequence", "DiffusionGradientDirectionSequence"),
-    ("CTImageFrameTypeSequence", "FrameType"),
-    ("MRImageFrameTypeSequence", "FrameType"),
 )
 """Functional groups and attributes by which one file may hold several volumes."""
 
@@ -61,11 +62,13 @@ class _Groups:
         value = self.get(group, keyword)
         if value is None or value == "":
             return ()
-        return tuple(float(v) for v in (value if not isinstance(value, str | int | float) else [value]))
+        return decimals("\\".join(map(str, [value] if isinstance(value, str | int | float) else value)))
 
     def float(self, group: str, keyword: str) -> float | None:
         values = self.floats(group, keyword)
-        return values[0] if len(values) == 1 else None
+        if len(values) > 1:
+            raise Malformed
+        return values[0] if values else None
 
 
 def frames(h: Header, limits: Limits) -> list[Header]:
@@ -90,8 +93,10 @@ def _frame(h: Header, number: int, groups: _Groups) -> Header:
         frame=number,
         image_type=tuple(str(word).upper() for word in frame_type) if frame_type else h.image_type,
         date=f"{when[:4]}-{when[4:6]}-{when[6:8]}" if when[:8].isdecimal() and len(when) >= 8 else h.date,
-        time_s=seconds(when[:8], when[8:]),
+        acquired_s=seconds(when[:8], when[8:]),
+        written_s=None,
         technique=tuple(_key(groups.get(*place)) for place in _TECHNIQUE),
+        acquisition=_key(groups.get("FrameContentSequence", "FrameAcquisitionNumber")),
         phase=(*(_key(groups.get(*place)) for place in _PHASE), h.sop_instance_uid),
         pixel_spacing=groups.floats("PixelMeasuresSequence", "PixelSpacing"),
         orientation=groups.floats("PlaneOrientationSequence", "ImageOrientationPatient"),
@@ -99,7 +104,7 @@ def _frame(h: Header, number: int, groups: _Groups) -> Header:
         slice_thickness=groups.float("PixelMeasuresSequence", "SliceThickness"),
         slope=groups.float(rescale, "RescaleSlope"),
         intercept=groups.float(rescale, "RescaleIntercept"),
-        rescale_type=str(groups.get(rescale, "RescaleType") or ""),
+        rescale_type=str(groups.get(rescale, "RescaleType") or "").upper(),
     )
 
 

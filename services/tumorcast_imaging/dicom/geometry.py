@@ -58,6 +58,8 @@ def plane(orientation: Sequence[float], pixel_spacing: Sequence[float]) -> Plane
     if len(orientation) != 6:
         raise Refused("BAD_ORIENTATION")
     along_row, down_column = np.array(orientation, float).reshape(2, 3)
+    if not np.isfinite(orientation).all():
+        raise Refused("BAD_ORIENTATION")
     lengths = np.linalg.norm(along_row), np.linalg.norm(down_column)
     if np.abs(np.subtract(lengths, 1)).max() > _COSINE_TOLERANCE or abs(along_row @ down_column) > _COSINE_TOLERANCE:
         raise Refused("BAD_ORIENTATION")
@@ -74,6 +76,8 @@ def stack(positions: Sequence[Sequence[float]], on: Plane, thickness_mm: float |
     ``thickness_mm`` stands for the gap of a single slice.
     """
     points = np.array(positions, float)
+    if not np.isfinite(points).all():
+        raise Refused("BAD_POSITION")
     along = points @ on.normal
     order = np.argsort(along, kind="stable")
     if len(points) == 1:

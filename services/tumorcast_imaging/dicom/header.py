@@ -17,9 +17,9 @@ from pydicom.datadict import tag_for_keyword
 from tumorcast_imaging.dicom import dataset, part10
 from tumorcast_imaging.dicom.dataset import guarded
 from tumorcast_imaging.dicom.limits import Limits
-from tumorcast_imaging.dicom.part10 import Element, Elements, Odd, PixelElement
+from tumorcast_imaging.dicom.part10 import TRANSFER_SYNTAX, Element, Elements, Odd, PixelElement
 from tumorcast_imaging.dicom.reasons import Refused
-from tumorcast_imaging.dicom.values import Malformed, integer, number, numbers, text, texts
+from tumorcast_imaging.dicom.values import Malformed, integer, number, numbers, private_text, text, texts
 
 UID = re.compile(r"(?=.{1,64}\Z)[0-9]+(\.[0-9]+)*")
 """A DICOM UID (PS3.5 section 9); digits and dots only, so it is safe as a file name."""
@@ -31,7 +31,6 @@ NATIVE = frozenset({uids.ImplicitVRLittleEndian, uids.ExplicitVRLittleEndian, ui
 """Transfer syntaxes whose pixels stand in the file as they are."""
 
 _TECHNIQUE = (
-    "AcquisitionNumber",
     "TemporalPositionIdentifier",
     "EchoNumbers",
     "EchoTime",
@@ -39,21 +38,19 @@ _TECHNIQUE = (
     "DiffusionBValue",
     "ConvolutionKernel",
     "KVP",
-)
-_PHASE = (
-    "TriggerTime",
     "NominalPercentageOfCardiacPhase",
-    "DiffusionGradientOrientation",
     "SequenceName",
-    "ImageType",
+    "FlipAngle",
+    "ContrastBolusAgent",
 )
+_PHASE = ("TriggerTime", "DiffusionGradientOrientation", "RepetitionTime")
 _KEYWORDS = """
 SpecificCharacterSet SOPClassUID SOPInstanceUID SeriesInstanceUID StudyInstanceUID FrameOfReferenceUID Modality
 PatientID PatientName PatientBirthDate AcquisitionDate SeriesDate StudyDate ContentDate AcquisitionTime
 AcquisitionDateTime ContentTime Rows Columns NumberOfFrames SamplesPerPixel BitsAllocated BitsStored HighBit
 PixelRepresentation PhotometricInterpretation PixelSpacing ImageOrientationPatient ImagePositionPatient
 SliceThickness RescaleSlope RescaleIntercept RescaleType PixelPaddingValue PixelPaddingRangeLimit
-LossyImageCompression ModalityLUTSequence
+LossyImageCompression ModalityLUTSequence AcquisitionNumber ImageType
 """
 
 
@@ -63,12 +60,14 @@ def _tag(keyword: str) -> int:
     return int(found)
 
 
-_TAG = {keyword: _tag(keyword) for keyword in (*_KEYWORDS.split(), *_TECHNIQUE, *_PHASE)}
+_TAG = {
+    keyword: _tag(keyword) for keyword in (*_KEYWORDS.split(), "AcquisitionNumber", "ImageType", *_TECHNIQUE, *_PHASE)
+}
 _IDENTIFIERS = [_TAG[name] for name in ("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID")]
 WANTED = frozenset(_TAG.values())
 """Tags that are read of every file."""
 _NOTHING = Element(b"", b"")
-_MEDIA_CLASS, _TRANSFER_SYNTAX = 0x00020002, 0x00020010
+_MEDIA_CLASS = 0x00020002
 _T = TypeVar("_T")
 _WINDOW_BYTES = 16 << 10
 """How much of a file is read at first; the header of a scanner's slice is a few KiB."""
@@ -96,12 +95,16 @@ class Header:
     patient_id: str = field(default="", repr=False)
     patient: tuple[str, str, str] = field(default=("", "", ""), repr=False)
     date: str = field(default="", repr=False)
-    time_s: float | None = None
-    """When it was acquired, else written, in seconds; since midnight where the date is not known."""
+    acquired_s: float | None = None
+    """When the acquisition began, in seconds; since midnight where the date is not known."""
+    written_s: float | None = None
+    """When the image was made (Content Time), likewise."""
+    acquisition: Hashable = None
+    """Acquisition number: a volume may be of several, one after the other."""
     technique: tuple[Hashable, ...] = ()
-    """What tells two acquisitions or reconstructions apart; along a volume, none of these goes back and forth."""
+    """What is the same throughout a volume."""
     phase: tuple[Hashable, ...] = ()
-    """What else tells two images of one place apart."""
+    """What may tell two images of one place apart, and may also vary along a volume."""
     frame: int = 0
     frames: int = 1
     rows: int = 0
@@ -120,7 +123,7 @@ class Header:
     intercept: float | None = None
     rescale_type: str = ""
     has_modality_lut: bool = False
-    lossy: bool = False
+    lossy: bool | None = None
     padding: tuple[int, int] | None = None
     pixels: PixelElement | None = None
     big_endian: bool = False
@@ -168,7 +171,7 @@ def strict(file: BinaryIO, size: int, limits: Limits) -> Elements | None:
 
 def _walk(data: bytes, limits: Limits) -> Elements:
     meta, start = part10.walk_meta(data)
-    syntax = meta.get(_TRANSFER_SYNTAX, _NOTHING).value.rstrip(b"\0 ").decode("ascii", "replace")
+    syntax = meta.get(TRANSFER_SYNTAX, _NOTHING).value.rstrip(b"\0 ").decode("ascii", "replace")
     if syntax == uids.DeflatedExplicitVRLittleEndian or not syntax:
         raise Odd
     found = part10.walk(
@@ -194,7 +197,7 @@ def _header(path: Path, stamp: tuple[int, int, int], e: Elements) -> Header:
     return Header(
         path=path,
         stamp=stamp,
-        transfer_syntax_uid=text(e, _TRANSFER_SYNTAX),
+        transfer_syntax_uid=text(e, TRANSFER_SYNTAX),
         sop_class_uid=sop_class,
         sop_instance_uid=sop,
         series_instance_uid=series,
@@ -225,6 +228,9 @@ class _Defensive:
     def text(self, keyword: str) -> str:
         return self(text, keyword, "")
 
+    def private(self, keyword: str) -> str:
+        return self(private_text, keyword, "")
+
     def texts(self, keyword: str) -> tuple[str, ...]:
         return self(texts, keyword, ())
 
@@ -248,15 +254,17 @@ def _is_uid(uid: str) -> bool:
 
 
 def _content(e: _Defensive) -> dict[str, Any]:
-    patient_id = e.text("PatientID")
+    patient_id = e.private("PatientID")
     return {
         "dicom_modality": _modality(e),
         "frame_of_reference_uid": e.text("FrameOfReferenceUID"),
         "image_type": tuple(word.upper() for word in e.texts("ImageType")),
         "patient_id": patient_id,
-        "patient": (patient_id, e.text("PatientName"), e.text("PatientBirthDate")),
+        "patient": (patient_id, e.private("PatientName").rstrip("^ "), e.private("PatientBirthDate")),
         "date": _date(e),
-        "time_s": _time(e),
+        "acquired_s": _acquired(e),
+        "written_s": seconds(e.text("ContentDate"), e.text("ContentTime")),
+        "acquisition": e.keys(["AcquisitionNumber"]),
         "technique": e.keys(_TECHNIQUE),
         "phase": e.keys(_PHASE),
         "pixel_spacing": e.numbers("PixelSpacing"),
@@ -265,9 +273,9 @@ def _content(e: _Defensive) -> dict[str, Any]:
         "slice_thickness": e.number("SliceThickness"),
         "slope": e.number("RescaleSlope"),
         "intercept": e.number("RescaleIntercept"),
-        "rescale_type": e.text("RescaleType"),
+        "rescale_type": e.text("RescaleType").upper(),
         "has_modality_lut": e.has("ModalityLUTSequence"),
-        "lossy": e.text("LossyImageCompression") == "01",
+        "lossy": {"00": False, "01": True}.get(e.text("LossyImageCompression")),
         **_pixel_format(e),
     }
 
@@ -293,13 +301,10 @@ def _pixel_format(e: _Defensive) -> dict[str, Any]:
     }
 
 
-def _time(e: _Defensive) -> float | None:
+def _acquired(e: _Defensive) -> float | None:
     whole = e.text("AcquisitionDateTime")
-    return (
-        seconds(e.text("AcquisitionDate"), e.text("AcquisitionTime"))
-        or seconds(whole[:8], whole[8:])
-        or seconds(e.text("ContentDate"), e.text("ContentTime"))
-    )
+    apart = seconds(e.text("AcquisitionDate"), e.text("AcquisitionTime"))
+    return apart if apart is not None else seconds(whole[:8], whole[8:])
 
 
 @lru_cache(maxsize=4096)

@@ -14,13 +14,14 @@ from typing import NamedTuple
 
 from tumorcast_imaging.dicom.reasons import Refused
 
+TRANSFER_SYNTAX = 0x00020010
 PIXEL_DATA = 0x7FE00010
 _FIRST_PIXEL_TAG = 0x7FE00008
 """Float Pixel Data, Double Float Pixel Data and Pixel Data; whatever follows them is not looked at."""
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 _UNDEFINED = 0xFFFFFFFF
 _MAX_DEPTH = 64
-_MAX_VALUE_BYTES = 1 << 16
+MAX_VALUE_BYTES = 1 << 16
 _LONG = frozenset({b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"})
 _SHORT = frozenset(
     {b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FD", b"FL", b"IS", b"LO", b"LT", b"PN", b"SH", b"SL", b"SS"}
@@ -60,11 +61,13 @@ class Elements:
 class _Walk:
     """Reads element headers one after another."""
 
-    def __init__(self, data: bytes, *, explicit: bool, big_endian: bool, max_elements: int) -> None:
+    def __init__(
+        self, data: bytes, *, explicit: bool, big_endian: bool, max_elements: int, lenient: bool = False
+    ) -> None:
         order = ">" if big_endian else "<"
         self.data, self.explicit, self._left = data, explicit, max_elements
         self._tag, self._u16, self._u32 = Struct(order + "HH"), Struct(order + "H"), Struct(order + "I")
-        self.end = len(data)
+        self.end, self._lenient = len(data), lenient
 
     def header(self, at: int) -> tuple[int, bytes, int, int]:
         """Tag, VR, offset of the value and its length."""
@@ -77,7 +80,7 @@ class _Walk:
         if not self.explicit or group == 0xFFFE:
             return group << 16 | number, b"", at + 8, self._u32.unpack_from(self.data, at + 4)[0]
         vr = self.data[at + 4 : at + 6]
-        if vr in _SHORT:
+        if vr in _SHORT or (self._lenient and vr not in _LONG):
             return group << 16 | number, vr, at + 8, self._u16.unpack_from(self.data, at + 6)[0]
         if vr not in _LONG:
             raise Odd
@@ -108,9 +111,12 @@ class _Walk:
         return at
 
 
-def walk_meta(data: bytes) -> tuple[dict[int, Element], int]:
-    """The file meta elements (group 0002, explicit little endian, behind preamble and prefix) and where they end."""
-    steps = _Walk(data, explicit=True, big_endian=False, max_elements=64)
+def walk_meta(data: bytes, *, lenient: bool = False) -> tuple[dict[int, Element], int]:
+    """The file meta elements (group 0002, explicit little endian, behind preamble and prefix) and where they end.
+
+    Raises ``Odd`` unless ``data`` holds them to the letter; ``lenient`` takes value representations that are none.
+    """
+    steps = _Walk(data, explicit=True, big_endian=False, max_elements=64, lenient=lenient)
     values: dict[int, Element] = {}
     at = 132
     while data[at : at + 2] == b"\2\0":
@@ -149,7 +155,7 @@ def walk(
             continue
         at = begin + length
         if tag in wanted:
-            if at > steps.end or length > _MAX_VALUE_BYTES:
+            if at > steps.end or length > MAX_VALUE_BYTES:
                 raise Odd
             values[tag] = Element(vr, data[begin:at])
     if at != steps.end:

@@ -24,6 +24,11 @@ from tumorcast_imaging.dicom.reasons import Refused
 
 AIR_HU = -1024.0
 """Value of padding outside the scanned field of a CT; 0 in an MR or PET."""
+_PADDING, _BELOW_AIR, _NOTHING = frozenset({"PADDING_AS_AIR"}), frozenset({"BELOW_AIR"}), frozenset[str]()
+_LOWEST_HU = -1500.0
+"""Noise in air goes down to some −1100 HU; what lies so far below is padding that nobody states, or an artifact."""
+_TISSUE_HU = (-900.0, 3100.0)
+"""Padding that says so of tissue would blot it out."""
 _PIXEL_VRS = frozenset({b"", b"OB", b"OW", b"OF", b"OD", b"UN"})
 _DEFLATED = uids.DeflatedExplicitVRLittleEndian
 _THREADS = 2
@@ -47,14 +52,14 @@ def check_format(h: Header) -> None:
         raise Refused("NO_PIXELS")
     if h.pixels.tag != PIXEL_DATA:  # floating point
         raise Refused("UNSUPPORTED_PIXEL_FORMAT")
+    if (h.pixels.length is None) != (h.transfer_syntax_uid in decoding.SYNTAXES):
+        raise Refused("UNDECODABLE_PIXELS")  # encapsulated pixels, and only they, have an undefined length (PS3.5 A.4)
     if h.pixels.length is not None:
         _check_length(h, h.pixels.offset, h.pixels.length)
 
 
 def _check_length(h: Header, offset: int, length: int) -> None:
     """Native pixels: known before any memory is asked for."""
-    if h.transfer_syntax_uid in decoding.SYNTAXES:
-        raise Refused("UNDECODABLE_PIXELS")  # encapsulated pixels have an undefined length (PS3.5 A.4)
     expected = frame_bytes(h) * h.frames
     there = length if h.transfer_syntax_uid == _DEFLATED else min(length, h.size_bytes - offset)
     if there < expected:
@@ -64,12 +69,13 @@ def _check_length(h: Header, offset: int, length: int) -> None:
 
 
 def rescale(h: Header) -> tuple[float, float]:
-    """Slope and intercept of this slice: required and in HU for CT, required for PET, taken if present for MR."""
+    """Slope and intercept of this slice: required and in HU for CT, required for PET, both or neither for MR."""
     if h.has_modality_lut:
         raise Refused("MODALITY_LUT")
     if h.dicom_modality == "CT" and h.rescale_type not in ("", "HU"):
         raise Refused("UNSUPPORTED_UNIT")
-    if h.dicom_modality in ("CT", "PT") and (h.slope is None or h.intercept is None):
+    neither = h.slope is None and h.intercept is None
+    if (h.slope is None or h.intercept is None) and not (neither and h.dicom_modality == "MR"):
         raise Refused("RESCALE_MISSING")
     slope, intercept = h.slope if h.slope is not None else 1.0, h.intercept or 0.0
     single = np.finfo(np.float32)
@@ -79,21 +85,23 @@ def rescale(h: Header) -> tuple[float, float]:
     return slope, intercept
 
 
-def read_into(array: NDArray[np.float32], slices: Sequence[Header], factors: Sequence[float], limits: Limits) -> bool:
-    """Decode ``slices`` into ``array`` (slices × rows × columns), each times its factor.
+def read_into(
+    array: NDArray[np.float32], slices: Sequence[Header], factors: Sequence[float], limits: Limits
+) -> frozenset[str]:
+    """Decode ``slices`` into ``array`` (slices × rows × columns), each times its factor; returns warning codes.
 
-    True if there was any padding; raises ``Refused`` if any slice cannot be read rightly.
+    Raises ``Refused`` if any slice cannot be read rightly.
     """
     places = list(zip(array, slices, factors, strict=True))
     native = [place for place in places if place[1].transfer_syntax_uid in NATIVE]
-    padded = False
+    seen: frozenset[str] = frozenset()
     with ThreadPoolExecutor(_THREADS) as threads:
         for found in threads.map(_read_native, [native[i::_THREADS] for i in range(_THREADS)]):
-            padded |= found
+            seen |= found
     rest = [place for place in places if place[1].transfer_syntax_uid not in NATIVE]
     for (out, h, factor), words in zip(rest, _unpacked([h for _, h, _ in rest], limits), strict=True):
-        padded |= convert(words, out, h, factor)
-    return padded
+        seen |= convert(words, out, h, factor)
+    return seen
 
 
 def frame_bytes(h: Header) -> int:
@@ -101,14 +109,15 @@ def frame_bytes(h: Header) -> int:
     return h.rows * h.columns * h.bits_allocated // 8
 
 
-def _read_native(places: Sequence[tuple[NDArray[np.float32], Header, float]]) -> bool:
-    padded, buffer = False, bytearray()
+def _read_native(places: Sequence[tuple[NDArray[np.float32], Header, float]]) -> frozenset[str]:
+    seen: frozenset[str] = frozenset()
+    buffer = bytearray()
     for out, h, factor in places:
         if len(buffer) != frame_bytes(h):
             buffer = bytearray(frame_bytes(h))
         _fill(buffer, h)
-        padded |= convert(_words(buffer, h), out, h, factor)
-    return padded
+        seen |= convert(_words(buffer, h), out, h, factor)
+    return seen
 
 
 def _fill(buffer: bytearray, h: Header) -> None:
@@ -143,9 +152,11 @@ def _unpacked(slices: Sequence[Header], limits: Limits) -> Iterator[Words]:
         with guarded("UNREADABLE"):
             check_stamp(h, h.path.stat())
     packed = decoding.shared_pool(limits.decoder).decode(_job(job) for job in jobs if not _is_deflated(job))
+    data, of = b"", None
     for job in jobs:
         if _is_deflated(job):
-            data = inflated(job[0].path, limits)
+            if job[0].path != of:
+                data, of = inflated(job[0].path, limits), job[0].path
             yield from (_of_inflated(data, h) for h in job)
         else:
             yield from next(packed)
@@ -168,7 +179,7 @@ def _job(frames: Sequence[Header]) -> decoding.Job:
     h = frames[0]
     assert h.pixels is not None and h.signed is not None  # noqa: S101, PT018 - narrows types; check_format looked
     return decoding.Job(
-        path=h.path,
+        path=h.path.absolute(),  # a child has a working folder of its own
         offset=h.pixels.offset,
         transfer_syntax_uid=h.transfer_syntax_uid,
         frames=tuple(frame.frame for frame in frames),
@@ -187,8 +198,8 @@ def _words(data: bytes | bytearray, h: Header) -> Words:
     return words.astype(words.dtype.newbyteorder("="), copy=False)
 
 
-def convert(words: Words, out: NDArray[np.float32], h: Header, factor: float) -> bool:
-    """Allocated words → values in ``out``, rows × columns; true if there was padding."""
+def convert(words: Words, out: NDArray[np.float32], h: Header, factor: float) -> frozenset[str]:
+    """Allocated words → values in ``out``, rows × columns; returns warning codes."""
     raw = words.view(f"i{words.itemsize}") if h.signed else words
     stored = _stored(raw, h)
     slope, intercept = rescale(h)
@@ -201,9 +212,9 @@ def convert(words: Words, out: NDArray[np.float32], h: Header, factor: float) ->
             out += np.float32(intercept)
     padded = _padded(raw, stored, h)
     if padded is None:
-        return False
+        return _BELOW_AIR if h.dicom_modality == "CT" and out.min() < _LOWEST_HU else _NOTHING
     out[padded] = AIR_HU if h.dicom_modality == "CT" else 0.0
-    return True
+    return _PADDING
 
 
 def _stored(raw: NDArray[np.integer], h: Header) -> NDArray[np.integer]:
@@ -217,9 +228,9 @@ def _padded(raw: NDArray[np.integer], stored: NDArray[np.integer], h: Header) ->
 
     A padding value too large for the stored bits (63536 in 12 bits) can only stand in the allocated ones.
     """
-    if h.padding is None:
-        return None
     modulus = 1 << h.bits_allocated
+    if h.padding is None or not all(-modulus // 2 <= end < modulus for end in h.padding):
+        return None
     ends = [end % modulus for end in h.padding]
     if h.signed:
         ends = [end - modulus if end >= modulus // 2 else end for end in ends]
@@ -229,4 +240,14 @@ def _padded(raw: NDArray[np.integer], stored: NDArray[np.integer], h: Header) ->
     values = stored if lowest <= min(ends) and max(ends) <= highest else raw
     low, high = min(ends), max(ends)
     padded = values == low if low == high else (values >= low) & (values <= high)
-    return padded if padded.any() else None
+    if not padded.any():
+        return None
+    if values is stored and h.dicom_modality == "CT" and _is_tissue(low, high, h):
+        raise Refused("PADDING_AMBIGUOUS")
+    return padded
+
+
+def _is_tissue(low: int, high: int, h: Header) -> bool:
+    slope, intercept = rescale(h)
+    ends = sorted((low * slope + intercept, high * slope + intercept))
+    return ends[1] > _TISSUE_HU[0] and ends[0] < _TISSUE_HU[1]

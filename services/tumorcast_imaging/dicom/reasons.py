@@ -28,6 +28,7 @@ _SERIES_ERRORS = {
     "UNSUPPORTED_TRANSFER_SYNTAX": "The pixels are compressed in a way that is not read.",
     "UNSUPPORTED_PIXEL_FORMAT": "Only one integer sample of 8 or 16 bits a pixel is read.",
     "UNSUPPORTED_UNIT": "The rescaled values of the CT are not in Hounsfield units.",
+    "PADDING_AMBIGUOUS": "The value that is said to be padding is one of tissue.",
     "MODALITY_LUT": "The image has a modality lookup table in place of rescale slope and intercept.",
     "RESCALE_MISSING": "Rescale slope or intercept is missing on a slice, or unusable.",
     # which slices stand together
@@ -103,12 +104,14 @@ _WARNINGS = {
     "FRAME_OF_REFERENCE_MISSING": "The series states no frame of reference, so it could not be compared.",
     "SPLIT_SERIES": "The series holds several volumes (acquisitions, echoes or times); this is one of them.",
     "MONOCHROME1": "The images are to be shown inverted (MONOCHROME1); their values were taken as they are.",
-    "LOSSY_COMPRESSION": "The images were compressed with loss.",
+    "LOSSY_COMPRESSION": "The images were compressed with loss, or do not say that they were not.",
+    "BELOW_AIR": "Some values lie far below those of air; perhaps padding that is not stated.",
     "TILT_CORRECTED": "Gantry tilt was corrected by interpolation, as asked.",
     "RESAMPLED": "Uneven gaps between the slices were evened by interpolation, as asked.",
     "SINGLE_SLICE": "The series is a single slice; its thickness stands for the gap.",
     "SEGMENTATION_SERIES_UNSTATED": "The segmentation does not say on which series it was drawn; its position fits.",
     "LOCALIZER": "A localizer was left out of its series.",
+    "OTHER_IMAGE": "An image of a kind that is not read was left out of its series.",
     "DERIVED_IMAGE": "A derived or secondary image was left out of an otherwise original series.",
 }
 _INFORMATION = {

@@ -16,6 +16,7 @@ from tumorcast_imaging.dicom.geometry import Grid, Plane
 from tumorcast_imaging.dicom.limits import Limits
 from tumorcast_imaging.dicom.reasons import Refused
 
+_STRAIGHT_PIXELS = 0.05
 _LARGEST_GAP = 3.5
 """A gap this many times the smallest is not filled: nothing was seen there."""
 
@@ -25,7 +26,7 @@ Volumes = NDArray[np.float32]
 def straighten(
     array: Volumes, positions: NDArray[np.float64], on: Plane, outside: float, limits: Limits
 ) -> tuple[Volumes, Grid]:
-    """Undo a gantry tilt: shift every slice within its plane onto the normal of the first.
+    """Shift every slice within its plane onto the normal of the first, as gantry tilt and other offsets need.
 
     The grid grows so that no voxel is lost. Then gaps are evened, should they differ.
     """
@@ -33,6 +34,8 @@ def straighten(
     sideways = positions - positions[0] - np.outer(along - along[0], on.normal)
     down = sideways @ on.down_column / on.row_spacing_mm
     right = sideways @ on.along_row / on.column_spacing_mm
+    if max(np.abs(down).max(), np.abs(right).max()) < _STRAIGHT_PIXELS:
+        return even(array, positions, on, limits)
     top, left = math.floor(down.min()), math.floor(right.min())
     rows = array.shape[1] + math.ceil(down.max()) - top
     columns = array.shape[2] + math.ceil(right.max()) - left

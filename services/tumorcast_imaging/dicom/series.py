@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from pydicom import uid as uids
 
 from tumorcast_core.snapshot import Issue
-from tumorcast_imaging.dicom import enhanced, geometry, pixels, suv
+from tumorcast_imaging.dicom import geometry, pixels, suv
+from tumorcast_imaging.dicom.choice import READ, SINGLE_FRAME, choose
 from tumorcast_imaging.dicom.dataset import guarded, read_dataset
 from tumorcast_imaging.dicom.geometry import Grid
 from tumorcast_imaging.dicom.header import Header
@@ -20,25 +19,11 @@ from tumorcast_imaging.dicom.reasons import Refused, issue
 from tumorcast_imaging.dicom.split import Stack, stacks
 from tumorcast_imaging.dicom.volume import RefusedSeries, Volume
 
-SINGLE_FRAME = {
-    uids.CTImageStorage: "CT",
-    uids.MRImageStorage: "MR",
-    uids.PositronEmissionTomographyImageStorage: "PT",
-}
-READ = SINGLE_FRAME | enhanced.SOP_CLASSES
-"""SOP classes that are read, and the DICOM modality each must state."""
 _UNITS = {"CT": "HU", "MR": "arbitrary", "PT": "SUVbw"}
 _OUTSIDE = {"CT": pixels.AIR_HU, "MR": 0.0, "PT": 0.0}
 _LOSSY = {uids.JPEGBaseline8Bit, uids.JPEGExtended12Bit, uids.JPEGLSNearLossless}
-"""Always lossy; JPEG 2000 may be either, and Lossy Image Compression says which."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Choice:
-    """The slices that form the series, and what was left out of it."""
-
-    slices: list[Header]
-    left_out: tuple[str, ...]
+_EITHER = {uids.JPEG2000, uids.HTJ2K}
+"""With loss or without; Lossy Image Compression says which."""
 
 
 def read_series(
@@ -49,7 +34,7 @@ def read_series(
     ``repair`` straightens gantry tilt and evens gaps by interpolation, which is said.
     """
     try:
-        choice = _choose(headers, limits)
+        choice = choose(headers, limits)
         check_together(choice.slices)
         factors, doubts = _factors(choice.slices, limits)
         parts = stacks(choice.slices, repair=repair)
@@ -75,48 +60,8 @@ def _refused(headers: Sequence[Header], refusal: Refused, part: int = 0) -> Refu
 def _first_slice(stack: Stack) -> tuple[object, ...]:
     """Parts are numbered by time, then by what tells them apart."""
     first = stack.slices[0]
-    when = min((h.date, h.time_s or 0.0) for h in stack.slices)
+    when = min((h.date, h.acquired_s or h.written_s or 0.0) for h in stack.slices)
     return when, str(first.technique), str(first.phase), first.position
-
-
-def _choose(headers: Sequence[Header], limits: Limits) -> _Choice:
-    """Leave out copies, localizers, and derived images inside an otherwise original series.
-
-    Where the derived ones are more, nobody can tell which of the two the series is.
-    """
-    unique, copies = _without_copies(headers)
-    images = [image for h in unique for image in _images(h, limits)]
-    slices = [h for h in images if "LOCALIZER" not in h.image_type]
-    left_out = ["DUPLICATE_FILE"] * copies + ["LOCALIZER"] * (len(images) - len(slices))
-    if not slices:
-        raise Refused("ONLY_LOCALIZERS")
-    original = [h for h in slices if h.image_type[:2] == ("ORIGINAL", "PRIMARY")]
-    if 0 < len(original) < len(slices) / 2:
-        raise Refused("MIXED_IMAGE_TYPES")
-    if original and len(original) < len(slices):
-        left_out += ["DERIVED_IMAGE"] * (len(slices) - len(original))
-        slices = original
-    return _Choice(slices, tuple(dict.fromkeys(left_out)))
-
-
-def _images(h: Header, limits: Limits) -> list[Header]:
-    """The file itself, or its frames."""
-    return enhanced.frames(h, limits) if h.sop_class_uid in enhanced.SOP_CLASSES else [h]
-
-
-def _without_copies(headers: Sequence[Header]) -> tuple[list[Header], int]:
-    """One header per SOP instance; two different files under one UID are two slices that exclude each other."""
-    by_uid: dict[str, Header] = {}
-    for h in headers:
-        known = by_uid.setdefault(h.sop_instance_uid, h)
-        if known is not h and _digest(known) != _digest(h):
-            raise Refused("DUPLICATE_SLICE")
-    return list(by_uid.values()), len(headers) - len(by_uid)
-
-
-def _digest(h: Header) -> bytes:
-    with guarded("UNREADABLE"), h.path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").digest()
 
 
 def check_together(slices: Sequence[Header]) -> None:
@@ -137,7 +82,7 @@ def check_together(slices: Sequence[Header]) -> None:
     if len({(h.slope is None, h.intercept is None) for h in slices}) > 1:
         raise Refused("RESCALE_MISSING")
     for h in slices:
-        if len(h.position) != 3 or max(map(abs, h.position)) > geometry.FARTHEST_MM:
+        if len(h.position) != 3 or not max(map(abs, h.position)) <= geometry.FARTHEST_MM:
             raise Refused("BAD_POSITION")
     for orientation, spacing in {(h.orientation, h.pixel_spacing) for h in slices}:
         geometry.plane(orientation, spacing)
@@ -173,11 +118,11 @@ def _volume(stack: Stack, part: int, factors: Sequence[float], doubts: tuple[str
     if shape[0] * shape[1] * shape[2] > limits.max_voxels:
         raise Refused("TOO_MANY_VOXELS")
     array = np.empty(shape, np.float32)
-    padded = pixels.read_into(array, slices, factors, limits)
+    seen = pixels.read_into(array, slices, factors, limits)
     array, grid = _on_grid(array, stack, limits)
     doubts = (
         *doubts,
-        *(["PADDING_AS_AIR"] if padded else []),
+        *sorted(seen),
         *(["FRAME_OF_REFERENCE_MISSING"] if not first.frame_of_reference_uid else []),
         *(["SINGLE_SLICE"] if len(slices) == 1 else []),
         *(["MONOCHROME1"] if any(h.photometric == "MONOCHROME1" for h in slices) else []),
@@ -202,7 +147,7 @@ def _volume(stack: Stack, part: int, factors: Sequence[float], doubts: tuple[str
 
 
 def _is_lossy(h: Header) -> bool:
-    return h.lossy or h.transfer_syntax_uid in _LOSSY
+    return bool(h.lossy) or h.transfer_syntax_uid in _LOSSY or (h.lossy is None and h.transfer_syntax_uid in _EITHER)
 
 
 def _on_grid(array: NDArray[np.float32], stack: Stack, limits: Limits) -> tuple[NDArray[np.float32], Grid]:
@@ -213,6 +158,4 @@ def _on_grid(array: NDArray[np.float32], stack: Stack, limits: Limits) -> tuple[
     first = stack.slices[0]
     on = geometry.plane(first.orientation, first.pixel_spacing)
     positions = np.array([h.position for h in stack.slices])
-    if stack.uneven == "GANTRY_TILT":
-        return repair.straighten(array, positions, on, _OUTSIDE[first.dicom_modality], limits)
-    return repair.even(array, positions, on, limits)
+    return repair.straighten(array, positions, on, _OUTSIDE[first.dicom_modality], limits)

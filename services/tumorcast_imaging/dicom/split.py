@@ -7,10 +7,11 @@ is a sound stack tells them apart; where none does, the series is refused for wh
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
+from typing import TypeVar
 
 import numpy as np
 
@@ -22,6 +23,12 @@ from tumorcast_imaging.dicom.reasons import Refused
 _COSINE_TOLERANCE = 1e-4
 _SPACING_TOLERANCE_MM = 1e-4
 _MAX_PARTS = 1000
+_MAX_KEYS_OF_THREE = 8
+_T = TypeVar("_T")
+_FEWEST_APART = 3
+"""Of two slices nobody can say whether they are tilted or one is missing between them."""
+_FAR_APART = 3.5
+"""Two volumes this many gaps apart are two regions of the body; nearer, a slice is missing between them."""
 REPAIRABLE = frozenset({"GANTRY_TILT", "IRREGULAR_SPACING", "MISSING_SLICE"})
 """Reasons for which a stack may be resampled, if asked."""
 
@@ -46,14 +53,42 @@ def stacks(slices: Sequence[Header], *, repair: bool) -> list[Stack]:
     try:
         return [_stack(slices)]
     except Refused as refusal:
-        for groups in _divisions(slices):
+        for groups, by_time in _divisions(slices):
             try:
-                return [_stack(group) for group in groups]
+                parts = [_stack(group) for group in groups]
             except Refused:
                 continue
+            if not _cut_up(parts, refusal.code, by_time=by_time):
+                return parts
         if repair and refusal.code in REPAIRABLE:
             return [_uneven(slices, refusal.code)]
         raise
+
+
+def _cut_up(parts: Sequence[Stack], why: str, *, by_time: bool) -> bool:
+    """True if the parts are rather pieces of one damaged stack, whose damage the cut would hide.
+
+    Pieces lie one behind the other. They are volumes of their own if something else than time tells them apart, and
+    they are far from one another or not refused for what lies between them.
+    """
+    gaps = _gaps_between(parts)
+    if not gaps:
+        return False
+    crumbs = min(len(part.slices) for part in parts) < _FEWEST_APART
+    near = why == "MISSING_SLICE" and min(gaps) < _FAR_APART
+    return by_time or crumbs or near or why == "GANTRY_TILT"
+
+
+def _gaps_between(parts: Sequence[Stack]) -> list[float]:
+    """Gaps between parallel parts that do not overlap, as multiples of their spacing."""
+    gaps = []
+    for same in _grouped(parts, [_plane(part.slices[0]) for part in parts]):
+        first = same[0].slices[0]
+        normal = geometry.plane(first.orientation, first.pixel_spacing).normal
+        ends = sorted(tuple(float(np.dot(part.slices[k].position, normal)) for k in (0, -1)) for part in same)
+        spacing_mm = max(part.grid.spacing_mm[0] for part in same if part.grid is not None)
+        gaps += [(after[0] - before[1]) / spacing_mm for before, after in pairwise(ends) if before[1] < after[0]]
+    return gaps
 
 
 def _stack(slices: Sequence[Header]) -> Stack:
@@ -86,33 +121,42 @@ def _uneven(slices: Sequence[Header], code: str) -> Stack:
     return Stack(ordered, None, code)
 
 
-def _divisions(slices: Sequence[Header]) -> Iterator[list[list[Header]]]:
-    """Every way to divide the slices by one attribute, by two, or by time; parts have at least two slices each."""
-    keys = list(zip(*((*h.technique, *h.phase, h.time_s, _plane(h)) for h in slices), strict=True))
-    keys = [values for values in keys if len(set(values)) > 1]
-    for count in (1, 2):
-        for chosen in combinations(keys, count):
-            groups = _grouped(slices, list(zip(*chosen, strict=True)))
+def _divisions(slices: Sequence[Header]) -> Iterator[tuple[list[list[Header]], bool]]:
+    """Every way to divide the slices by up to three attributes, or by time, and whether it was by time.
+
+    Parts have at least two slices each.
+    """
+    keys = list(zip(*map(_keys, slices), strict=True))
+    timed = len(keys) - 2
+    differing = [number for number, values in enumerate(keys) if len(set(values)) > 1]
+    for count in (1, 2, 3) if len(differing) <= _MAX_KEYS_OF_THREE else (1, 2):
+        for chosen in combinations(differing, count):
+            groups = _grouped(slices, list(zip(*(keys[number] for number in chosen), strict=True)))
             if 1 < len(groups) <= _MAX_PARTS and min(map(len, groups)) > 1:
-                yield groups
+                yield groups, max(chosen) >= timed
     if rounds := _rounds(slices):
-        yield rounds
+        yield rounds, True
+
+
+def _keys(h: Header) -> tuple[Hashable, ...]:
+    """What may tell two volumes apart; the last two are times."""
+    return (_plane(h), h.acquisition, h.image_type, *h.technique, *h.phase, h.acquired_s, h.written_s)
 
 
 def _plane(h: Header) -> tuple[Hashable, ...]:
     return h.rows, h.columns, h.pixel_spacing, tuple(round(cosine, 3) for cosine in h.orientation)
 
 
-def _grouped(slices: Sequence[Header], keys: Sequence[Hashable]) -> list[list[Header]]:
-    groups: dict[Hashable, list[Header]] = defaultdict(list)
-    for h, key in zip(slices, keys, strict=True):
-        groups[key].append(h)
+def _grouped(things: Sequence[_T], keys: Sequence[Hashable]) -> list[list[_T]]:
+    groups: dict[Hashable, list[_T]] = defaultdict(list)
+    for thing, key in zip(things, keys, strict=True):
+        groups[key].append(thing)
     return list(groups.values())
 
 
 def _rounds(slices: Sequence[Header]) -> list[list[Header]]:
     """Slices that lie several at every place, divided into rounds of which one ends before the next begins."""
-    times = _times(slices)
+    times = _times([h.acquired_s for h in slices]) or _times([h.written_s for h in slices])
     if times is None:
         return []
     places: dict[tuple[float, ...], list[tuple[float, int]]] = defaultdict(list)
@@ -127,31 +171,54 @@ def _rounds(slices: Sequence[Header]) -> list[list[Header]]:
     return [[slices[number] for _, number in found] for found in rounds]
 
 
-def _times(slices: Sequence[Header]) -> list[float] | None:
-    times = [h.time_s for h in slices if h.time_s is not None]
-    return times if len(times) == len(slices) else None
+def _times(stated: Sequence[float | None]) -> list[float] | None:
+    times = [time_s for time_s in stated if time_s is not None]
+    return times if len(times) == len(stated) else None
 
 
 def _interleaved(ordered: Sequence[Header]) -> bool:
-    """Do the slices of two acquisitions alternate? They would halve the spacing without a trace.
+    """True if slices of another acquisition lie among those of one, although places and gaps are those of a volume.
 
-    Sorted along the normal, every acquisition, kernel, kVp and echo is one run. So is each time of a CT, which goes
-    through the patient once; an MR may well take the even slices after the odd ones.
+    Technique and kind of image are the same throughout a volume. Acquisition numbers may follow one another, but a
+    single slice is no acquisition. So may the times of a CT, which goes through the patient once; an MR may well take
+    the even slices after the odd ones.
     """
-    keys = list(zip(*(h.technique for h in ordered), strict=True))
-    if ordered[0].dicom_modality != "CT":
-        return any(map(_runs_twice, keys))
-    return any(map(_runs_twice, [*keys, [h.time_s for h in ordered]])) or _to_and_fro(_times(ordered))
+    if len({h.technique for h in ordered}) > 1 or len(_types(ordered)) > 1:
+        return True
+    acquisitions = [h.acquisition for h in ordered]
+    if _runs_twice(acquisitions) or _is_stray(acquisitions):
+        return True
+    if any(map(_alternates, zip(*(h.phase for h in ordered), strict=True))):
+        return True
+    times = [h.acquired_s for h in ordered]
+    return ordered[0].dicom_modality == "CT" and (_runs_twice(times) or _to_and_fro(_times(times)))
+
+
+def _types(slices: Sequence[Header]) -> set[tuple[str, ...]]:
+    """Kinds of image that differ; one that says less than another does not."""
+    types = {h.image_type for h in slices}
+    return {one for one in types if not any(one == other[: len(one)] for other in types - {one})}
 
 
 def _runs_twice(values: Sequence[Hashable]) -> bool:
     return 1 + sum(a != b for a, b in pairwise(values)) > len(set(values))
 
 
+def _alternates(values: Sequence[Hashable]) -> bool:
+    """True if every other slice is of another kind."""
+    return len(values) > 3 and len(set(values)) == 2 and values[0] != values[1] and values[2:] == values[:-2]
+
+
+def _is_stray(values: Sequence[Hashable]) -> bool:
+    """True if all values are the same but one."""
+    counts = sorted(Counter(values).values())
+    return len(counts) == 2 and counts[0] == 1 and counts[1] > 2
+
+
 def _to_and_fro(times: Sequence[float] | None) -> bool:
     """True if the time goes up and down from slice to slice."""
-    if times is None or len(times) < 4:
+    if times is None:
         return False
-    steps = np.sign(np.diff(times))
-    turns = int(np.count_nonzero(steps[1:] * steps[:-1] < 0))
-    return turns > len(times) / 2
+    steps = np.diff(times)
+    up, down = int(np.count_nonzero(steps > 0)), int(np.count_nonzero(steps < 0))
+    return min(up, down) >= 3 and min(up, down) > (up + down) / 5

@@ -13,11 +13,12 @@ from pydicom import uid as uids
 from tumorcast_core.errors import StudyNotFound
 from tumorcast_core.snapshot import Issue
 from tumorcast_imaging.dicom import reasons
+from tumorcast_imaging.dicom.choice import READ
 from tumorcast_imaging.dicom.dataset import guarded, read_dataset
 from tumorcast_imaging.dicom.header import Header, read_header
 from tumorcast_imaging.dicom.limits import DEFAULT_LIMITS, Limits
 from tumorcast_imaging.dicom.reasons import Refused
-from tumorcast_imaging.dicom.series import READ, read_series
+from tumorcast_imaging.dicom.series import read_series
 from tumorcast_imaging.dicom.volume import IgnoredFile, RefusedSeries, SegmentationFile, StudyVolumes, Volume
 
 Paths = str | Path | Sequence[str | Path]

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable, Hashable
 from functools import lru_cache
 from struct import Struct
+from typing import TypeVar
 
 from pydicom.charset import convert_encodings, decode_bytes
 
@@ -25,6 +27,10 @@ _TEXT = frozenset({b"AE", b"AS", b"CS", b"DA", b"DS", b"DT", b"IS", b"LO", b"LT"
     b"UN",
 }
 _PADDING = " \0"
+_SHORT_BYTES = 256
+_MAX_NUMBERS = 64
+_T = TypeVar("_T")
+_K = TypeVar("_K", bound=Hashable)
 _NUMBER = re.compile(r" *[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)? *", re.ASCII)
 """DS and IS (PS3.5 section 6.2); Python's own float would also take 1_000 and infinity."""
 
@@ -37,6 +43,12 @@ def text(elements: Elements, tag: int) -> str:
     """The text of an attribute without padding; empty if there is none."""
     element = elements.values.get(tag)
     return "" if element is None else _text(element, _charset(elements))
+
+
+def private_text(elements: Elements, tag: int) -> str:
+    """As ``text``, for what names a patient: it is not remembered."""
+    element = elements.values.get(tag)
+    return "" if element is None else _decoded(element, _charset(elements))
 
 
 def texts(elements: Elements, tag: int) -> tuple[str, ...]:
@@ -52,9 +64,8 @@ def numbers(elements: Elements, tag: int) -> tuple[float, ...]:
 
 
 def number(elements: Elements, tag: int) -> float | None:
-    """The only value of such an attribute; ``None`` if there is none or several."""
-    values = numbers(elements, tag)
-    return values[0] if len(values) == 1 else None
+    """The value of such an attribute, ``None`` if there is none; raises ``Malformed`` if there are several."""
+    return _only(numbers(elements, tag))
 
 
 def integers(elements: Elements, tag: int) -> tuple[int, ...]:
@@ -63,9 +74,29 @@ def integers(elements: Elements, tag: int) -> tuple[int, ...]:
 
 
 def integer(elements: Elements, tag: int) -> int | None:
-    """The only value of such an attribute; ``None`` if there is none or several."""
-    values = integers(elements, tag)
-    return values[0] if len(values) == 1 else None
+    """The value of such an attribute, ``None`` if there is none; raises ``Malformed`` if there are several."""
+    return _only(integers(elements, tag))
+
+
+def decimals(text: str) -> tuple[float, ...]:
+    r"""The numbers of a decimal string; raises ``Malformed`` unless all are finite.
+
+    >>> decimals("1.5\\-2e1")
+    (1.5, -20.0)
+    """
+    parts = text.split("\\") if text else []
+    if len(parts) > _MAX_NUMBERS or not all(map(_NUMBER.fullmatch, parts)):
+        raise Malformed
+    values = tuple(map(float, parts))
+    if not all(map(math.isfinite, values)):
+        raise Malformed
+    return values
+
+
+def _only(values: tuple[_T, ...]) -> _T | None:
+    if len(values) > 1:
+        raise Malformed
+    return values[0] if values else None
 
 
 def _charset(elements: Elements) -> bytes:
@@ -73,8 +104,17 @@ def _charset(elements: Elements) -> bytes:
     return b"" if charset is None else charset.value
 
 
-@lru_cache(maxsize=4096)
-def _text(element: Element, charset: bytes) -> str:
+def _remembered(convert: Callable[[Element, _K], _T]) -> Callable[[Element, _K], _T]:
+    """Remember what short values convert to; long ones are no repeated header, and would fill the memory."""
+    short = lru_cache(maxsize=4096)(convert)
+
+    def remembered(element: Element, key: _K) -> _T:
+        return short(element, key) if len(element.value) <= _SHORT_BYTES else convert(element, key)
+
+    return remembered
+
+
+def _decoded(element: Element, charset: bytes) -> str:
     if element.vr not in _TEXT:
         raise Malformed
     if element.value.isascii() and b"\x1b" not in element.value:
@@ -87,22 +127,20 @@ def _text(element: Element, charset: bytes) -> str:
     return decoded.strip(_PADDING)
 
 
-@lru_cache(maxsize=4096)
+_text = _remembered(_decoded)
+
+
+@_remembered
 def _numbers(element: Element, big_endian: bool) -> tuple[float, ...]:
-    if element.vr in _BINARY:
-        values = _unpacked(element, big_endian)
-    else:
-        whole = _text(element, b"")
-        parts = whole.split("\\") if whole else []
-        if not all(map(_NUMBER.fullmatch, parts)):
-            raise Malformed
-        values = tuple(map(float, parts))
+    if element.vr not in _BINARY:
+        return decimals(_decoded(element, b""))
+    values = _unpacked(element, big_endian)
     if not all(map(math.isfinite, values)):
         raise Malformed
     return values
 
 
-@lru_cache(maxsize=4096)
+@_remembered
 def _whole(element: Element, big_endian: bool) -> tuple[int, ...]:
     values: tuple[float, ...]
     if element.vr in (b"", b"UN", b"OW"):  # implicit: the dictionary says US (or SS, which the caller sorts out)
@@ -116,6 +154,6 @@ def _whole(element: Element, big_endian: bool) -> tuple[int, ...]:
 
 def _unpacked(element: Element, big_endian: bool) -> tuple[float, ...]:
     kind = Struct((">" if big_endian else "<") + _BINARY[element.vr])
-    if len(element.value) % kind.size:
+    if len(element.value) % kind.size or len(element.value) > _MAX_NUMBERS * kind.size:
         raise Malformed
     return tuple(value for (value,) in kind.iter_unpack(element.value))

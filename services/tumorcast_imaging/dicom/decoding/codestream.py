@@ -11,7 +11,7 @@ import struct
 from dataclasses import dataclass
 from struct import Struct
 
-from tumorcast_imaging.dicom.decoding.job import JPEG_LOSSLESS, JPEG_LOSSY, JPEG_LS, Job
+from tumorcast_imaging.dicom.decoding.job import JPEG_LOSSLESS, JPEG_LOSSY, JPEG_LS, LOSSLESS, Job
 from tumorcast_imaging.dicom.reasons import Refused
 
 _U16, _SOF, _SIZ, _SOT = Struct(">H"), Struct(">BHHB"), Struct(">8IH3B"), Struct(">HHIBB")
@@ -79,11 +79,18 @@ def _jpeg_headers(data: bytes, job: Job, kinds: set[int]) -> tuple[int, int, int
             raise Refused("PIXEL_FORMAT_DIFFERS")  # another process than the transfer syntax says
         elif marker == 0xDD:
             restart = int.from_bytes(data[at + 3 : at + 1 + length])
+        elif marker == 0xDA:
+            _check_scan(data, at, job, precision)
+            return precision, restart, at + 1 + length
         at += 1 + length
-        if marker == 0xDA:
-            if not precision:
-                raise Refused("UNDECODABLE_PIXELS")
-            return precision, restart, at
+
+
+def _check_scan(data: bytes, at: int, job: Job, precision: int) -> None:
+    """A scan follows a frame header; JPEG-LS that says it is lossless has NEAR 0 in it (T.87 C.2.3)."""
+    if not precision:
+        raise Refused("UNDECODABLE_PIXELS")
+    if job.transfer_syntax_uid in LOSSLESS & JPEG_LS and data[at + 4 + 2 * data[at + 3]]:
+        raise Refused("PIXEL_FORMAT_DIFFERS")
 
 
 def _restarts(job: Job, interval: int) -> int:
@@ -122,7 +129,7 @@ def jpeg_2000(data: bytes, job: Job) -> Codestream:
         if not tile_x or not tile_y:
             raise Refused("UNDECODABLE_PIXELS")
         tiles = -(-(x1 - tile_x0) // tile_x) * -(-(y1 - tile_y0) // tile_y)
-        end = _tiles_end(data, tiles)
+        end = _tiles_end(data, tiles, lossless=job.transfer_syntax_uid in LOSSLESS)
     except (struct.error, IndexError) as e:
         raise Refused("TRUNCATED_PIXELS") from e
     return Codestream(_trimmed(data, end, b"\xff\x4f\xff\x51"), precision, signed)
@@ -141,12 +148,17 @@ def _unboxed(data: bytes) -> bytes:
     return data
 
 
-def _tiles_end(data: bytes, tiles: int) -> int:
-    """Where the codestream ends, with every tile there and every tile-part whole (T.800 A.4.2)."""
+def _tiles_end(data: bytes, tiles: int, *, lossless: bool) -> int:
+    """Where the codestream ends, with every tile there and every tile-part whole (T.800 A.4.2).
+
+    A ``lossless`` one is of the reversible transform (A.6.1).
+    """
     at, seen = 2, set()
     while data[at : at + 2] != b"\xff\x90":  # main header
         if data[at] != 0xFF:
             raise Refused("UNDECODABLE_PIXELS")
+        if lossless and data[at + 1] == 0x52 and data[at + 13] != 1:
+            raise Refused("PIXEL_FORMAT_DIFFERS")
         at += 2 + _U16.unpack_from(data, at + 2)[0]
     while data[at : at + 2] == b"\xff\x90":
         _, tile, length, _, _ = _SOT.unpack_from(data, at + 2)

@@ -15,7 +15,9 @@ from tumorcast_imaging.dicom.reasons import Refused
 
 _ITEM, _DELIMITER = 0xFFFEE000, 0xFFFEE0DD
 _HEADER = Struct("<HHI")
-_MAX_ITEMS = 1_000_000
+_MAX_ITEMS_PER_FRAME = 64
+_MAX_ITEMS = 1024
+"""Beyond those of its frames; they are walked for every few frames."""
 
 
 class Fragment(NamedTuple):
@@ -53,7 +55,7 @@ class Fragments:
             tag, at = group << 16 | element, at + _HEADER.size
             if tag == _DELIMITER:
                 break
-            if tag != _ITEM or len(items) >= _MAX_ITEMS:
+            if tag != _ITEM or len(items) >= _MAX_ITEMS + _MAX_ITEMS_PER_FRAME * self._count:
                 raise Refused("UNDECODABLE_PIXELS")
             if length > end - at:
                 raise Refused("TRUNCATED_PIXELS")

@@ -22,6 +22,9 @@ SYNTAXES = RLE | NATIVE_FRAGMENTS | JPEG_LOSSY | JPEG_LOSSLESS | JPEG_LS | JPEG_
 """UIDs of the transfer syntaxes that decode (PS3.6 Annex A)."""
 MAY_BE_LOSSY = JPEG_LOSSY | {"1.2.840.10008.1.2.4.81", "1.2.840.10008.1.2.4.91", "1.2.840.10008.1.2.4.203"}
 
+LOSSLESS = frozenset(f"1.2.840.10008.1.2.4.{number}" for number in (80, 90, 201, 202))
+"""Syntaxes of codecs that can lose as well, under which nothing may be lost."""
+
 ANSWER = Struct("<BQ")
 """Before each frame: an index into ``STATUSES`` and the number of bytes that follow."""
 STATUSES = (
@@ -50,7 +53,7 @@ class DecoderLimits:
     idle_s: float = 30.0
     """After that long without work a child is ended."""
     children: int = min(2, os.cpu_count() or 1)
-    max_inflated_bytes: int = 800 << 20
+    max_inflated_bytes: int = 400 << 20
     """Held in memory as a whole, beside the file's own bytes: together less than 1 GB."""
     max_inflation: int = 100
     """A deflated file unfolds to at most this many times its size, or to 16 MiB."""
