@@ -51,7 +51,7 @@ charts: tools ## the chart and image tests alone
 
 bench: $(INSTALLED) ## readers against their peers, encoder, serving, one query: tables (some 20 minutes)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target .tools/peers $(PEERS)
-	PYTHONPATH=.tools/peers $(BIN)/pytest tests/benchmarks -s -m ""
+	PYTHONPATH=$(CURDIR)/.tools/peers $(BIN)/pytest tests/benchmarks -s -m ""
 
 fuzz: $(INSTALLED) ## 20,000 damaged DICOM files, each read or refused (some minutes; FUZZ="--seed 2")
 	PYTHONPATH=tests $(BIN)/python -m fuzz.dicom_fuzz $(FUZZ)

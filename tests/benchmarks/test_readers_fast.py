@@ -149,7 +149,8 @@ def warm_up(scratch: Path, kind: str) -> Path:
 def once(name: str, warm_up: Path, folder: Path) -> dict[str, float] | None:
     """One reading in a fresh process; none if the reader gives up."""
     command = [sys.executable, "-m", "support.peer_speed", name, str(warm_up), str(folder)]
-    environment = {**os.environ, "PYTHONPATH": str(TESTS), "OMP_NUM_THREADS": "1"}
+    path = os.pathsep.join(filter(None, [str(TESTS), os.environ.get("PYTHONPATH")]))  # where make bench puts the peers
+    environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, cwd=TESTS, env=environment, capture_output=True, text=True, timeout=LIMIT_S)
     if done.returncode:
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 import re
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Container, Hashable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -150,15 +150,22 @@ def read_header(path: Path, limits: Limits) -> Header:
         return _header(path, (status.st_size, status.st_mtime_ns, status.st_ino), elements)
 
 
-def strict(file: BinaryIO, size: int, limits: Limits) -> Elements | None:
-    """The header as the standard's letter has it; ``None`` if the file does not follow it."""
+def raw_values(path: Path, limits: Limits, wanted: Container[int]) -> tuple[tuple[int, Element], ...] | None:
+    """The bytes of the wanted elements, to be compared; ``None`` if the file does not follow the standard's letter."""
+    with guarded("UNREADABLE"), path.open("rb", buffering=0) as file:
+        elements = strict(file, os.fstat(file.fileno()).st_size, limits, wanted)
+    return None if elements is None else tuple((tag, e) for tag, e in elements.values.items() if tag in wanted)
+
+
+def strict(file: BinaryIO, size: int, limits: Limits, wanted: Container[int] | None = None) -> Elements | None:
+    """The wanted elements as the standard's letter has them; ``None`` if the file does not follow it."""
     window = min(_WINDOW_BYTES, size)
     data = file.read(window)
     if data[128:132] != b"DICM":
         raise Refused("NOT_DICOM")
     while True:
         try:
-            elements = _walk(data, limits)
+            elements = _walk(data, limits, WANTED if wanted is None else wanted)
         except Odd:
             elements = None
         whole = len(data) == size
@@ -169,7 +176,7 @@ def strict(file: BinaryIO, size: int, limits: Limits) -> Elements | None:
         data += more
 
 
-def _walk(data: bytes, limits: Limits) -> Elements:
+def _walk(data: bytes, limits: Limits, wanted: Container[int]) -> Elements:
     meta, start = part10.walk_meta(data)
     syntax = meta.get(TRANSFER_SYNTAX, _NOTHING).value.rstrip(b"\0 ").decode("ascii", "replace")
     if syntax == uids.DeflatedExplicitVRLittleEndian or not syntax:
@@ -177,7 +184,7 @@ def _walk(data: bytes, limits: Limits) -> Elements:
     found = part10.walk(
         data,
         start,
-        WANTED,
+        wanted,
         explicit=syntax != uids.ImplicitVRLittleEndian,
         big_endian=syntax == uids.ExplicitVRBigEndian,
         max_elements=limits.max_elements,

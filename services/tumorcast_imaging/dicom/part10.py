@@ -146,18 +146,13 @@ def walk(
             pixels = tag <= PIXEL_DATA
             element = PixelElement(tag, vr, begin, None if length == _UNDEFINED else length) if pixels else None
             return Elements(values, element, big_endian)
-        if length == _UNDEFINED:
-            if vr not in (b"", b"SQ"):
-                raise Odd
-            at = steps.skip_sequence(begin)
-            if tag in wanted:
-                values[tag] = Element(b"SQ", b"")
-            continue
-        at = begin + length
+        if length == _UNDEFINED and vr not in (b"", b"SQ"):
+            raise Odd
+        at = steps.skip_sequence(begin) if length == _UNDEFINED else begin + length
         if tag in wanted:
-            if at > steps.end or length > MAX_VALUE_BYTES:
+            if at > steps.end or at - begin > MAX_VALUE_BYTES:
                 raise Odd
-            values[tag] = Element(vr, data[begin:at])
+            values[tag] = Element(b"SQ" if length == _UNDEFINED else vr, data[begin:at])
     if at != steps.end:
         raise Odd
     return Elements(values, None, big_endian)

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence as Items
+from pydicom.tag import Tag
 
 from tumorcast_imaging.dicom.reasons import Refused
 
@@ -37,6 +38,7 @@ TAGS: list[int | str] = [
     *sorted(group << 16 | block << 8 | element for (group, _), element in _PRIVATE for block in _BLOCKS),
 ]
 """What a header read must keep, as ``pydicom.dcmread(specific_tags=...)`` wants it."""
+TAG_NUMBERS = frozenset(int(Tag(tag)) for tag in TAGS)
 
 DAY_S = 86400.0
 _T = TypeVar("_T")

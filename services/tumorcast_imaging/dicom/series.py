@@ -13,7 +13,7 @@ from tumorcast_imaging.dicom import geometry, pixels, suv
 from tumorcast_imaging.dicom.choice import READ, SINGLE_FRAME, choose
 from tumorcast_imaging.dicom.dataset import guarded, read_dataset
 from tumorcast_imaging.dicom.geometry import Grid
-from tumorcast_imaging.dicom.header import Header
+from tumorcast_imaging.dicom.header import Header, raw_values
 from tumorcast_imaging.dicom.limits import Limits
 from tumorcast_imaging.dicom.reasons import Refused, issue
 from tumorcast_imaging.dicom.split import Stack, stacks
@@ -103,11 +103,15 @@ def _factors(slices: Sequence[Header], limits: Limits) -> tuple[dict[int, float]
     """What rescaled values are multiplied with, by the identity of the slice: SUV factors of a PET, else 1."""
     if slices[0].dicom_modality != "PT":
         return dict.fromkeys(map(id, slices), 1.0), ()
+    known: dict[object, suv.PetImage] = {}  # slices of one bed state the same
     images = []
     for h in slices:
-        dataset = read_dataset(h.path, limits, suv.TAGS, pixels=False)
-        with guarded("MALFORMED_HEADER"):
-            images.append(suv.read_pet(dataset))
+        key = raw_values(h.path, limits, suv.TAG_NUMBERS) or h.path
+        if key not in known:
+            dataset = read_dataset(h.path, limits, suv.TAGS, pixels=False)
+            with guarded("MALFORMED_HEADER"):
+                known[key] = suv.read_pet(dataset)
+        images.append(known[key])
     found = suv.suv_factors(images)
     return {id(h): float(factor) for h, factor in zip(slices, found.factors, strict=True)}, found.doubts
 

@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumorcast_imaging.dicom.decay import TOLERANCE, check_admin, check_frames, decay_s, scan_start
-from tumorcast_imaging.dicom.pet import TAGS, PetImage, read_pet, shared
+from tumorcast_imaging.dicom.pet import TAG_NUMBERS, TAGS, PetImage, read_pet, shared
 from tumorcast_imaging.dicom.reasons import Refused
 
-__all__ = ["TAGS", "PetImage", "SuvFactors", "read_pet", "suv_factors"]
+__all__ = ["TAGS", "TAG_NUMBERS", "PetImage", "SuvFactors", "read_pet", "suv_factors"]
 
 _WEIGHT_KG = (0.5, 500.0)
 _DOSE_BQ = (1e6, 1e10)

@@ -7,6 +7,8 @@ from support.adversarial import (
     pet_cases,
     pixel_cases,
     several_cases,
+    subtle_cases,
+    subtle_pixels,
     syntax_cases,
 )
 from support.adversarial.case import Case, Truth
@@ -26,6 +28,13 @@ THEMES: dict[str, tuple[Case, ...]] = {
     "broken streams": syntax_cases.BROKEN,
     "multi-frame": multiframe_cases.CASES,
     "PET": pet_cases.CASES,
+    "strays": subtle_cases.STRAYS,
+    "damage": subtle_cases.DAMAGE,
+    "oddities": subtle_cases.ODDITIES,
+    "streams": subtle_pixels.STREAMS,
+    "numbers that are none": subtle_pixels.NUMBERS,
+    "padding that misleads": subtle_pixels.PADDING,
+    "frames": subtle_pixels.FRAMES,
 }
 CASES: tuple[Case, ...] = tuple(case for cases in THEMES.values() for case in cases)
 

@@ -58,7 +58,7 @@ def _capture(k: int, d: Dataset) -> None:
         del d[keyword]
 
 
-def _screenshot(folder: Path) -> None:
+def screenshot(folder: Path) -> None:
     write(Series((1, 18, 14), first_number=701).datasets(_capture), folder)
 
 
@@ -184,7 +184,7 @@ COMPANY = (
     sound("localizers in the series", PLAIN, beside=_localizers, codes=("LOCALIZER",)),
     sound("localizer of the same size", PLAIN, beside=_same_size_localizer, codes=("LOCALIZER",)),
     sound("derived image in an original series", PLAIN, beside=_derived, codes=("DERIVED_IMAGE",)),
-    sound("color screenshot in the series", PLAIN, beside=_screenshot),
+    sound("color screenshot in the series", PLAIN, beside=screenshot),
     sound("derived and secondary throughout", PLAIN, sets(ImageType=["DERIVED", "SECONDARY", "AXIAL"])),
     sound("no image type", PLAIN, sets(ImageType=None)),
     Case("two series in one folder", "sound", _two_series),

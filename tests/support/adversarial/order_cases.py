@@ -58,7 +58,7 @@ def _another_under_the_same_uid(folder: Path) -> None:
     write([Series(field=Field(offset=150)).datasets()[4]], folder)
 
 
-def _tilted(degrees: float) -> Series:
+def tilted(degrees: float) -> Series:
     step = 2.5 * math.tan(math.radians(degrees))
     return Series(sideways_mm=tuple((step * k, 0.0) for k in range(10)))
 
@@ -135,9 +135,9 @@ GEOMETRY = (
         (*IRREGULAR, "GANTRY_TILT"),
         Series(sideways_mm=tuple((2.0 * (k == 5), 0.0) for k in range(10))),
     ),
-    unsound("gantry tilt of 15°", ("GANTRY_TILT",), _tilted(15)),
-    unsound("gantry tilt of −8°", ("GANTRY_TILT",), _tilted(-8)),
-    unsound("gantry tilt of 0.5°", ("GANTRY_TILT",), _tilted(0.5)),
+    unsound("gantry tilt of 15°", ("GANTRY_TILT",), tilted(15)),
+    unsound("gantry tilt of −8°", ("GANTRY_TILT",), tilted(-8)),
+    unsound("gantry tilt of 0.5°", ("GANTRY_TILT",), tilted(0.5)),
     unsound("no position", ("BAD_POSITION", "HEADER_INCOMPLETE"), PLAIN, sets(ImagePositionPatient=None)),
     unsound(
         "no position on one slice",

@@ -130,6 +130,9 @@ CASES: tuple[Case, ...] = (
     ),
     _refused("PET without injection time", "SUV_TIMES_UNSURE", _dose(RadiopharmaceuticalStartTime=None)),
     _refused(
+        "PET injected at a time of another zone", "SUV_TIMES_UNSURE", _dose(RadiopharmaceuticalStartTime="190000")
+    ),
+    _refused(
         "PET without injection", "SUV_RADIOPHARMACEUTICAL_UNSURE", sets(RadiopharmaceuticalInformationSequence=None)
     ),
     _refused(

@@ -1,5 +1,7 @@
 """Whatever the bytes are, reading ends soon and raises nothing but Tumorcast errors."""
 
+import gc
+import time
 import tracemalloc
 from pathlib import Path
 
@@ -8,8 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
-from pydicom.uid import DeflatedExplicitVRLittleEndian
+from pydicom.uid import DeflatedExplicitVRLittleEndian, EnhancedCTImageStorage, JPEGLSLossless
 
+from support.adversarial.multiframe_cases import frames as multiframe
+from support.adversarial.phantom import Series
+from support.adversarial.syntax_cases import jpeg_ls
 from support.dicom_factory import Phantom, save
 from tumorcast_core.errors import TumorcastError
 from tumorcast_imaging.adapters.studies import FolderStudyStore
@@ -136,3 +141,105 @@ def test_a_deflated_file_is_held_in_memory_once(tmp_path: Path):
         tracemalloc.stop()
     assert len(data) > unfolded
     assert peak < 1.5 * unfolded
+
+
+def test_long_values_are_not_remembered(tmp_path: Path):
+    for k in range(100):
+        d = SMALL.slices()[0]
+        d.SOPInstanceUID = f"1.2.3.{k}"
+        save(d, tmp_path / f"{k}.dcm")
+        spacing = f"2.{k:03}\\2.0".encode().ljust(33_000)
+        frame_type = f"ORIGINAL\\PRIMARY\\AXIAL\\{k}".encode().ljust(33_000, b"A")
+        for tag, vr, value in ((b"\x28\0\x30\0", b"DS", spacing), (b"\x08\0\x08\0", b"CS", frame_type)):
+            replace_element(tmp_path / f"{k}.dcm", tag, vr, value)
+    read_study(tmp_path / "0.dcm")
+    tracemalloc.start()
+    try:
+        study = read_study(tmp_path)
+        found = [series.problems[0].code for series in study.refused]
+        del study
+        gc.collect()
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert found == ["MIXED_SPACING"]
+    assert kept < 2_000_000  # of 6.6 MB of values
+
+
+def replace_element(path: Path, tag: bytes, vr: bytes, value: bytes) -> None:
+    """Put an element in place of that of the same tag and value representation."""
+    data = path.read_bytes()
+    at = data.index(tag + vr)
+    rest = data[at + 8 + int.from_bytes(data[at + 6 : at + 8], "little") :]
+    path.write_bytes(data[:at] + tag + vr + len(value).to_bytes(2, "little") + value + rest)
+
+
+def test_an_image_type_of_sixty_megabytes_is_refused_and_not_kept(tmp_path: Path):
+    d = SMALL.slices()[0]
+    del d.ImageType
+    save(d, tmp_path / "small.dcm")
+    data = (tmp_path / "small.dcm").read_bytes()
+    start = 144 + int.from_bytes(data[140:144], "little")
+    size = 60 << 20
+    text = b"\x08\0\x08\0UT\0\0" + size.to_bytes(4, "little") + b"A" * size
+    (tmp_path / "small.dcm").write_bytes(data[:start] + text + data[start:])
+    del text
+    tracemalloc.start()
+    try:
+        study = read_study(tmp_path)
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert [file.code for file in study.ignored] == ["MALFORMED_HEADER"]
+    assert kept < 1_000_000
+
+
+def test_frames_that_have_no_pixels_are_refused_before_each_is_looked_at(tmp_path: Path):
+    d = SMALL.slices()[0]
+    d.SOPClassUID = d.file_meta.MediaStorageSOPClassUID = EnhancedCTImageStorage
+    d.NumberOfFrames = 10_000
+    del d.PixelData
+    items = bytes.fromhex("feff00e000000000") * 10_000
+    groups = bytes.fromhex("005230925351 0000".replace(" ", "")) + len(items).to_bytes(4, "little") + items
+    pixels = bytes.fromhex("e07f10004f57000040000000") + bytes(64)
+    for k in range(2):
+        d.SOPInstanceUID, path = f"1.2.3.{k}", tmp_path / f"{k}.dcm"
+        save(d, path)
+        path.write_bytes(path.read_bytes() + groups + pixels * (k % 2))
+    for name, codes in (("0.dcm", {"NO_PIXELS"}), ("1.dcm", {"TRUNCATED_PIXELS"})):
+        begun = time.process_time()
+        study = read_study(tmp_path / name)
+        assert time.process_time() - begun < 0.3
+        assert {problem.code for problem in study.problems} == codes
+    assert {problem.code for problem in read_study(tmp_path).problems} == {"TOO_MANY_FRAMES"}
+
+
+def test_file_meta_of_a_million_elements_is_refused_soon(tmp_path: Path, files):
+    data = files["slice"]
+    empty = b"".join(b"\2\0" + (0x200 + k % 30_000).to_bytes(2, "little") + b"SH\0\0" for k in range(30_000))
+    (tmp_path / "meta.dcm").write_bytes(data[:132] + b"\2\0\1\1ZZ\0\0" + empty * 34 + data[144:])
+    begun = time.process_time()
+    study = read_study(tmp_path)
+    assert time.process_time() - begun < 1
+    assert [file.code for file in study.ignored] == ["MALFORMED_HEADER"]
+
+
+@pytest.mark.parametrize("frames", [1, 40])
+def test_a_flood_of_empty_fragments_is_refused_soon(tmp_path: Path, frames):
+    series = Series((frames, 18, 14), intercepts=(-8192.0,))
+    d = multiframe(series.datasets(), "CT") if frames > 1 else series.datasets()[0]
+    d.file_meta.TransferSyntaxUID = JPEGLSLossless
+    del d.PixelData
+    save(d, tmp_path / "flood.dcm")
+    item = bytes.fromhex("feff00e0")
+    streams = [jpeg_ls(series.stored(k)) for k in range(frames)]
+    streams = [item + (len(s) + len(s) % 2).to_bytes(4, "little") + s + b"\0" * (len(s) % 2) for s in streams]
+    empty = (item + bytes(4)) * (900_000 // frames)
+    pixels = bytes.fromhex("e07f10004f420000ffffffff") + item + bytes(4)
+    whole = pixels + b"".join(stream + empty for stream in streams) + bytes.fromhex("feffdde000000000")
+    path = tmp_path / "flood.dcm"
+    path.write_bytes(path.read_bytes() + whole)
+    begun = time.monotonic()
+    study = read_study(tmp_path)
+    assert time.monotonic() - begun < 5
+    assert [problem.code for problem in study.problems] == ["UNDECODABLE_PIXELS"]

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian
+from pydicom.uid import JPEG2000, ExplicitVRBigEndian, ImplicitVRLittleEndian, JPEG2000Lossless
 
+from support.adversarial.syntax_cases import compressed, jpeg_2000
 from support.dicom_factory import AXIAL, OBLIQUE, SAGITTAL, Phantom, save
 from tumorcast_core.errors import StudyNotFound
 from tumorcast_imaging.dicom import Limits, read_study
@@ -285,3 +286,38 @@ def test_an_mr_series_is_read_in_arbitrary_units(tmp_path: Path):
     (volume,) = read_study(tmp_path).volumes
     assert (volume.unit, volume.dicom_modality) == ("arbitrary", "MR")
     assert np.array_equal(volume.array, Phantom().array + 1024)
+
+
+def test_a_compressed_series_is_found_by_a_relative_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    phantom = Phantom()
+    phantom.write(tmp_path / "series", compressed(JPEG2000Lossless, jpeg_2000))
+    monkeypatch.chdir(tmp_path)  # the decoding children have a working folder of their own
+    (volume,) = read_study("series").volumes
+    assert np.array_equal(volume.array, phantom.array)
+
+
+@pytest.mark.parametrize(("flag", "said"), [(None, ["LOSSY_COMPRESSION"]), ("00", []), ("01", ["LOSSY_COMPRESSION"])])
+def test_jpeg_2000_that_may_lose_is_lossy_unless_it_says_that_it_is_not(tmp_path: Path, flag, said):
+    def edit(k: int, d: Dataset) -> None:
+        compressed(JPEG2000, jpeg_2000)(k, d)
+        if flag is not None:
+            d.LossyImageCompression = flag
+
+    phantom = Phantom()
+    (volume,) = read_study(phantom.write(tmp_path, edit)).volumes
+    assert codes(volume.problems) == said
+    assert np.array_equal(volume.array, phantom.array)
+
+
+def test_values_far_below_air_are_kept_and_said_where_no_padding_is_stated(tmp_path: Path):
+    phantom = Phantom()
+    truth = phantom.array.copy()
+    truth[:, :5] = -3024
+
+    def edit(k: int, d: Dataset) -> None:
+        d.PixelRepresentation, d.RescaleIntercept = 1, -1024
+        d.PixelData = (truth[k] + 1024).astype("<i2").tobytes()
+
+    (volume,) = read_study(phantom.write(tmp_path, edit)).volumes
+    assert codes(volume.problems) == ["BELOW_AIR"]
+    assert np.array_equal(volume.array, truth)

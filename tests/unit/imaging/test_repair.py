@@ -82,6 +82,33 @@ def test_uneven_gaps_are_evened_when_asked_and_said(tmp_path: Path, gaps, slices
     assert error_inside(volume) < 0.06
 
 
+def test_a_tilted_stack_that_lacks_a_slice_is_straightened_and_filled_when_asked(tmp_path: Path):
+    phantom = Phantom(origin_mm=(-20, -10, 30))
+    phantom.write(tmp_path, shifted(np.array([0, 0, 1.0]), {}, 1.0), without=(5,))
+    assert [p.code for p in read_study(tmp_path).problems] == ["MISSING_SLICE"]
+    volume = one_volume(tmp_path, repair=True)
+    assert [p.code for p in volume.problems] == ["RESAMPLED"]
+    assert volume.array.shape[0] == 12
+    assert volume.affine_lps[:3, 0] == pytest.approx((0, 0, 4), abs=1e-6)
+    assert error_inside(volume) < 0.06
+
+
+@pytest.mark.parametrize("off_mm", [2.0, -5.0])
+def test_a_slice_off_within_its_plane_is_moved_back_when_asked(tmp_path: Path, off_mm):
+    def off(k: int, d: Dataset) -> None:
+        x, y, z = map(float, d.ImagePositionPatient)
+        d.ImagePositionPatient = [x, y + (off_mm if k == 5 else 0), z]
+        paint(d)
+
+    phantom = Phantom(origin_mm=(-20, -10, 30))
+    phantom.write(tmp_path, off)
+    assert [p.code for p in read_study(tmp_path).problems] == ["IRREGULAR_SPACING"]
+    volume = one_volume(tmp_path, repair=True)
+    assert [p.code for p in volume.problems] == ["RESAMPLED"]
+    assert volume.array.shape[0] == 12
+    assert error_inside(volume) < 0.06
+
+
 def test_a_gap_too_wide_is_not_filled(tmp_path: Path):
     phantom = Phantom(origin_mm=(-20, -10, 30))
     phantom.write(tmp_path, shifted(np.array([0, 0, 1.0]), dict.fromkeys(range(6, 12), 12.0), 0))
