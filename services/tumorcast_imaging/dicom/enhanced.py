@@ -33,11 +33,11 @@ _TECHNIQUE = (
     ("MRDiffusionSequence", "DiffusionBValue"),
     ("CTReconstructionSequence", "ConvolutionKernel"),
     ("CTXRayDetailsSequence", "KVP"),
-)
-_PHASE = (
     ("MRModifierSequence", "InversionTimes"),
     ("MRTimingAndRelatedParametersSequence", "FlipAngle"),
     ("MRImageFrameTypeSequence", "ComplexImageComponent"),
+)
+_PHASE = (
     ("CardiacSynchronizationSequence", "NominalCardiacTriggerDelayTime"),
     ("MRDiffusionSequence", "DiffusionGradientDirectionSequence"),
 )

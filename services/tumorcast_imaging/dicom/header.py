@@ -40,10 +40,11 @@ _TECHNIQUE = (
     "KVP",
     "NominalPercentageOfCardiacPhase",
     "SequenceName",
+    "RepetitionTime",
     "FlipAngle",
     "ContrastBolusAgent",
 )
-_PHASE = ("TriggerTime", "DiffusionGradientOrientation", "RepetitionTime")
+_PHASE = ("TriggerTime", "DiffusionGradientOrientation")
 _KEYWORDS = """
 SpecificCharacterSet SOPClassUID SOPInstanceUID SeriesInstanceUID StudyInstanceUID FrameOfReferenceUID Modality
 PatientID PatientName PatientBirthDate AcquisitionDate SeriesDate StudyDate ContentDate AcquisitionTime

@@ -7,9 +7,11 @@ is a sound stack tells them apart; where none does, the series is refused for wh
 
 from __future__ import annotations
 
+import datetime
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import combinations, pairwise
 from typing import TypeVar
 
@@ -27,6 +29,7 @@ _MAX_KEYS_OF_THREE = 8
 _T = TypeVar("_T")
 _FEWEST_APART = 3
 """Of two slices nobody can say whether they are tilted or one is missing between them."""
+_LONGEST_PAUSE_S = 600.0
 _FAR_APART = 3.5
 """Two volumes this many gaps apart are two regions of the body; nearer, a slice is missing between them."""
 REPAIRABLE = frozenset({"GANTRY_TILT", "IRREGULAR_SPACING", "MISSING_SLICE"})
@@ -183,15 +186,33 @@ def _interleaved(ordered: Sequence[Header]) -> bool:
     single slice is no acquisition. So may the times of a CT, which goes through the patient once; an MR may well take
     the even slices after the odd ones.
     """
-    if len({h.technique for h in ordered}) > 1 or len(_types(ordered)) > 1:
+    if len({h.technique for h in ordered}) > 1 or len(_types(ordered)) > 1 or _days_apart(ordered):
         return True
     acquisitions = [h.acquisition for h in ordered]
     if _runs_twice(acquisitions) or _is_stray(acquisitions):
         return True
-    if any(map(_alternates, zip(*(h.phase for h in ordered), strict=True))):
+    phases = zip(*(h.phase for h in ordered), strict=True)
+    if any(_alternates(values) or _is_stray(values) for values in phases):
         return True
     times = [h.acquired_s for h in ordered]
-    return ordered[0].dicom_modality == "CT" and (_runs_twice(times) or _to_and_fro(_times(times)))
+    if ordered[0].dicom_modality != "CT":
+        return _is_stray(times) and _is_long(times)
+    return _is_long(times) or _runs_twice(times) or _to_and_fro(_times(times))
+
+
+def _days_apart(slices: Sequence[Header]) -> bool:
+    """True if the slices are of dates that no examination spans; one may well pass midnight."""
+    dates = [datetime.date.fromisoformat(h.date) for h in slices if _is_date(h.date)]
+    return bool(dates) and (max(dates) - min(dates)).days > 1
+
+
+@lru_cache(maxsize=256)
+def _is_date(text: str) -> bool:
+    try:
+        datetime.date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _types(slices: Sequence[Header]) -> set[tuple[str, ...]]:
@@ -213,6 +234,11 @@ def _is_stray(values: Sequence[Hashable]) -> bool:
     """True if all values are the same but one."""
     counts = sorted(Counter(values).values())
     return len(counts) == 2 and counts[0] == 1 and counts[1] > 2
+
+
+def _is_long(stated: Sequence[float | None]) -> bool:
+    times = _times(stated)
+    return times is not None and max(times) - min(times) > _LONGEST_PAUSE_S
 
 
 def _to_and_fro(times: Sequence[float] | None) -> bool:

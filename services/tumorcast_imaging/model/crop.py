@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
+from scipy import ndimage, sparse
 
 from tumorcast_imaging.dicom import Volume
 from tumorcast_imaging.model.mask import centroid
@@ -104,22 +104,27 @@ def _resample_by_axis(
     sigma: NDArray[np.float64],
     outside: float,
 ) -> NDArray[np.float32]:
-    """The same where the volume's axes are the cube's: one matrix product per axis, ten times faster."""
+    """The same where the volume's axes are the cube's, axis by axis, ten times faster.
+
+    By sparse products: those of a BLAS differ in the last bits with the number of its threads.
+    """
     along = np.abs(matrix).argmax(axis=1)
-    positions = [matrix[axis, along[axis]] * np.arange(voxels) + offset[axis] for axis in range(3)]
-    slices, rows, columns = map(_weights, positions, array.shape, sigma)
-    cube = rows @ ((array - np.float32(outside)) @ columns.T)
-    out = np.tensordot(slices, cube, 1) + np.float32(outside)
-    return np.transpose(out, np.argsort(along))
+    cube = array - np.float32(outside)
+    for axis in range(3):
+        position = matrix[axis, along[axis]] * np.arange(voxels) + offset[axis]
+        first = np.moveaxis(cube, axis, 0)
+        flat = np.ascontiguousarray(first).reshape(len(first), -1)
+        product = _weights(position, len(first), sigma[axis]) @ flat
+        cube = np.moveaxis(product.reshape(voxels, *first.shape[1:]), 0, axis)
+    return np.transpose(cube + np.float32(outside), np.argsort(along))
 
 
-def _weights(position: NDArray[np.float64], size: int, sigma: float) -> NDArray[np.float32]:
+def _weights(position: NDArray[np.float64], size: int, sigma: float) -> sparse.csr_array:
     """(positions, size): smoothing, then linear interpolation along one axis; nothing comes from outside."""
     lower = np.floor(position).astype(int)
+    smooth = ndimage.gaussian_filter1d(np.eye(size), sigma, axis=0, mode="nearest") if sigma > 0 else np.eye(size)
     weights = np.zeros((len(position), size))
     for index, weight in ((lower, lower + 1 - position), (lower + 1, position - lower)):
         known = (index >= 0) & (index < size)
-        weights[np.flatnonzero(known), index[known]] = weight[known]
-    smooth = ndimage.gaussian_filter1d(np.eye(size), sigma, axis=0, mode="nearest") if sigma > 0 else np.eye(size)
-    out: NDArray[np.float32] = (weights @ smooth).astype(np.float32)
-    return out
+        weights[known] += weight[known, None] * smooth[index[known]]
+    return sparse.csr_array(weights.astype(np.float32))

@@ -104,6 +104,27 @@ def _told_by(name: str, group: str, keyword: str, first: object, second: object)
     return Case(f"enhanced MR told apart by {name}", "split", files, SPLIT)
 
 
+def _strayed(name: str, strays: Sequence[int], group: str, keyword: str, first: object, second: object) -> Case:
+    """The frames ``strays`` are those of another volume at the same places."""
+    other = replace(MR, field=replace(MR.field, offset=1150.0))
+
+    def files(folder: Path) -> Truth:
+        d = frames([(other if k in strays else MR).datasets()[k] for k in range(10)], "MR")
+        for k, groups in enumerate(d.PerFrameFunctionalGroupsSequence):
+            item = Dataset()
+            setattr(item, keyword, second if k in strays else first)
+            setattr(groups, group, Items([item]))
+        write([d], folder)
+        return truth(fields=(MR.field, other.field))
+
+    return Case(name, "unsound", files, ("MIXED_ACQUISITIONS", *SPLIT))
+
+
+TOLD: tuple[tuple[str, str, str, object, object], ...] = (
+    ("component", "MRImageFrameTypeSequence", "ComplexImageComponent", "MAGNITUDE", "PHASE"),
+    ("inversion time", "MRModifierSequence", "InversionTimes", [800.0], [1200.0]),
+    ("flip angle", "MRTimingAndRelatedParametersSequence", "FlipAngle", 10.0, 30.0),
+)
 PLACE, RESCALE = ("PlanePositionSequence", "ImagePositionPatient"), "PixelValueTransformationSequence"
 LOSS = ("PIXEL_FORMAT_DIFFERS",)
 STREAMS: tuple[Case, ...] = (
@@ -193,6 +214,9 @@ PADDING: tuple[Case, ...] = (
     unsound("padding range stated from air into tissue", ("PADDING_AMBIGUOUS",), PLAIN, _tissue(0)),
 )
 FRAMES: tuple[Case, ...] = (
+    *(_strayed(f"inner frame of another {name}", (4,), *told) for name, *told in TOLD),
+    *(_strayed(f"last frame of another {name}", (9,), *told) for name, *told in TOLD),
+    *(_strayed(f"upper half of frames of another {name}", range(5, 10), *told) for name, *told in TOLD),
     _told_by("magnitude and phase", "MRImageFrameTypeSequence", "ComplexImageComponent", "MAGNITUDE", "PHASE"),
     _told_by("inversion time", "MRModifierSequence", "InversionTimes", [800.0], [1200.0]),
     _told_by("flip angle", "MRTimingAndRelatedParametersSequence", "FlipAngle", 10.0, 30.0),

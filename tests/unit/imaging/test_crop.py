@@ -1,5 +1,8 @@
 """The crop is the same cube of space whatever the scanner's grid was."""
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -110,3 +113,31 @@ def test_the_centroid_is_the_mean_of_all_voxels(seed, share):
     box = bounding_box(mask)
     assert mask[box].sum() == mask.sum()
     assert all(mask[box].any(axis=others)[[0, -1]].all() for others in ((1, 2), (0, 2), (0, 1)))
+
+
+@pytest.mark.parametrize("threads", ["2", "4"])
+def test_a_crop_does_not_depend_on_the_number_of_threads(tmp_path: Path, threads: str):
+    Phantom(shape=(60, 200, 200), spacing_mm=(1.0, 0.8, 0.8), semi_axes_mm=(12, 18, 14)).write(tmp_path)
+    code = """
+import hashlib, sys
+from pathlib import Path
+from support.dicom_factory import Phantom
+from tumorcast_imaging.dicom import read_study
+from tumorcast_imaging.model import cut
+phantom = Phantom(shape=(60, 200, 200), spacing_mm=(1.0, 0.8, 0.8), semi_axes_mm=(12, 18, 14))
+(volume,) = read_study(Path(sys.argv[1])).volumes
+crop = cut(volume, phantom.mask, voxels=48, spacing_mm=2.5, window=(-160, 240))
+print(hashlib.sha256(crop.tobytes()).hexdigest())
+"""
+    said = {
+        subprocess.run(
+            [sys.executable, "-c", code, str(tmp_path)],
+            env=os.environ | {"OMP_NUM_THREADS": number, "PYTHONPATH": str(Path(__file__).parents[2])},
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+        ).stdout
+        for number in ("1", threads)
+    }
+    assert len(said) == 1
