@@ -31,6 +31,7 @@ from tumorcast_imaging.settings import Settings
 
 bind_to_loopback()
 log = logging.getLogger(__name__)
+_GPU_BATCH_WAIT_S = 0.002
 
 
 def _quiet(settings: Settings) -> None:
@@ -111,6 +112,13 @@ class Ingress(ImagingServicer):
         )
 
 
+def _batch_wait_s(settings: Settings) -> float:
+    """A CPU computes crop by crop, so there is nothing to wait for."""
+    if settings.batch_wait_s is not None:
+        return settings.batch_wait_s
+    return _GPU_BATCH_WAIT_S if _device(settings) == "cuda" else 0.0
+
+
 def _voxels(waiting: Sequence[Waiting]) -> int:
     return sum(one.crop.array[0].size for one in waiting)
 
@@ -129,7 +137,7 @@ class EncoderReplica:
         self._encoder.warm_up()
         batch: Any = self._encode_batch
         batch.set_max_batch_size(max(settings.batch_voxels, self._encoder.manifest.crop.voxels**3))  # one always fits
-        batch.set_batch_wait_timeout_s(settings.batch_wait_s)
+        batch.set_batch_wait_timeout_s(_batch_wait_s(settings))
 
     async def encode(self, crop: Crop, budget_s: float | None) -> Encoded:
         """The vector of one crop; crops that wait together run together, those that waited too long not at all."""

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import Any
 
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
@@ -22,12 +21,14 @@ from tumorcast_core.errors import (
     TumorcastError,
     UnknownModel,
 )
-from tumorcast_core.snapshot import Timepoint
+from tumorcast_core.snapshot import Extraction, Timepoint
 from tumorcast_imaging.model import (
+    Crop,
     CropEncoder,
     Encoded,
     EncoderManifest,
     PreparedStudy,
+    Ready,
     StudyStore,
     finish,
     prepare_study,
@@ -100,8 +101,7 @@ class ImagingServicer(health_pb2_grpc.HealthServicer):  # type: ignore[misc]
             if not timepoint.study_instance_uid:
                 raise MalformedRequest("timepoint.study_instance_uid is required.")
             manifests = [encoder.manifest for encoder in self._chosen(request.encoders)]
-            prepared = await self._prepare(timepoint, manifests, deadline)
-            return encode_response(finish(prepared, await self._encode(prepared, deadline)))
+            return encode_response(await self._extract(timepoint, manifests, deadline))
 
     @rpc.answers(pb.UploadStudyResponse)
     async def UploadStudy(
@@ -140,10 +140,34 @@ class ImagingServicer(health_pb2_grpc.HealthServicer):  # type: ignore[misc]
             raise InvalidInput("The upload was broken off; its last file was not stored.")
         return await asyncio.to_thread(upload.end)
 
-    async def _prepare(
+    async def _extract(
         self, timepoint: Timepoint, manifests: Sequence[EncoderManifest], deadline: Deadline
+    ) -> Extraction:
+        """Prepare in a thread; each crop goes to its encoder as soon as it is cut, while the lesion is measured."""
+        loop = asyncio.get_running_loop()
+        asked: list[asyncio.Task[Encoded]] = []
+        over = False
+
+        def ask(crop: Crop) -> None:
+            if not over:  # the thread may cut one more crop when the caller is gone
+                asked.append(loop.create_task(self._encode(crop, deadline)))
+
+        def ready(crop: Crop) -> None:
+            loop.call_soon_threadsafe(ask, crop)
+
+        try:
+            prepared = await self._prepare(timepoint, manifests, deadline, ready)
+            return finish(prepared, await asyncio.gather(*asked))
+        finally:  # what still runs when one fails or the caller is gone is cancelled, not left to itself
+            over = True
+            for task in asked:
+                task.cancel()
+            await asyncio.gather(*asked, return_exceptions=True)
+
+    async def _prepare(
+        self, timepoint: Timepoint, manifests: Sequence[EncoderManifest], deadline: Deadline, ready: Ready
     ) -> PreparedStudy:
-        """Read in a thread, which cannot be interrupted: it looks between two stages whether anybody still waits."""
+        """The thread cannot be interrupted: it looks between two stages whether anybody still waits."""
         gone = threading.Event()
 
         def check() -> None:
@@ -152,30 +176,20 @@ class ImagingServicer(health_pb2_grpc.HealthServicer):  # type: ignore[misc]
             deadline.check()
 
         try:
-            return await asyncio.to_thread(prepare_study, self._store, timepoint, manifests, check)
+            return await asyncio.to_thread(prepare_study, self._store, timepoint, manifests, check, ready)
         finally:
             gone.set()
 
-    async def _encode(self, prepared: PreparedStudy, deadline: Deadline) -> list[Encoded]:
-        """Every crop by its encoder, side by side; an encoder that is dead or late is told, not waited for."""
+    async def _encode(self, crop: Crop, deadline: Deadline) -> Encoded:
+        """A crop by its encoder; one that is dead or late is told, not waited for."""
         until = Deadline(min(deadline.at_s, Deadline.after(self._encoder_timeout_s).at_s))
         try:
             async with asyncio.timeout(until.timeout_s):
-                found = await _all(self._encoders[crop.encoder].encode([crop], until) for crop in prepared.crops)
+                (encoded,) = await self._encoders[crop.encoder].encode([crop], until)
         except (TimeoutError, DeadlineExceeded) as e:
             deadline.check()  # the caller's, or the encoder's own
             raise ServiceUnavailable("An image encoder does not answer.") from e
-        return [encoded for (encoded,) in found]
-
-
-async def _all(work: Iterable[Coroutine[Any, Any, list[Encoded]]]) -> list[list[Encoded]]:
-    """Gather; what still runs when one fails or the caller is gone is cancelled, not left to itself."""
-    tasks = [asyncio.ensure_future(one) for one in work]
-    try:
-        return await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
+        return encoded
 
 
 async def _read_to_end(request_iterator: AsyncIterator[pb.UploadStudyRequest]) -> None:

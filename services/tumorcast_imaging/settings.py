@@ -72,7 +72,9 @@ class Settings(ServiceSettings):
     encoder_threads: int = Field(1, ge=0, description="torch threads of an encoder replica; 0: one per CPU core")
     encoder_timeout_s: float = Field(30, gt=0, description="an encoder that has not answered by then is unavailable")
     batch_voxels: int = Field(1 << 21, ge=1, description="crop voxels that one batch may hold")
-    batch_wait_s: float = Field(0.002, ge=0, description="how long a batch waits for company")
+    batch_wait_s: float | None = Field(
+        None, ge=0, description="how long a batch waits for company; empty: 2 ms on a GPU, else not at all"
+    )
     max_ongoing_crops: int = Field(
         0, ge=0, description="crops that one encoder replica takes at a time; 0: two full batches, at least 32"
     )

@@ -9,7 +9,7 @@ from tumorcast_imaging.model.crop import Crop, cut
 from tumorcast_imaging.model.lesion import Size, measure
 from tumorcast_imaging.model.manifest import SHIPPED, CropSpec, EncoderManifest, ResNetArchitecture
 from tumorcast_imaging.model.ports import CropEncoder, Encoded, Instance, StoredInstance, StudyReader, StudyStore
-from tumorcast_imaging.model.study import PreparedStudy, encode_study, finish, prepare_study
+from tumorcast_imaging.model.study import PreparedStudy, Ready, encode_study, finish, prepare_study
 
 if TYPE_CHECKING:
     from tumorcast_imaging.model.encoder import Encoder, best_precision
@@ -24,6 +24,7 @@ __all__ = [
     "EncoderManifest",
     "Instance",
     "PreparedStudy",
+    "Ready",
     "ResNetArchitecture",
     "Size",
     "StoredInstance",

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 Check = Callable[[], None]
 """Raises when the work is no longer wanted; called between two stages, since none can be interrupted."""
+Ready = Callable[[Crop], None]
 
 _ORIGIN = "imaging"
 _DATE_DIFFERS = "The date given for the study differs from the date of its images; the images' date was used."
@@ -49,12 +50,16 @@ class PreparedStudy:
 
 
 def prepare_study(
-    store: StudyReader, timepoint: Timepoint, manifests: Sequence[EncoderManifest], check: Check = lambda: None
+    store: StudyReader,
+    timepoint: Timepoint,
+    manifests: Sequence[EncoderManifest],
+    check: Check = lambda: None,
+    ready: Ready = lambda _: None,
 ) -> PreparedStudy:
-    """Read the study, find its lesion, measure it and cut one crop per encoder of the series' DICOM modality.
+    """Read the study, find its lesion, cut one crop per encoder of the series' DICOM modality, and measure it.
 
-    What could not be used stands in ``issues`` at the timepoint; raises only ``StudyNotFound`` and what ``check``
-    raises.
+    Each crop is told to ``ready`` at once, so that its encoder may work while the lesion is measured. What could not be
+    used stands in ``issues`` at the timepoint; raises only ``StudyNotFound`` and what ``check`` raises.
     """
     study = _read(store, timepoint.study_instance_uid, check)
     issues = list(study.issues)
@@ -71,9 +76,9 @@ def prepare_study(
         volume, segmentation = found
         issues += segmentation.issues
         if segmentation.mask is not None:
+            crops = tuple(_crops(volume, segmentation, manifests, check, ready))
             features, doubts = _measure(volume, segmentation, timepoint)
             issues += doubts
-            crops = tuple(_crops(volume, segmentation, manifests, check))
     return PreparedStudy(timepoint, features, crops, _at(timepoint, issues), patient_id, date)
 
 
@@ -160,7 +165,7 @@ def _measure(
 
 
 def _crops(
-    volume: Volume, segmentation: Segmentation, manifests: Sequence[EncoderManifest], check: Check
+    volume: Volume, segmentation: Segmentation, manifests: Sequence[EncoderManifest], check: Check, ready: Ready
 ) -> Iterable[Crop]:
     assert segmentation.mask is not None  # noqa: S101 - narrows the type; the caller checked
     for manifest in manifests:
@@ -170,7 +175,9 @@ def _crops(
             array = cut(
                 volume, segmentation.mask, voxels=spec.voxels, spacing_mm=spec.spacing_mm, window=spec.window_hu
             )
-            yield Crop(manifest.name, array, volume.dicom_modality, volume.series_instance_uid)
+            crop = Crop(manifest.name, array, volume.dicom_modality, volume.series_instance_uid)
+            ready(crop)
+            yield crop
 
 
 def _at(timepoint: Timepoint, issues: Iterable[Issue]) -> tuple[Issue, ...]:
