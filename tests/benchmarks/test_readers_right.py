@@ -33,7 +33,8 @@ def test_ours_is_never_wrong_and_the_others_are_in_the_table(capsys: pytest.Capt
 def outcomes_of(name: str) -> dict[str, Outcome]:
     """All cases with one reader, in a process that has imported nothing else."""
     command = [sys.executable, "-m", "support.peers", name]
-    environment = {**os.environ, "PYTHONPATH": str(TESTS), "OMP_NUM_THREADS": "1"}
+    path = os.pathsep.join(filter(None, [str(TESTS), os.environ.get("PYTHONPATH")]))  # where make bench puts the peers
+    environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, cwd=TESTS, env=environment, capture_output=True, text=True, timeout=1200, check=True)
     found = [Outcome(**json.loads(line)) for line in done.stdout.splitlines()]
     return {outcome.case: outcome for outcome in found}

@@ -188,6 +188,7 @@ def outcomes(name: str, cases: Sequence[Case] = CASES) -> Iterator[Outcome]:
 def _outcome(read: Read, case: Case, usual: frozenset[str]) -> Outcome:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name, "study")
+        folder.mkdir()
         truth = case.write(folder)
         return _in_a_child(partial(_judged, read, case, truth, folder, usual), case.name)
 
