@@ -86,7 +86,7 @@ def test_nibabel_finds_every_landmark_where_dicom_put_it(orientation: tuple[floa
 
 @planes
 def test_simpleitk_finds_every_landmark_where_dicom_put_it(orientation: tuple[float, ...], tmp_path: Path) -> None:
-    sitk = pytest.importorskip("SimpleITK", reason="SimpleITK is in the bench extra")
+    sitk = pytest.importorskip("SimpleITK", reason="SimpleITK is among the peers that make bench fetches")
     truth = phantom(orientation)
     image = sitk.ReadImage(str(written(truth, tmp_path)))
     voxels = sitk.GetArrayFromImage(image)
@@ -151,7 +151,7 @@ def test_any_sound_affine_comes_back(
 def test_cosines_that_are_not_quite_perpendicular_leave_the_sform_exact_and_itk_content(
     shear: float, orientation: tuple[float, ...], tmp_path: Path
 ) -> None:
-    sitk = pytest.importorskip("SimpleITK", reason="SimpleITK is in the bench extra")
+    sitk = pytest.importorskip("SimpleITK", reason="SimpleITK is among the peers that make bench fetches")
     affine = affine_of(orientation)
     affine[:3, 1] += shear * SPACING_MM[1] * affine[:3, 2] / SPACING_MM[2]
     path = written(volume(np.zeros((3, 256, 256)), affine), tmp_path)
