@@ -192,12 +192,7 @@ def test_a_flood_of_uploads_is_refused_by_name(service: Service):
 
 
 def test_every_socket_listens_on_loopback_only(service: Service):
-    listening = [
-        connection.laddr.ip
-        for process in service.processes()
-        for connection in process.net_connections("inet")
-        if connection.status == psutil.CONN_LISTEN
-    ]
+    listening = service.listening()
     assert listening
     assert {ip.removeprefix("::ffff:") for ip in listening} <= {"127.0.0.1", "::1"}
 

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
-import psutil
 import pytest
 
 from support.dicom_factory import STUDY, Phantom
@@ -46,12 +45,7 @@ async def answer(stub, deadline_s: float) -> str:
 
 
 def test_every_socket_listens_on_loopback_only(service: Service):
-    listening = [
-        connection.laddr.ip
-        for process in service.processes()
-        for connection in process.net_connections("inet")
-        if connection.status == psutil.CONN_LISTEN
-    ]
+    listening = service.listening()
     assert listening
     assert {ip.removeprefix("::ffff:") for ip in listening} <= {"127.0.0.1", "::1"}
     assert "haproxy" not in {process.name() for process in service.processes()}

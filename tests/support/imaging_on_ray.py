@@ -48,6 +48,15 @@ class Service:
     def imaging(self, conversation: Callable[[Any], Coroutine[Any, Any, Any]]) -> Any:
         return self.talk(lambda channel: conversation(pb_grpc.ImagingServiceStub(channel)))
 
+    def listening(self) -> list[str]:
+        """The addresses that any of its processes listens on."""
+        return [
+            connection.laddr.ip
+            for process in self.processes()
+            for connection in process.net_connections("inet")
+            if connection.status == psutil.CONN_LISTEN
+        ]
+
     def processes(self) -> list[psutil.Process]:
         main = psutil.Process(self.process.pid)
         return [main, *main.children(recursive=True)]

@@ -126,7 +126,7 @@ def _fill(buffer: bytearray, h: Header) -> None:
     with guarded("UNREADABLE"):
         handle = os.open(h.path, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            check_stamp(h, os.fstat(handle))
+            _check_stamp(h, os.fstat(handle))
             done = os.preadv(handle, [buffer], h.pixels.offset + h.frame * len(buffer))
         finally:
             os.close(handle)
@@ -134,7 +134,7 @@ def _fill(buffer: bytearray, h: Header) -> None:
         raise Refused("CHANGED_WHILE_READ")
 
 
-def check_stamp(h: Header, status: os.stat_result) -> None:
+def _check_stamp(h: Header, status: os.stat_result) -> None:
     """Refuse a file that is another one than when its header was read."""
     if (status.st_size, status.st_mtime_ns, status.st_ino) != h.stamp:
         raise Refused("CHANGED_WHILE_READ")
@@ -148,9 +148,9 @@ def _unpacked(slices: Sequence[Header], limits: Limits) -> Iterator[Words]:
         jobs += [frames[i : i + _FRAMES_PER_JOB] for i in range(0, len(frames), _FRAMES_PER_JOB)]
     if not jobs:
         return
-    for h in slices:
+    for job in jobs:
         with guarded("UNREADABLE"):
-            check_stamp(h, h.path.stat())
+            _check_stamp(job[0], job[0].path.stat())
     packed = decoding.shared_pool(limits.decoder).decode(_job(job) for job in jobs if not _is_deflated(job))
     data, of = b"", None
     for job in jobs:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydicom import uid as uids
 
 from tumorcast_core.snapshot import Issue
-from tumorcast_imaging.dicom import geometry, pixels, suv
+from tumorcast_imaging.dicom import decoding, geometry, pixels, suv
 from tumorcast_imaging.dicom.choice import READ, SINGLE_FRAME, choose
 from tumorcast_imaging.dicom.dataset import guarded, read_dataset
 from tumorcast_imaging.dicom.geometry import Grid
@@ -21,9 +21,6 @@ from tumorcast_imaging.dicom.volume import RefusedSeries, Volume
 
 _UNITS = {"CT": "HU", "MR": "arbitrary", "PT": "SUVbw"}
 _OUTSIDE = {"CT": pixels.AIR_HU, "MR": 0.0, "PT": 0.0}
-_LOSSY = {uids.JPEGBaseline8Bit, uids.JPEGExtended12Bit, uids.JPEGLSNearLossless}
-_EITHER = {uids.JPEG2000, uids.HTJ2K}
-"""With loss or without; Lossy Image Compression says which."""
 
 
 def read_series(
@@ -151,7 +148,8 @@ def _volume(stack: Stack, part: int, factors: Sequence[float], doubts: tuple[str
 
 
 def _is_lossy(h: Header) -> bool:
-    return bool(h.lossy) or h.transfer_syntax_uid in _LOSSY or (h.lossy is None and h.transfer_syntax_uid in _EITHER)
+    doubtful = decoding.MAY_BE_LOSSY if h.lossy is None else decoding.ALWAYS_LOSSY
+    return bool(h.lossy) or h.transfer_syntax_uid in doubtful
 
 
 def _on_grid(array: NDArray[np.float32], stack: Stack, limits: Limits) -> tuple[NDArray[np.float32], Grid]:

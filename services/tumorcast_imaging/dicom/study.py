@@ -56,19 +56,18 @@ class Study:
         """Read every series."""
         read = [one for series in self.series for one in series.read()]
         volumes = tuple(v for v in read if isinstance(v, Volume))
-        lacking = (reasons.issue("NO_VOLUME"),) if not volumes and not self.issues_block else ()
         return StudyVolumes(
             volumes=volumes,
             refused=tuple(r for r in read if isinstance(r, RefusedSeries)),
             segmentations=self.segmentations,
             ignored=self.ignored,
-            study_issues=(*self.issues, *lacking),
+            study_issues=self.issues_when_read(accepted=bool(volumes)),
         )
 
-    @property
-    def issues_block(self) -> bool:
-        """Nothing was read at all, and why is said."""
-        return any(issue.code in ("NO_DICOM", "TOO_MANY_FILES") for issue in self.issues)
+    def issues_when_read(self, *, accepted: bool) -> tuple[Issue, ...]:
+        """Issues of the study as a whole, once it is known whether any series was accepted."""
+        nothing_there = any(issue.code in ("NO_DICOM", "TOO_MANY_FILES") for issue in self.issues)
+        return self.issues if accepted or nothing_there else (*self.issues, reasons.issue("NO_VOLUME"))
 
 
 def read_study(paths: Paths, limits: Limits = DEFAULT_LIMITS, *, repair: bool = False) -> StudyVolumes:

@@ -6,6 +6,7 @@ superior, posterior and left. Outside the volume is air.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -88,7 +89,9 @@ def _resample(
     across = matrix.copy()
     across[np.arange(3), along] = 0
     if len(set(along)) == 3 and np.abs(across).sum(axis=1).max() * voxels < _PARALLEL_VOXELS:
-        return _resample_by_axis(array, matrix, offset, voxels, sigma, outside)
+        positions = [matrix[axis, along[axis]] * np.arange(voxels) + offset[axis] for axis in range(3)]
+        cube = _by_axis(array - np.float32(outside), positions, sigma)
+        return np.transpose(cube + np.float32(outside), np.argsort(along))
     smooth = ndimage.gaussian_filter(array, sigma, mode="nearest") if sigma.any() else array
     out: NDArray[np.float32] = ndimage.affine_transform(
         smooth, matrix, offset, output_shape=(voxels,) * 3, order=1, mode="grid-constant", cval=outside
@@ -96,27 +99,20 @@ def _resample(
     return out
 
 
-def _resample_by_axis(
-    array: NDArray[np.float32],
-    matrix: NDArray[np.float64],
-    offset: NDArray[np.float64],
-    voxels: int,
-    sigma: NDArray[np.float64],
-    outside: float,
+def _by_axis(
+    array: NDArray[np.float32], positions: Sequence[NDArray[np.float64]], sigma: NDArray[np.float64]
 ) -> NDArray[np.float32]:
-    """The same where the volume's axes are the cube's, axis by axis, ten times faster.
+    """Smooth and interpolate at ``positions`` along each axis, ten times faster than for any matrix; zero is outside.
 
     By sparse products: those of a BLAS differ in the last bits with the number of its threads.
     """
-    along = np.abs(matrix).argmax(axis=1)
-    cube = array - np.float32(outside)
-    for axis in range(3):
-        position = matrix[axis, along[axis]] * np.arange(voxels) + offset[axis]
+    cube = array
+    for axis, position in enumerate(positions):
         first = np.moveaxis(cube, axis, 0)
         flat = np.ascontiguousarray(first).reshape(len(first), -1)
         product = _weights(position, len(first), sigma[axis]) @ flat
-        cube = np.moveaxis(product.reshape(voxels, *first.shape[1:]), 0, axis)
-    return np.transpose(cube + np.float32(outside), np.argsort(along))
+        cube = np.moveaxis(product.reshape(len(position), *first.shape[1:]), 0, axis)
+    return cube
 
 
 def _weights(position: NDArray[np.float64], size: int, sigma: float) -> sparse.csr_array:

@@ -167,12 +167,9 @@ def _problem(issue: Issue) -> dict[str, str]:
 
 def _beside(study: Study, folder: Path, *, accepted: bool) -> dict[str, Any]:
     """What is said of the folder as a whole, and of each file that is in no series."""
-    from tumorcast_imaging.dicom.reasons import issue
-
     base = folder if folder.is_dir() else folder.parent
-    lacking = [issue("NO_VOLUME")] if not accepted and not study.issues_block else []
     return {
-        "problems": [_problem(problem) for problem in (*study.issues, *lacking)],
+        "problems": [_problem(problem) for problem in study.issues_when_read(accepted=accepted)],
         "segmentations": [
             {
                 "path": _relative(file.path, base),

@@ -20,7 +20,9 @@ JPEG_2000 = frozenset({"1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91"})
 HTJ2K = frozenset({"1.2.840.10008.1.2.4.201", "1.2.840.10008.1.2.4.202", "1.2.840.10008.1.2.4.203"})
 SYNTAXES = RLE | NATIVE_FRAGMENTS | JPEG_LOSSY | JPEG_LOSSLESS | JPEG_LS | JPEG_2000 | HTJ2K
 """UIDs of the transfer syntaxes that decode (PS3.6 Annex A)."""
-MAY_BE_LOSSY = JPEG_LOSSY | {"1.2.840.10008.1.2.4.81", "1.2.840.10008.1.2.4.91", "1.2.840.10008.1.2.4.203"}
+ALWAYS_LOSSY = JPEG_LOSSY | {"1.2.840.10008.1.2.4.81"}
+MAY_BE_LOSSY = ALWAYS_LOSSY | {"1.2.840.10008.1.2.4.91", "1.2.840.10008.1.2.4.203"}
+"""The last two lose or do not; Lossy Image Compression says which."""
 
 LOSSLESS = frozenset(f"1.2.840.10008.1.2.4.{number}" for number in (80, 90, 201, 202))
 """Syntaxes of codecs that can lose as well, under which nothing may be lost."""
