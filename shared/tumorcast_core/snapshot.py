@@ -56,7 +56,7 @@ class Feature:
     timepoint: str = ""
     comparator: str = ""
     status: str = ""
-    derived_from: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
     formula: str = ""
 
 

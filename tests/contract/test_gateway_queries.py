@@ -14,13 +14,13 @@ from google.protobuf.json_format import MessageToDict
 from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
 
-from support.gateway import QUERY, Fakes
+from support.gateway import FHIR_PATIENT, QUERY, Fakes
 from support.gateway_served import Served, served
 from tumorcast.common.v1 import snapshot_pb2 as sp
 from tumorcast.notes.v1 import notes_service_pb2 as notes_pb
 from tumorcast.prognosis.v1 import prognosis_service_pb2 as pb
 from tumorcast_core import wire
-from tumorcast_core.errors import HorizonOutOfRange, MalformedFhir, ResourceExhausted
+from tumorcast_core.errors import HorizonOutOfRange, MalformedFhir, NotFound, ResourceExhausted
 
 FHIR = '{"resourceType": "Bundle",\n "value": 1.00, "value": 2.50 }'
 BODY: dict[str, Any] = {
@@ -128,6 +128,47 @@ def test_both_doors_send_the_services_the_very_same() -> None:
         assert set(fakes.imaging.calls[:2]) == set(fakes.imaging.calls[2:]) == {(t,) for t in QUERY.timepoints}
 
     with_gateway(test)
+
+
+SERVER = {"base_url": FHIR_PATIENT.base_url, "patient_id": FHIR_PATIENT.patient_id}
+
+
+def test_both_doors_send_a_patient_on_a_server_to_the_clinical_service() -> None:
+    async def test(gateway: Served) -> None:
+        query = {"model": "simulated", "fhir_server": SERVER}
+        answer = await gateway.http.post("/v1/prognosis", json=query)
+        assert answer.status_code == 200
+        await gateway.grpc.CreatePrognosis(pb.CreatePrognosisRequest(**query), timeout=10)
+        assert gateway.fakes.clinical.calls == [(FHIR_PATIENT, "")] * 2
+
+    with_gateway(test)
+
+
+def test_both_doors_refuse_a_record_beside_a_server() -> None:
+    async def test(gateway: Served) -> None:
+        answer = await gateway.http.post("/v1/prognosis", content=body(fhir_server=SERVER), headers=JSON)
+        assert (answer.status_code, answer.json()["code"]) == (400, "MALFORMED_REQUEST")
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await gateway.grpc.CreatePrognosis(message(fhir_server=SERVER), timeout=10)
+        assert reason(caught.value) == "MALFORMED_REQUEST"
+        assert not gateway.fakes.clinical.calls
+
+    with_gateway(test)
+
+
+def test_why_a_server_was_not_read_reaches_the_caller() -> None:
+    fakes = Fakes()
+    fakes.clinical.error = NotFound("The FHIR server has no patient of that id.")
+
+    async def test(gateway: Served) -> None:
+        beside = BODY | {"fhir_server": SERVER, "features": []}
+        (issue,) = (await gateway.http.post("/v1/prognosis", json=beside)).json()["issues"]
+        assert (issue["code"], issue["origin"], issue["severity"]) == ("NOT_FOUND", "clinical", "error")
+        alone = await gateway.http.post("/v1/prognosis", json={"model": "simulated", "fhir_server": SERVER})
+        assert (alone.status_code, alone.json()["code"]) == (404, "NOT_FOUND")
+        assert alone.json()["detail"] == "The FHIR server has no patient of that id."
+
+    with_gateway(test, fakes=fakes)
 
 
 def test_fhir_is_answered_as_a_risk_assessment() -> None:

@@ -29,7 +29,7 @@ from tumorcast_core.prognosis import (
     SurvivalPoint,
 )
 from tumorcast_core.snapshot import Embedding, Extraction, Feature, Modality, PatientSnapshot, Timepoint
-from tumorcast_gateway.model import Document, Ports, Query
+from tumorcast_gateway.model import Document, FhirPatient, Ports, Query, Record
 
 SUMMARY = ModelSummary(
     ref=ModelRef("simulated", "1.2.3", "ab" * 32),
@@ -91,6 +91,7 @@ PROGNOSIS = Prognosis(
 BASELINE = Timepoint("baseline", "2026-02-04", "1.2.3")
 FOLLOW_UP = Timepoint("follow_up", "2026-03-04", "1.2.4")
 NOTE = Document("n1", "2026-03-01", "text/plain; charset=utf-8", b"No ascites.")
+FHIR_PATIENT = FhirPatient("https://ehr.example.org/fhir", "SIM-000017")
 ALBUMIN = Feature("albumin", 3.9, "g/dL", effective="2026-03-01", source="Observation/1")
 ASCITES = Feature("ascites", "absent", effective="2026-03-01", source="n1#char=3,10")
 QUERY = Query(
@@ -152,8 +153,8 @@ class Imaging(Port):
 
 
 class Clinical(Port):
-    async def extract_features(self, fhir: bytes, index_date: str, deadline: Deadline) -> Extraction:
-        return await self._do(fhir, index_date)
+    async def extract_features(self, record: Record, index_date: str, deadline: Deadline) -> Extraction:
+        return await self._do(record, index_date)
 
 
 class Notes(Port):

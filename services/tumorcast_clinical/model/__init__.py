@@ -6,7 +6,7 @@
 """
 
 from tumorcast_clinical.model.extract import extract_features
-from tumorcast_clinical.model.parse import Limits
+from tumorcast_clinical.model.record.parse import Limits
 from tumorcast_core.snapshot import Extraction
 
 __all__ = ["Extraction", "Limits", "extract_features"]

@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 
-from tumorcast_clinical.model.conditions import read_condition
-from tumorcast_clinical.model.dates import Landmark
-from tumorcast_clinical.model.derived import neutrophil_lymphocyte_ratios
-from tumorcast_clinical.model.observations import NOT_FINAL, Reading, read_observation
-from tumorcast_clinical.model.parse import Limits, parse
-from tumorcast_clinical.model.patients import identify, read_patient, reference_day
-from tumorcast_clinical.model.record import Entry, Report
-from tumorcast_clinical.model.therapies import MEDICATION_TYPES, Course, read_medication, therapy_class
-from tumorcast_clinical.model.tree import Json, child, items, text
-from tumorcast_clinical.model.validation import is_valid
-from tumorcast_clinical.model.versions import newest
+from tumorcast_clinical.model.derived import derive
+from tumorcast_clinical.model.readers import READERS, Context, Reading
+from tumorcast_clinical.model.readers.observations import NOT_FINAL
+from tumorcast_clinical.model.readers.patient import read_patient
+from tumorcast_clinical.model.record.entry import Entry, Report
+from tumorcast_clinical.model.record.landmark import Landmark, reference_day
+from tumorcast_clinical.model.record.parse import Limits, parse
+from tumorcast_clinical.model.record.patients import identify
+from tumorcast_clinical.model.record.tree import Json, child, items, text
+from tumorcast_clinical.model.record.versions import newest
+from tumorcast_clinical.model.validation.resources import is_valid
 from tumorcast_core.snapshot import Extraction, Feature, Severity
 
 _DEFAULT_LIMITS = Limits()
-_ABOUT_A_PATIENT = frozenset({"Observation", "Condition"}) | MEDICATION_TYPES
+_REFERRED = frozenset({"Medication"})
 _SEVERITIES = {"fatal": Severity.ERROR, "error": Severity.ERROR, "warning": Severity.WARNING}
 
 
@@ -31,18 +31,17 @@ def extract_features(fhir: bytes, index_date: str = "", limits: Limits = _DEFAUL
     """
     landmark, report = Landmark.at(index_date), Report()
     entries = [entry for entry in newest(parse(fhir, limits, report), report) if is_valid(entry, report)]
-    subject = identify([e for e in entries if e.type in _ABOUT_A_PATIENT or e.type == "Patient"], report)
+    subject = identify([e for e in entries if e.type in READERS or e.type == "Patient"], report)
     if subject is None:
         return Extraction(issues=report.issues)
-    readings, courses = _read_all([e for e in entries if e.type != "Patient"], subject.owns, landmark, report)
-    seen = [r.when for r in readings if r.when] + [c.begin for c in courses if c.begin]
+    context = Context(landmark, report, _referred(entries))
+    readings = _read_all([e for e in entries if e.type != "Patient"], subject.owns, context)
+    seen = [r.when for r in readings if r.when] + [c.begin for c in context.courses if c.begin]
     today = reference_day(landmark, seen)
-    _tell_rivals(readings, report)
-    features = [reading.feature for reading in readings]
-    features += neutrophil_lymphocyte_ratios(readings, report)
-    features += therapy_class(courses, today, report)
     if subject.entry:
-        features += read_patient(subject.entry, today, report)
+        readings += read_patient(subject.entry, today, context)
+    _tell_rivals(readings, report)
+    features = [reading.feature for reading in readings] + derive(readings, context, today)
     latest = reference_day(Landmark(None), seen)
     return Extraction(
         features=tuple(sorted(features, key=_order)),
@@ -52,32 +51,25 @@ def extract_features(fhir: bytes, index_date: str = "", limits: Limits = _DEFAUL
     )
 
 
-def _read_all(
-    entries: list[Entry], owns: Callable[[Entry, Report], bool], landmark: Landmark, report: Report
-) -> tuple[list[Reading], list[Course]]:
+def _read_all(entries: list[Entry], owns: Callable[[Entry, Report], bool], context: Context) -> list[Reading]:
     readings: list[Reading] = []
-    courses: list[Course] = []
-    medications = _medications(entries)
+    report = context.report
     for entry in entries:
-        if entry.type in _ABOUT_A_PATIENT and not owns(entry, report):
-            continue
-        if entry.type == "Observation":
-            readings += read_observation(entry, landmark, report)
-        elif entry.type == "Condition":
-            readings += read_condition(entry, landmark, report)
-        elif entry.type in MEDICATION_TYPES:
-            courses += read_medication(entry, medications, landmark, report)
+        read = READERS.get(entry.type)
+        if read is not None:
+            if owns(entry, report):
+                readings += read(entry, context)
+                _tell_contained(entry, report)
         elif entry.type == "OperationOutcome":
             _tell_outcome(entry, report)
-        elif entry.type != "Medication":
+        elif entry.type not in _REFERRED:
             report.inform(entry, "UNUSED_RESOURCE", "is of a type that no feature is read from.")
-        _tell_contained(entry, report)
-    return readings, courses
+    return readings
 
 
-def _medications(entries: list[Entry]) -> dict[str, Json]:
-    """Medication resources by everything that a reference may call them."""
-    found = [entry for entry in entries if entry.type == "Medication"]
+def _referred(entries: list[Entry]) -> dict[str, Json]:
+    """Resources that others refer to, by everything that a reference may call them."""
+    found = [entry for entry in entries if entry.type in _REFERRED]
     return {name: entry.resource for entry in found for name in (entry.full_url, entry.source) if name}
 
 
@@ -90,6 +82,8 @@ def _tell_outcome(entry: Entry, report: Report) -> None:
 
 
 def _tell_contained(entry: Entry, report: Report) -> None:
+    if "contained" not in entry.resource:
+        return
     reference = text(child(entry.resource, "medicationReference"), "reference")
     for i, item in enumerate(items(entry.resource, "contained")):
         if f"#{text(item, 'id')}" != reference:
@@ -103,7 +97,7 @@ def _tell_rivals(readings: list[Reading], report: Report) -> None:
         if reading.feature.status not in NOT_FINAL:
             rivals[reading.feature.name, reading.feature.effective].append(reading)
     for same in rivals.values():
-        if len({(reading.feature.value, reading.feature.comparator) for reading in same}) > 1:
+        if len(same) > 1 and len({(reading.feature.value, reading.feature.comparator) for reading in same}) > 1:
             message = f"states {same[0].feature.name} otherwise than another result of the same time."
             for reading in same:
                 report.warn(reading.entry, "SEVERAL_VALUES", message)

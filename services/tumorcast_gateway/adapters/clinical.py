@@ -8,18 +8,24 @@ from tumorcast_core import rpc, wire
 from tumorcast_core.deadline import Deadline
 from tumorcast_core.snapshot import Extraction
 from tumorcast_gateway.adapters.backend import Backend
+from tumorcast_gateway.model import FhirPatient, Record
+from tumorcast_gateway.wire import fhir_patient_to
 
 
 class ClinicalClient:
-    """Hands the record on as the bytes that came."""
+    """Hands the record on as the bytes that came, or as the place that the clinical service fetches it from."""
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
 
-    async def extract_features(self, fhir: bytes, index_date: str, deadline: Deadline) -> Extraction:
+    async def extract_features(self, record: Record, index_date: str, deadline: Deadline) -> Extraction:
         """Call ``ExtractFeatures``."""
         stub = pb_grpc.ClinicalServiceStub(self._backend.channel)
-        request = pb.ExtractFeaturesRequest(fhir=fhir, index_date=index_date)
+        request = pb.ExtractFeaturesRequest(index_date=index_date)
+        if isinstance(record, FhirPatient):
+            request.fhir_server.CopyFrom(fhir_patient_to(record))
+        else:
+            request.fhir = record
         answer = await rpc.call(stub.ExtractFeatures, request, deadline, service=self._backend.service)
         with self._backend.reading_answer():
             return Extraction(

@@ -10,7 +10,7 @@ from tumorcast_gateway.model.ports import (
     Ports,
     UploadPort,
 )
-from tumorcast_gateway.model.query import Document, Query
+from tumorcast_gateway.model.query import Document, FhirPatient, Query, Record
 from tumorcast_gateway.model.reading import Origin
 from tumorcast_gateway.model.upload import (
     MAX_CHUNK_BYTES,
@@ -27,6 +27,7 @@ __all__ = [
     "MAX_CHUNK_BYTES",
     "ClinicalPort",
     "Document",
+    "FhirPatient",
     "FileStart",
     "FusionPort",
     "HealthPort",
@@ -36,6 +37,7 @@ __all__ = [
     "Piece",
     "Ports",
     "Query",
+    "Record",
     "Upload",
     "UploadPort",
     "UploadRefusal",

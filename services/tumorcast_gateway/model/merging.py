@@ -16,7 +16,8 @@ from tumorcast_gateway.model.reading import AFTER_INDEX_DATE, Origin, Reading
 
 def merge(query: Query, readings: Iterable[Reading]) -> PatientSnapshot:
     """Build the snapshot; what the caller states wins over what was extracted under the same name and timepoint."""
-    sources = _images_of_one_patient(query.patient_id, [_dated(reading) for reading in readings])
+    own = [_of_patient_asked_for(query, _dated(reading)) for reading in readings]
+    sources = _images_of_one_patient(query.patient_id, own)
     sources.append(Reading(Origin.GATEWAY, _from_caller(query.features)))
     index_date = query.index_date or latest_day(_dates(query, sources))
     visits = {t.role: t.date for t in _timepoints(query, sources)}
@@ -69,6 +70,17 @@ def _fault(feature: Feature, is_only_value: bool) -> tuple[str, str] | None:
     except InvalidInput as e:
         return e.reason, e.message
     return None
+
+
+def _of_patient_asked_for(query: Query, reading: Reading) -> Reading:
+    """Use no record that a FHIR server gives of another patient than the one it was asked for."""
+    named = reading.extraction.patient_id
+    if reading.origin is not Origin.CLINICAL or not query.fhir_server or named in ("", query.fhir_server.patient_id):
+        return reading
+    message = "The FHIR server's record is of another patient than the one asked for and was not used."
+    return replace(reading, extraction=Extraction(issues=reading.extraction.issues)).noting(
+        reading.issue(Severity.ERROR, "PATIENT_ID_DIFFERS", message)
+    )
 
 
 def _images_of_one_patient(patient_id: str, sources: list[Reading]) -> list[Reading]:

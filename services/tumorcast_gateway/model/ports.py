@@ -12,7 +12,7 @@ from typing import Protocol
 from tumorcast_core.deadline import Deadline
 from tumorcast_core.prognosis import ModelSummary, Prognosis
 from tumorcast_core.snapshot import Extraction, PatientSnapshot, Timepoint
-from tumorcast_gateway.model.query import Document
+from tumorcast_gateway.model.query import Document, Record
 from tumorcast_gateway.model.upload import Piece, Upload
 
 
@@ -23,9 +23,9 @@ class ImagingPort(Protocol):
 
 
 class ClinicalPort(Protocol):
-    """Reads a structured record."""
+    """Reads a structured record, fetched first where only its place is given."""
 
-    async def extract_features(self, fhir: bytes, index_date: str, deadline: Deadline) -> Extraction: ...
+    async def extract_features(self, record: Record, index_date: str, deadline: Deadline) -> Extraction: ...
 
 
 class NotesPort(Protocol):

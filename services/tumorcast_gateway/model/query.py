@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from tumorcast_core.errors import MalformedRequest, NoInput, PayloadTooLarge
 from tumorcast_core.snapshot import Feature, PlannedTherapy, Timepoint
@@ -17,6 +18,7 @@ MAX_FEATURES = 10_000
 MAX_HORIZONS = 100
 COMPARATORS = ("", "<", "<=", ">=", ">")
 _UID = re.compile(r"[0-9]+(\.[0-9]+)*")  # PS3.5 section 9, with leading zeros tolerated
+_FHIR_ID = re.compile(r"[A-Za-z0-9.-]{1,64}")  # FHIR R4 section 2.24.0.1, data type id
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -31,18 +33,39 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
+class FhirPatient:
+    """A patient on a FHIR R4 server: ``<base_url>/Patient/<patient_id>``."""
+
+    base_url: str
+    patient_id: str
+
+
+Record = bytes | FhirPatient
+"""A structured record: FHIR R4 JSON or NDJSON as it came, or where to fetch it."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class Query:
-    """One query. ``fhir`` is R4 JSON, unparsed; an empty ``index_date`` means the latest date seen in the input."""
+    """One query. An empty ``index_date`` means the latest date seen in the input.
+
+    ``fhir`` is R4 JSON or NDJSON, unparsed; ``fhir_server`` says where to fetch the record instead.
+    """
 
     model: str
     patient_id: str = ""
     index_date: str = ""
     horizons_days: tuple[float, ...] = ()
     fhir: bytes = b""
+    fhir_server: FhirPatient | None = None
     documents: tuple[Document, ...] = ()
     timepoints: tuple[Timepoint, ...] = ()
     features: tuple[Feature, ...] = ()
     planned_therapies: tuple[PlannedTherapy, ...] = ()
+
+    @property
+    def record(self) -> Record | None:
+        """The structured record or where it lies; ``None`` if there is none."""
+        return self.fhir_server or self.fhir or None
 
     def check(self) -> None:
         """Raise ``MalformedRequest``, ``PayloadTooLarge`` or ``NoInput`` unless the query makes sense by itself."""
@@ -51,7 +74,7 @@ class Query:
         for fault in _faults(self):
             raise MalformedRequest(fault)
         studies = any(t.study_instance_uid for t in self.timepoints)
-        if not (self.fhir or self.documents or studies or self.features):
+        if not (self.record or self.documents or studies or self.features):
             raise NoInput
 
 
@@ -76,6 +99,7 @@ def _faults(query: Query) -> Iterator[str]:
     for i, horizon in enumerate(query.horizons_days):
         if not (math.isfinite(horizon) and horizon > 0):
             yield f"horizons_days[{i}] must be a finite number of days above 0."
+    yield from _record_faults(query)
     yield from _timepoint_faults(query.timepoints)
     for i, feature in enumerate(query.features):
         if feature.comparator not in COMPARATORS:
@@ -83,6 +107,34 @@ def _faults(query: Query) -> Iterator[str]:
     for where, date in _dates(query):
         if date and not is_fhir_date(date):
             yield f"{where} must be an ISO 8601 date."
+
+
+def _record_faults(query: Query) -> Iterator[str]:
+    """What is wrong with where the record is; whether its host is allowed is the clinical service's matter."""
+    if query.fhir_server is None:
+        return
+    if query.fhir:
+        yield "fhir and fhir_server exclude each other."
+    if not _is_base_url(query.fhir_server.base_url):
+        yield "fhir_server.base_url must be an http(s) URL without user, query and fragment."
+    if not _FHIR_ID.fullmatch(query.fhir_server.patient_id):
+        yield "fhir_server.patient_id must be a FHIR id."
+
+
+def _is_base_url(text: str) -> bool:
+    """Whether it can be the base URL of a FHIR server (FHIR R4 section 3.1.0.1.1).
+
+    >>> _is_base_url("https://ehr.example.org/fhir"), _is_base_url("https://me:pw@ehr.example.org"), _is_base_url("ehr")
+    (True, False, False)
+    """
+    try:
+        url = urlsplit(text)
+        has_host = bool(url.hostname) and url.port != 0
+    except ValueError:
+        return False
+    printable = text.isascii() and text.isprintable() and " " not in text
+    plain = "@" not in url.netloc and not set("?#\\") & set(text)
+    return has_host and printable and plain and url.scheme in ("http", "https")
 
 
 def _dates(query: Query) -> Iterator[tuple[str, str]]:

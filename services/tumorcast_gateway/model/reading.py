@@ -64,9 +64,9 @@ async def read_sources(
             for t in query.timepoints
             if t.study_instance_uid and t not in skipped
         ]
-        if query.fhir:
-            record = ports.clinical.extract_features(query.fhir, query.index_date, deadline)
-            tasks.append(group.create_task(_read(Reading(Origin.CLINICAL), record, deadline)))
+        if query.record:
+            facts = ports.clinical.extract_features(query.record, query.index_date, deadline)
+            tasks.append(group.create_task(_read(Reading(Origin.CLINICAL), facts, deadline)))
         if query.documents:
             notes = ports.notes.encode_notes(query.documents, query.index_date, deadline)
             tasks.append(group.create_task(_read(Reading(Origin.NOTES), notes, deadline)))

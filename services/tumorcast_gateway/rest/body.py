@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError,
 from tumorcast_core import snapshot as s
 from tumorcast_core.deadline import Deadline
 from tumorcast_core.errors import DeadlineExceeded, MalformedRequest, PayloadTooLarge
-from tumorcast_gateway.model import Document, Query
+from tumorcast_gateway.model import Document, FhirPatient, Query
 
 
 class Strict(BaseModel):
@@ -31,6 +31,19 @@ class CodingBody(Strict):
 
     def domain(self) -> s.Coding:
         return s.Coding(self.system, self.code, self.display)
+
+
+class FhirPatientBody(Strict):
+    """A patient on a FHIR R4 server, whose record the clinical service fetches."""
+
+    base_url: str = Field(
+        description="base URL of the server's FHIR API; its host must be allowed by the operator of Tumorcast",
+        examples=["https://ehr.example.org/fhir"],
+    )
+    patient_id: str = Field(description="FHIR id of the patient there: `<base_url>/Patient/<patient_id>`")
+
+    def domain(self) -> FhirPatient:
+        return FhirPatient(self.base_url, self.patient_id)
 
 
 class DocumentBody(Strict):
@@ -132,10 +145,17 @@ EXAMPLE: dict[str, Any] = {
 }
 
 
-class PrognosisBody(Strict):
-    """One query. Give any subset of `fhir`, `documents`, `timepoints` and `features`; at least one."""
+SERVER_EXAMPLE: dict[str, Any] = {
+    "model": "simulated",
+    "index_date": "2026-03-04",
+    "fhir_server": {"base_url": "https://ehr.example.org/fhir", "patient_id": "17"},
+}
 
-    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
+
+class PrognosisBody(Strict):
+    """One query. Give any subset of `fhir` or `fhir_server`, `documents`, `timepoints`, `features`; at least one."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE, SERVER_EXAMPLE]})
 
     model: str = Field(description="model to ask, one of GET /v1/models")
     patient_id: str = Field("", description="your opaque id of the patient; never logged; empty: anonymous")
@@ -143,7 +163,10 @@ class PrognosisBody(Strict):
         "", description="day of prediction, YYYY-MM-DD; nothing later is used; empty: the latest seen"
     )
     horizons_days: tuple[FiniteFloat, ...] = Field((), description="days since the index date; empty: the model's")
-    fhir: dict[str, Any] | None = Field(None, description="FHIR R4 Bundle or resource; read as it came, byte for byte")
+    fhir: dict[str, Any] | str | None = Field(
+        None, description="FHIR R4 Bundle or resource, read as it came, byte for byte; or NDJSON as one string"
+    )
+    fhir_server: FhirPatientBody | None = Field(None, description="where to fetch the record, instead of `fhir`")
     documents: tuple[DocumentBody, ...] = ()
     timepoints: tuple[TimepointBody, ...] = ()
     features: tuple[FeatureBody, ...] = Field(
@@ -159,6 +182,7 @@ class PrognosisBody(Strict):
             index_date=self.index_date,
             horizons_days=self.horizons_days,
             fhir=fhir,
+            fhir_server=self.fhir_server.domain() if self.fhir_server else None,
             documents=tuple(d.domain() for d in self.documents),
             timepoints=tuple(t.domain() for t in self.timepoints),
             features=tuple(f.domain() for f in self.features),
@@ -176,18 +200,28 @@ def query_from(body: bytes) -> Query:
         fields = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as e:
         raise MalformedRequest("The body is not a JSON object.") from e
-    fhir = bytes(fields.pop("fhir", b"null"))
-    if fhir != b"null" and not fhir.startswith(b"{"):
-        raise MalformedRequest("fhir must be a JSON object.")
+    raw_fhir = bytes(fields.pop("fhir", b"null"))
+    fhir = _record(raw_fhir)
     rest = b",".join(msgspec.json.encode(name) + b":" + bytes(raw) for name, raw in fields.items())
     try:
-        query = PrognosisBody.model_validate_json(b"{" + rest + b"}").domain(b"" if fhir == b"null" else fhir)
-        json.loads(body.replace(fhir, b"null", 1), object_pairs_hook=_no_key_twice)
+        query = PrognosisBody.model_validate_json(b"{" + rest + b"}").domain(fhir)
+        unread = raw_fhir if raw_fhir.startswith(b"{") else b"null"
+        json.loads(body.replace(unread, b"null", 1), object_pairs_hook=_no_key_twice)
     except ValidationError as e:
         raise MalformedRequest("The body does not follow its schema.") from e
     except (_RepeatedKeyError, RecursionError) as e:  # a second fhir may be nested as deep as it likes
         raise MalformedRequest("A key of the body stands twice.") from e
     return query
+
+
+def _record(raw: bytes) -> bytes:
+    """The record in a raw JSON value: an object as it stands, NDJSON out of its string, nothing out of null."""
+    if raw.startswith(b"{"):
+        return raw
+    try:
+        return msgspec.json.decode(raw, type=str).encode() if raw != b"null" else b""
+    except (msgspec.DecodeError, UnicodeError) as e:
+        raise MalformedRequest("fhir must be a JSON object, or NDJSON in a string.") from e
 
 
 class _RepeatedKeyError(ValueError):

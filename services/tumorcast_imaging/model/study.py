@@ -160,7 +160,7 @@ def _measure(
         source=f"{segmentation.sop_instance_uid}#segment={segmentation.segment_number}",
         effective=volume.date,
         timepoint=timepoint.role,
-        derived_from=(volume.series_instance_uid,),
+        sources=(volume.series_instance_uid,),
     )
 
 

@@ -34,7 +34,7 @@ def feature_to(f: s.Feature) -> sp.Feature:
         timepoint=f.timepoint,
         comparator=f.comparator,
         status=f.status,
-        derived_from=f.derived_from,
+        sources=f.sources,
         formula=f.formula,
     )
     if isinstance(f.value, str):
@@ -60,7 +60,7 @@ def feature_from(m: sp.Feature) -> s.Feature:
         timepoint=m.timepoint,
         comparator=m.comparator,
         status=m.status,
-        derived_from=tuple(m.derived_from),
+        sources=tuple(m.sources),
         formula=m.formula,
     )
 

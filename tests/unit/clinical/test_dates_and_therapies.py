@@ -86,7 +86,7 @@ def test_age_has_the_precision_of_the_record(birth_date, index_date, age, issues
 def test_without_an_index_date_age_is_that_of_the_records_latest_day():
     found = extract_features(bundle(observation(effectiveDateTime="2020-05-20")))
     (age,) = (f for f in found.features if f.name == "age")
-    assert (age.value, age.effective, age.derived_from) == (60.0, "2020-05-20", ("Patient/p1",))
+    assert (age.value, age.effective, age.sources) == (60.0, "2020-05-20", ("Patient/p1",))
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_only_a_therapy_that_is_given_at_the_index_date_gives_its_class(resource
 def test_chemotherapy_and_immunotherapy_together_have_a_class_of_their_own():
     found = extract_features(bundle(medication(), medication(id_="m2", rxnorm=IMMUNO)), INDEX)
     (feature,) = (f for f in found.features if f.name == "therapy_class")
-    assert (feature.value, feature.derived_from) == (
+    assert (feature.value, feature.sources) == (
         "chemoimmunotherapy", ("MedicationRequest/m1", "MedicationRequest/m2"),
     )  # fmt: skip
 

@@ -25,7 +25,7 @@ from support.records import (
     values,
 )
 from tumorcast_clinical.model import Limits, extract_features
-from tumorcast_clinical.model.parse import nesting
+from tumorcast_clinical.model.record.parse import nesting
 from tumorcast_core import catalog, wire
 from tumorcast_core.errors import MalformedFhir, PayloadTooLarge, TumorcastError
 from tumorcast_core.snapshot import Severity
@@ -343,7 +343,7 @@ def test_every_resource_of_an_mcode_bundle_gives_a_feature_or_an_issue(file):
     except MalformedFhir:
         assert isinstance(json.loads(data), list)  # the extraction fixtures' answers are arrays, not FHIR
         return
-    sources = {source.split("#")[0] for f in found.features for source in (f.source, *f.derived_from)}
+    sources = {source.split("#")[0] for f in found.features for source in (f.source, *f.sources)}
     for i, entry in enumerate(json.loads(data)["entry"]):
         resource, place = entry["resource"], f"Bundle.entry[{i}].resource"
         names = {f"{resource['resourceType']}/{resource.get('id')}", entry.get("fullUrl"), place}

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from tumorcast_core.errors import MalformedRequest
 from tumorcast_core.snapshot import Coding, Feature, PlannedTherapy, Timepoint
-from tumorcast_gateway.model import Document
-from tumorcast_gateway.rest.body import EXAMPLE, query_from
+from tumorcast_gateway.model import Document, FhirPatient
+from tumorcast_gateway.rest.body import EXAMPLE, SERVER_EXAMPLE, query_from
 
 _blank = st.text(" \t\r\n", max_size=2)
 _string = st.text(st.characters(exclude_categories=["Cs"]), max_size=5).map(json.dumps)
@@ -49,6 +49,23 @@ def test_the_documented_example_is_read() -> None:
     assert query.model == "simulated"
     assert query.horizons_days == (90.0, 180.0)
     assert json.loads(query.fhir) == EXAMPLE["fhir"]
+
+
+def test_a_patient_on_a_server_is_read() -> None:
+    query = query_from(json.dumps(SERVER_EXAMPLE).encode())
+    assert query.fhir_server == FhirPatient("https://ehr.example.org/fhir", "17")
+    assert query.record == query.fhir_server
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+@example('{"resourceType": "Patient", "n": 1.00}\n{"resourceType": "Basic"}\n')
+@example("model")
+@example("fhir")
+def test_ndjson_comes_out_of_its_string(text: str) -> None:
+    for ascii_ in (True, False):
+        body = f'{{"model": "m", "fhir": {json.dumps(text, ensure_ascii=ascii_)}, "patient_id": "model"}}'
+        query = query_from(body.encode())
+        assert (query.model, query.fhir, query.patient_id) == ("m", text.encode(), "model")
 
 
 def test_every_field_reaches_the_query() -> None:
@@ -93,7 +110,13 @@ def test_every_field_reaches_the_query() -> None:
         b"null",
         b"[]",
         b'{"model": "m"',
-        b'{"model": "m", "fhir": "Bundle"}',
+        b'{"model": "m", "fhir": "\\ud800"}',
+        b'{"model": "m", "fhir": "\xff"}',
+        b'{"model": "m", "fhir": 7}',
+        b'{"model": "m", "fhir_server": "https://ehr/fhir/Patient/1"}',
+        b'{"model": "m", "fhir_server": {"base_url": "https://ehr/fhir"}}',
+        b'{"model": "m", "fhir_server": {"base_url": "https://ehr/fhir", "patient_id": 1}}',
+        b'{"model": "m", "fhir_server": {"base_url": "https://ehr/fhir", "patient_id": "1", "token": "x"}}',
         b'{"model": "m", "fhir": [1]}',
         b'{"model": "m", "fhir": {"a": NaN}}',
         b'{"model": "m", "fhir": {"a": 1,}}',
@@ -127,6 +150,8 @@ def test_a_body_against_its_schema_is_refused(body: bytes) -> None:
         b'{"model": "a", "fhir": {"a": 1}, "fhir": {"a": 1}}',
         b'{"model": "a", "fhir": ' + b'{"a":' * 5000 + b"1" + b"}" * 5000 + b', "fhir": {"b": 1}}',
         b'{"model": "a", "features": [{"name": "albumin", "number": 3.9, "number": 0.9}]}',
+        b'{"model": "a", "fhir": "a", "fhir": "b"}',
+        b'{"model": "a", "fhir_server": {"base_url": "https://a", "base_url": "https://b", "patient_id": "1"}}',
     ],
 )
 def test_a_key_that_stands_twice_is_refused(body: bytes) -> None:

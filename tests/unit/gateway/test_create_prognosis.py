@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from support.gateway import ALBUMIN, ASCITES, BASELINE, FOLLOW_UP, NOTE, PROGNOSIS, QUERY, Fakes, study
+from support.gateway import ALBUMIN, ASCITES, BASELINE, FHIR_PATIENT, FOLLOW_UP, NOTE, PROGNOSIS, QUERY, Fakes, study
 from tumorcast_core import logs
 from tumorcast_core.deadline import Deadline
 from tumorcast_core.errors import (
     DeadlineExceeded,
     HorizonOutOfRange,
+    InvalidInput,
     MalformedFhir,
     MalformedRequest,
     NoInput,
@@ -22,7 +23,7 @@ from tumorcast_core.errors import (
 )
 from tumorcast_core.prognosis import Prognosis
 from tumorcast_core.snapshot import Coding, Extraction, Feature, Issue, PlannedTherapy, Severity, Timepoint
-from tumorcast_gateway.model import Query, create_prognosis
+from tumorcast_gateway.model import FhirPatient, Query, create_prognosis
 
 
 def ask(query: Query, fakes: Fakes, seconds: float = 30.0) -> Prognosis:
@@ -58,6 +59,22 @@ def test_the_record_and_the_documents_go_out_as_they_came() -> None:
     ask(QUERY, fakes)
     assert fakes.clinical.calls == [(QUERY.fhir, "2026-03-04")]
     assert fakes.notes.calls == [((NOTE,), "2026-03-04")]
+
+
+def test_a_patient_on_a_server_is_the_clinical_services_to_fetch() -> None:
+    fakes = Fakes()
+    answer = ask(replace(QUERY, fhir=b"", fhir_server=FHIR_PATIENT), fakes)
+    assert fakes.clinical.calls == [(FHIR_PATIENT, "2026-03-04")]
+    assert fakes.fusion.snapshot.feature("albumin") == ALBUMIN
+    assert not answer.issues
+
+
+def test_a_server_that_cannot_be_read_makes_the_answer_narrower() -> None:
+    fakes = Fakes()
+    fakes.clinical.error = InvalidInput("The FHIR server's host is not allowed.")
+    answer = ask(replace(QUERY, fhir=b"", fhir_server=FHIR_PATIENT), fakes)
+    assert codes(answer) == {("INVALID_INPUT", "clinical", "")}
+    assert {f.name for f in fakes.fusion.snapshot.features} == {"tumor_volume", "ascites"}
 
 
 def test_the_answer_carries_the_request_id_or_a_new_one() -> None:
@@ -218,6 +235,26 @@ def test_a_query_without_input_is_refused() -> None:
         ({"features": (replace(ALBUMIN, effective="03/01/2026"),)}, r"features\[0\].effective"),
         ({"features": (replace(ALBUMIN, comparator="~"),)}, r"features\[0\].comparator"),
         ({"planned_therapies": (PlannedTherapy(start_date="later"),)}, r"planned_therapies\[0\].start_date"),
+        ({"fhir_server": FHIR_PATIENT}, "fhir and fhir_server exclude each other"),
+        *(
+            ({"fhir": b"", "fhir_server": FhirPatient(url, "17")}, r"fhir_server.base_url")
+            for url in (
+                *("", "ehr.example.org", "/fhir", "ftp://ehr/fhir", "file:///etc/passwd", "https://", "https://:443/a"),
+                *("https://me:pw@ehr/fhir", "https://ehr/fhir?a=b", "https://ehr/fhir?", "https://ehr/fhir#a"),
+                *(
+                    "https://ehr:x/fhir",
+                    "https://ehr:99999/",
+                    "https://[::1/fhir",
+                    "https://ehr/a b",
+                    "https://ehr\n/a",
+                ),
+                *("https://ehr\\@evil/fhir", "https://klinik-köln/fhir"),
+            )
+        ),
+        *(
+            ({"fhir": b"", "fhir_server": FhirPatient("https://ehr/fhir", id_)}, r"fhir_server.patient_id")
+            for id_ in ("", "1/../2", "a b", "1?x=1", "1\n", "a" * 65, "$everything")
+        ),
     ],
 )
 def test_a_query_that_makes_no_sense_is_refused_with_the_place(change: dict[str, object], where: str) -> None:
@@ -357,6 +394,23 @@ def test_patient_ids_that_differ_are_a_warning_that_quotes_none() -> None:
     assert "SIM-000017" not in issue.message
 
 
+@pytest.mark.parametrize(("named", "kept"), [("SIM-000017", True), ("", True), ("SIM-000018", False)])
+def test_a_servers_record_of_another_patient_than_asked_for_is_not_used(named: str, kept: bool) -> None:
+    fakes = Fakes()
+    fakes.clinical.answer = Extraction((ALBUMIN,), patient_id=named, date="2026-03-01")
+    answer = ask(replace(QUERY, fhir=b"", fhir_server=FHIR_PATIENT), fakes)
+    assert ("albumin" in {f.name for f in fakes.fusion.snapshot.features}) is kept
+    assert codes(answer) == (set() if kept else {("PATIENT_ID_DIFFERS", "clinical", "")})
+    assert all("SIM-00001" not in issue.message for issue in answer.issues)
+
+
+@pytest.mark.parametrize(
+    ("base_url", "patient_id"), [("http://127.0.0.1:8080", "17"), ("https://ehr/a/~b%20c", "a.b-C")]
+)
+def test_an_ordinary_servers_url_and_id_are_taken(base_url: str, patient_id: str) -> None:
+    Query("simulated", fhir_server=FhirPatient(base_url, patient_id)).check()
+
+
 @pytest.mark.parametrize(("patient_id", "kept"), [("P-1", {"baseline"}), ("", set()), ("neither", set())])
 def test_images_of_two_patients_are_never_used_together(patient_id: str, kept: set[str]) -> None:
     fakes = Fakes()
@@ -371,3 +425,4 @@ def test_images_of_two_patients_are_never_used_together(patient_id: str, kept: s
 def test_a_query_shows_nothing_of_the_patient_when_printed() -> None:
     assert "SIM-000017" not in repr(QUERY)
     assert "ascites" not in repr(NOTE)
+    assert "SIM-000017" not in repr(FHIR_PATIENT)

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from tumorcast.common.v1 import snapshot_pb2 as tumorcast_dot_common_dot_v1_dot_snapshot__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,tumorcast/clinical/v1/clinical_service.proto\x12\x15tumorcast.clinical.v1\x1a\"tumorcast/common/v1/snapshot.proto\":\n\x16\x45xtractFeaturesRequest\x12\x0c\n\x04\x66hir\x18\x01 \x01(\x0c\x12\x12\n\nindex_date\x18\x02 \x01(\t\"\x97\x01\n\x17\x45xtractFeaturesResponse\x12.\n\x08\x66\x65\x61tures\x18\x01 \x03(\x0b\x32\x1c.tumorcast.common.v1.Feature\x12*\n\x06issues\x18\x02 \x03(\x0b\x32\x1a.tumorcast.common.v1.Issue\x12\x12\n\npatient_id\x18\x03 \x01(\t\x12\x0c\n\x04\x64\x61te\x18\x04 \x01(\t2\x83\x01\n\x0f\x43linicalService\x12p\n\x0f\x45xtractFeatures\x12-.tumorcast.clinical.v1.ExtractFeaturesRequest\x1a..tumorcast.clinical.v1.ExtractFeaturesResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,tumorcast/clinical/v1/clinical_service.proto\x12\x15tumorcast.clinical.v1\x1a\"tumorcast/common/v1/snapshot.proto\"q\n\x16\x45xtractFeaturesRequest\x12\x0c\n\x04\x66hir\x18\x01 \x01(\x0c\x12\x12\n\nindex_date\x18\x02 \x01(\t\x12\x35\n\x0b\x66hir_server\x18\x03 \x01(\x0b\x32 .tumorcast.common.v1.FhirPatient\"\x97\x01\n\x17\x45xtractFeaturesResponse\x12.\n\x08\x66\x65\x61tures\x18\x01 \x03(\x0b\x32\x1c.tumorcast.common.v1.Feature\x12*\n\x06issues\x18\x02 \x03(\x0b\x32\x1a.tumorcast.common.v1.Issue\x12\x12\n\npatient_id\x18\x03 \x01(\t\x12\x0c\n\x04\x64\x61te\x18\x04 \x01(\t2\x83\x01\n\x0f\x43linicalService\x12p\n\x0f\x45xtractFeatures\x12-.tumorcast.clinical.v1.ExtractFeaturesRequest\x1a..tumorcast.clinical.v1.ExtractFeaturesResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,9 +33,9 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tumorcast.clinical.v1.clini
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_EXTRACTFEATURESREQUEST']._serialized_start=107
-  _globals['_EXTRACTFEATURESREQUEST']._serialized_end=165
-  _globals['_EXTRACTFEATURESRESPONSE']._serialized_start=168
-  _globals['_EXTRACTFEATURESRESPONSE']._serialized_end=319
-  _globals['_CLINICALSERVICE']._serialized_start=322
-  _globals['_CLINICALSERVICE']._serialized_end=453
+  _globals['_EXTRACTFEATURESREQUEST']._serialized_end=220
+  _globals['_EXTRACTFEATURESRESPONSE']._serialized_start=223
+  _globals['_EXTRACTFEATURESRESPONSE']._serialized_end=374
+  _globals['_CLINICALSERVICE']._serialized_start=377
+  _globals['_CLINICALSERVICE']._serialized_end=508
 # @@protoc_insertion_point(module_scope)

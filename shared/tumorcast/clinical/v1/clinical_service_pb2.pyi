@@ -8,12 +8,14 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class ExtractFeaturesRequest(_message.Message):
-    __slots__ = ("fhir", "index_date")
+    __slots__ = ("fhir", "index_date", "fhir_server")
     FHIR_FIELD_NUMBER: _ClassVar[int]
     INDEX_DATE_FIELD_NUMBER: _ClassVar[int]
+    FHIR_SERVER_FIELD_NUMBER: _ClassVar[int]
     fhir: bytes
     index_date: str
-    def __init__(self, fhir: _Optional[bytes] = ..., index_date: _Optional[str] = ...) -> None: ...
+    fhir_server: _snapshot_pb2.FhirPatient
+    def __init__(self, fhir: _Optional[bytes] = ..., index_date: _Optional[str] = ..., fhir_server: _Optional[_Union[_snapshot_pb2.FhirPatient, _Mapping]] = ...) -> None: ...
 
 class ExtractFeaturesResponse(_message.Message):
     __slots__ = ("features", "issues", "patient_id", "date")

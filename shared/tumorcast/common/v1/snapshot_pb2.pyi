@@ -57,7 +57,7 @@ class Coding(_message.Message):
     def __init__(self, system: _Optional[str] = ..., code: _Optional[str] = ..., display: _Optional[str] = ...) -> None: ...
 
 class Feature(_message.Message):
-    __slots__ = ("name", "coding", "number", "category", "unit", "effective", "source", "timepoint", "comparator", "status", "derived_from", "formula")
+    __slots__ = ("name", "coding", "number", "category", "unit", "effective", "source", "timepoint", "comparator", "status", "sources", "formula")
     NAME_FIELD_NUMBER: _ClassVar[int]
     CODING_FIELD_NUMBER: _ClassVar[int]
     NUMBER_FIELD_NUMBER: _ClassVar[int]
@@ -68,7 +68,7 @@ class Feature(_message.Message):
     TIMEPOINT_FIELD_NUMBER: _ClassVar[int]
     COMPARATOR_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
-    DERIVED_FROM_FIELD_NUMBER: _ClassVar[int]
+    SOURCES_FIELD_NUMBER: _ClassVar[int]
     FORMULA_FIELD_NUMBER: _ClassVar[int]
     name: str
     coding: Coding
@@ -80,9 +80,9 @@ class Feature(_message.Message):
     timepoint: str
     comparator: str
     status: str
-    derived_from: _containers.RepeatedScalarFieldContainer[str]
+    sources: _containers.RepeatedScalarFieldContainer[str]
     formula: str
-    def __init__(self, name: _Optional[str] = ..., coding: _Optional[_Union[Coding, _Mapping]] = ..., number: _Optional[float] = ..., category: _Optional[str] = ..., unit: _Optional[str] = ..., effective: _Optional[str] = ..., source: _Optional[str] = ..., timepoint: _Optional[str] = ..., comparator: _Optional[str] = ..., status: _Optional[str] = ..., derived_from: _Optional[_Iterable[str]] = ..., formula: _Optional[str] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., coding: _Optional[_Union[Coding, _Mapping]] = ..., number: _Optional[float] = ..., category: _Optional[str] = ..., unit: _Optional[str] = ..., effective: _Optional[str] = ..., source: _Optional[str] = ..., timepoint: _Optional[str] = ..., comparator: _Optional[str] = ..., status: _Optional[str] = ..., sources: _Optional[_Iterable[str]] = ..., formula: _Optional[str] = ...) -> None: ...
 
 class Embedding(_message.Message):
     __slots__ = ("embedding_space", "data", "data_type", "shape", "modality", "timepoint", "dicom_modality", "source", "effective")
@@ -143,6 +143,14 @@ class PlannedTherapy(_message.Message):
     therapy_class: str
     start_date: str
     def __init__(self, coding: _Optional[_Union[Coding, _Mapping]] = ..., therapy_class: _Optional[str] = ..., start_date: _Optional[str] = ...) -> None: ...
+
+class FhirPatient(_message.Message):
+    __slots__ = ("base_url", "patient_id")
+    BASE_URL_FIELD_NUMBER: _ClassVar[int]
+    PATIENT_ID_FIELD_NUMBER: _ClassVar[int]
+    base_url: str
+    patient_id: str
+    def __init__(self, base_url: _Optional[str] = ..., patient_id: _Optional[str] = ...) -> None: ...
 
 class PatientSnapshot(_message.Message):
     __slots__ = ("patient_id", "index_date", "features", "embeddings", "issues", "timepoints", "planned_therapies")

@@ -27,7 +27,7 @@ from tumorcast.common.v1 import snapshot_pb2 as tumorcast_dot_common_dot_v1_dot_
 from tumorcast.notes.v1 import notes_service_pb2 as tumorcast_dot_notes_dot_v1_dot_notes__service__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n.tumorcast/prognosis/v1/prognosis_service.proto\x12\x16tumorcast.prognosis.v1\x1a#tumorcast/common/v1/prognosis.proto\x1a\"tumorcast/common/v1/snapshot.proto\x1a&tumorcast/notes/v1/notes_service.proto\"\xc9\x02\n\x16\x43reatePrognosisRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x12\n\npatient_id\x18\x02 \x01(\t\x12\x12\n\nindex_date\x18\x03 \x01(\t\x12\x15\n\rhorizons_days\x18\x04 \x03(\x01\x12\x0c\n\x04\x66hir\x18\x05 \x01(\x0c\x12/\n\tdocuments\x18\x06 \x03(\x0b\x32\x1c.tumorcast.notes.v1.Document\x12\x32\n\ntimepoints\x18\x07 \x03(\x0b\x32\x1e.tumorcast.common.v1.Timepoint\x12.\n\x08\x66\x65\x61tures\x18\x08 \x03(\x0b\x32\x1c.tumorcast.common.v1.Feature\x12>\n\x11planned_therapies\x18\t \x03(\x0b\x32#.tumorcast.common.v1.PlannedTherapy\"L\n\x17\x43reatePrognosisResponse\x12\x31\n\tprognosis\x18\x01 \x01(\x0b\x32\x1e.tumorcast.common.v1.Prognosis2\x86\x01\n\x10PrognosisService\x12r\n\x0f\x43reatePrognosis\x12..tumorcast.prognosis.v1.CreatePrognosisRequest\x1a/.tumorcast.prognosis.v1.CreatePrognosisResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n.tumorcast/prognosis/v1/prognosis_service.proto\x12\x16tumorcast.prognosis.v1\x1a#tumorcast/common/v1/prognosis.proto\x1a\"tumorcast/common/v1/snapshot.proto\x1a&tumorcast/notes/v1/notes_service.proto\"\x80\x03\n\x16\x43reatePrognosisRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x12\n\npatient_id\x18\x02 \x01(\t\x12\x12\n\nindex_date\x18\x03 \x01(\t\x12\x15\n\rhorizons_days\x18\x04 \x03(\x01\x12\x0c\n\x04\x66hir\x18\x05 \x01(\x0c\x12/\n\tdocuments\x18\x06 \x03(\x0b\x32\x1c.tumorcast.notes.v1.Document\x12\x32\n\ntimepoints\x18\x07 \x03(\x0b\x32\x1e.tumorcast.common.v1.Timepoint\x12.\n\x08\x66\x65\x61tures\x18\x08 \x03(\x0b\x32\x1c.tumorcast.common.v1.Feature\x12>\n\x11planned_therapies\x18\t \x03(\x0b\x32#.tumorcast.common.v1.PlannedTherapy\x12\x35\n\x0b\x66hir_server\x18\n \x01(\x0b\x32 .tumorcast.common.v1.FhirPatient\"L\n\x17\x43reatePrognosisResponse\x12\x31\n\tprognosis\x18\x01 \x01(\x0b\x32\x1e.tumorcast.common.v1.Prognosis2\x86\x01\n\x10PrognosisService\x12r\n\x0f\x43reatePrognosis\x12..tumorcast.prognosis.v1.CreatePrognosisRequest\x1a/.tumorcast.prognosis.v1.CreatePrognosisResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,9 +35,9 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tumorcast.prognosis.v1.prog
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_CREATEPROGNOSISREQUEST']._serialized_start=188
-  _globals['_CREATEPROGNOSISREQUEST']._serialized_end=517
-  _globals['_CREATEPROGNOSISRESPONSE']._serialized_start=519
-  _globals['_CREATEPROGNOSISRESPONSE']._serialized_end=595
-  _globals['_PROGNOSISSERVICE']._serialized_start=598
-  _globals['_PROGNOSISSERVICE']._serialized_end=732
+  _globals['_CREATEPROGNOSISREQUEST']._serialized_end=572
+  _globals['_CREATEPROGNOSISRESPONSE']._serialized_start=574
+  _globals['_CREATEPROGNOSISRESPONSE']._serialized_end=650
+  _globals['_PROGNOSISSERVICE']._serialized_start=653
+  _globals['_PROGNOSISSERVICE']._serialized_end=787
 # @@protoc_insertion_point(module_scope)

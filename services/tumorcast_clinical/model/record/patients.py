@@ -9,16 +9,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from tumorcast_clinical.model.dates import Landmark
-from tumorcast_clinical.model.record import Entry, Report
-from tumorcast_clinical.model.tree import Json, child, items, text
-from tumorcast_core.catalog import entry as catalog_entry
-from tumorcast_core.dates import PartialDate, read_date
-from tumorcast_core.errors import ImplausibleValue
-from tumorcast_core.snapshot import Feature
+from tumorcast_clinical.model.record.entry import Entry, Report
+from tumorcast_clinical.model.record.tree import Json, child, items, text
 
 _HISTORY = re.compile(r"/_history/[^/]*$")
-_FORMULA = "completed years from Patient.birthDate to the index date"
 _NOT_A_PATIENT = re.compile(r"(?:^|/)(?:Group|Device|Location|RelatedPerson|Practitioner|Substance|Medication)/")
 
 
@@ -100,46 +94,3 @@ def _means(reference: str, known: frozenset[str]) -> bool:
 
 def _about_others(reference: str) -> bool:
     return bool(_NOT_A_PATIENT.search(reference) or re.search(r"(?:^|/)Patient/", reference))
-
-
-def read_patient(entry: Entry, reference_day: PartialDate | None, report: Report) -> list[Feature]:
-    """Sex, and age at ``reference_day`` (the index date or else the latest day of the record)."""
-    features = []
-    gender = text(entry.resource, "gender")
-    if gender in ("female", "male"):
-        features.append(catalog_entry("sex").make(gender, source=entry.source))
-    elif gender:
-        report.inform(entry, "UNKNOWN_VALUE", "states a gender that the feature sex has no category for.", "gender")
-    features += _age(entry, reference_day, report)
-    for element in ("deceasedBoolean", "deceasedDateTime"):
-        if element in entry.resource:
-            report.inform(entry, "UNUSED_ELEMENT", "has an element that no feature reads.", element)
-    return features
-
-
-def _age(entry: Entry, reference_day: PartialDate | None, report: Report) -> list[Feature]:
-    born = read_date(text(entry.resource, "birthDate"))
-    if born is None or reference_day is None:
-        missing = "birth date" if born is None else "index date"
-        report.inform(entry, "AGE_UNKNOWN", f"gives no age, since there is no {missing}.", "birthDate")
-        return []
-    day = reference_day.first
-    middle = born.first + (born.last - born.first) / 2
-    years = day.year - middle.year - ((day.month, day.day) < (middle.month, middle.day))
-    try:
-        age = catalog_entry("age").make(
-            years, effective=reference_day.text[:10], derived_from=(entry.source,), formula=_FORMULA
-        )
-    except ImplausibleValue:
-        report.error(entry, "IMPLAUSIBLE_VALUE", "has a birth date that gives no plausible age.", "birthDate")
-        return []
-    if not born.is_day:
-        report.warn(entry, "PARTIAL_DATE", "has a partial birth date; the age may be off by a year.", "birthDate")
-    return [age]
-
-
-def reference_day(landmark: Landmark, seen: list[PartialDate]) -> PartialDate | None:
-    """Return the index date, else the latest day that the record names."""
-    if landmark.day is not None:
-        return PartialDate(landmark.day.isoformat(), landmark.day, landmark.day)
-    return max((when for when in seen if when.is_day), key=lambda when: (when.first, when.text), default=None)

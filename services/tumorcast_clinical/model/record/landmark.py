@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from enum import Enum
 
-from tumorcast_clinical.model.record import Entry, Report
+from tumorcast_clinical.model.record.entry import Entry, Report
 from tumorcast_core.dates import PartialDate, index_day
 
 
@@ -38,12 +38,19 @@ class Landmark:
             return Side.AFTER
         return Side.NOT_AFTER if when.last <= self.day else Side.UNSURE
 
-    def admits(self, entry: Entry, when: PartialDate | None, report: Report) -> bool:
+    def admits(self, entry: Entry, when: PartialDate | None, report: Report, path: str = "") -> bool:
         """Whether the entry may be used; what is left out or doubtful is told."""
         side = self.side(when)
         if side is Side.AFTER:
-            report.error(entry, "AFTER_INDEX_DATE", "is dated after the index date; it is not used.")
+            report.error(entry, "AFTER_INDEX_DATE", "is dated after the index date; it is not used.", path)
         elif side is Side.UNSURE:
             how = "has no date" if when is None else "is dated only roughly"
-            report.warn(entry, "DATE_NOT_CERTAIN", f"{how}; it is used and may lie after the index date.")
+            report.warn(entry, "DATE_NOT_CERTAIN", f"{how}; it is used and may lie after the index date.", path)
         return side is not Side.AFTER
+
+
+def reference_day(landmark: Landmark, seen: list[PartialDate]) -> PartialDate | None:
+    """Return the index date, else the latest day that the record names."""
+    if landmark.day is not None:
+        return PartialDate(landmark.day.isoformat(), landmark.day, landmark.day)
+    return max((when for when in seen if when.is_day), key=lambda when: (when.first, when.text), default=None)

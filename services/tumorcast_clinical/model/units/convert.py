@@ -18,7 +18,7 @@ from typing import Any
 
 import yaml
 
-from tumorcast_clinical.model.record import Refusal
+from tumorcast_clinical.model.record.entry import Refusal
 from tumorcast_core.catalog import CatalogEntry
 
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
@@ -40,7 +40,7 @@ class Unit:
 
 
 def _yaml(name: str) -> Any:
-    return yaml.safe_load(files("tumorcast_clinical.model").joinpath(name).read_text(encoding="utf-8"))
+    return yaml.safe_load(files("tumorcast_clinical.model.units").joinpath(name).read_text(encoding="utf-8"))
 
 
 @cache

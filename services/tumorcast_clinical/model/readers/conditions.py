@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from tumorcast_clinical.model.codes import answer_of, system_of
-from tumorcast_clinical.model.dates import Landmark
-from tumorcast_clinical.model.observations import Reading
-from tumorcast_clinical.model.record import Entry, Refusal, Report
-from tumorcast_clinical.model.tree import Json, child, items, text
+from tumorcast_clinical.model.readers.context import Context, Reading
+from tumorcast_clinical.model.record.entry import Entry, Refusal
+from tumorcast_clinical.model.record.tree import Json, child, items, text
+from tumorcast_clinical.model.terms.answers import answer_of
+from tumorcast_clinical.model.terms.systems import system_of
 from tumorcast_core.catalog import entry as catalog_entry
 from tumorcast_core.dates import read_date
 
@@ -27,8 +27,9 @@ _CANCER_WORD = re.compile(
 _CANCER_STAGE = re.compile(r"ajcc|uicc|tnm|cancer|tumou?r|neoplas|21908-9|21902-2|21914-7")
 
 
-def read_condition(entry: Entry, landmark: Landmark, report: Report) -> list[Reading]:
+def read_condition(entry: Entry, context: Context) -> list[Reading]:
     """Read the stage groups of ``Condition.stage`` that no Observation of the record is the assessment of."""
+    landmark, report = context.landmark, context.report
     verification = [text(coding, "code") for coding in items(child(entry.resource, "verificationStatus"), "coding")]
     doubt = next((code for code in verification if code in _NOT_TRUE), None)
     if doubt:

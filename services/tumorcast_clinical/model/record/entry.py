@@ -5,32 +5,27 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from tumorcast_clinical.model.resource_types import model_of
-from tumorcast_clinical.model.tree import Json, text
+from tumorcast_clinical.model.record.tree import Json, text
+from tumorcast_clinical.model.validation.resource_types import is_resource_type
 from tumorcast_core.snapshot import Issue, Severity
 
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 _URL = re.compile(r"[!-~]{1,256}")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Entry:
-    """A resource, the FHIRPath to it from the file's root, and its ``fullUrl`` (empty: none)."""
+    """A resource, where it stands, and its ``fullUrl`` (empty: none).
 
-    resource: Json
-    location: str
-    full_url: str = ""
+    ``location`` is the FHIRPath from the file's root (``Bundle.entry[3].resource``, ``Observation``) or ``line 7``.
+    ``type`` is the resource type, ``id`` the logical id, empty where it is absent or malformed (FHIR R4 2.24.0.1).
+    """
 
-    @property
-    def type(self) -> str:
-        """The resource type."""
-        return text(self.resource, "resourceType")
+    __slots__ = ("full_url", "id", "location", "resource", "type")
 
-    @property
-    def id(self) -> str:
-        """The logical id; empty where it is absent or malformed (FHIR R4 2.24.0.1, ``id``)."""
-        found = text(self.resource, "id")
-        return found if _ID.fullmatch(found) else ""
+    def __init__(self, resource: Json, location: str, full_url: str = "") -> None:
+        self.resource, self.location, self.full_url = resource, location, full_url
+        self.type, id_ = text(resource, "resourceType"), text(resource, "id")
+        self.id = id_ if _ID.fullmatch(id_) else ""
 
     @property
     def source(self) -> str:
@@ -41,10 +36,19 @@ class Entry:
 
     @property
     def title(self) -> str:
-        """How messages name it: ``Type/id``, but a patient without the id, which may identify a person."""
-        if model_of(self.type) is None:
+        """How messages name it: ``Type/id``, without the id where it has none."""
+        if not is_resource_type(self.type):
             return "This resource"
-        return f"{self.type}/{self.id}" if self.id and self.type != "Patient" else f"This {self.type}"
+        return f"{self.type}/{self.id}" if self.id else f"This {self.type}"
+
+    def at(self, *path: str) -> str:
+        """The FHIRPath of an element below it; steps that are empty are left out."""
+        below = ".".join(step for step in path if step)
+        if not below:
+            return self.location
+        if self.location.startswith("line "):
+            return f"{self.location} {self.type or 'Resource'}.{below}"
+        return f"{self.location}.{below}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +72,8 @@ class Report:
 
     def refuse(self, entry: Entry, refusal: Refusal, below: str = "") -> None:
         """Note why ``entry``, or the element ``below`` it, is not used."""
-        location = ".".join(part for part in (entry.location, below, refusal.path) if part)
-        self.add(refusal.severity, refusal.code, f"{entry.title} {refusal.message}", location)
+        message = f"{entry.title} {refusal.message}"
+        self.add(refusal.severity, refusal.code, message, entry.at(below, refusal.path))
 
     def error(self, entry: Entry, code: str, message: str, path: str = "") -> None:
         self.refuse(entry, Refusal(code, message, path))

@@ -14,23 +14,19 @@ Whatever was not given, was stopped or is only planned gives an issue and never 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import date, timedelta
 from functools import cache
 from importlib.resources import files
 
 import yaml
 
-from tumorcast_clinical.model.codes import system_of
-from tumorcast_clinical.model.dates import Landmark
-from tumorcast_clinical.model.record import Entry, Report
-from tumorcast_clinical.model.tree import Json, child, items, text
-from tumorcast_core.catalog import entry as catalog_entry
+from tumorcast_clinical.model.readers.context import Context, Course, Reading
+from tumorcast_clinical.model.record.entry import Entry, Report
+from tumorcast_clinical.model.record.tree import Json, child, items, text
+from tumorcast_clinical.model.terms.systems import RXNORM, system_of
 from tumorcast_core.dates import PartialDate, read_date
-from tumorcast_core.snapshot import Feature
 
-RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
 MEDICATION_TYPES = frozenset({"MedicationRequest", "MedicationStatement", "MedicationAdministration"})
 ADMINISTRATION_LASTS_DAYS = 42
 
@@ -40,24 +36,14 @@ _CURRENT = {
     "MedicationAdministration": frozenset({"in-progress", "completed"}),
 }
 _INTENTS = frozenset({"order", "original-order", "reflex-order", "filler-order", "instance-order"})
-_FORMULA = "classes of the anticancer drugs current at the index date"
-
-
-@dataclass(frozen=True, slots=True)
-class Course:
-    """One drug of known class, when it began and until when it counts (``None``: not known, still going on)."""
-
-    drug: str
-    drug_class: str
-    entry: Entry
-    begin: PartialDate | None
-    end: PartialDate | None
 
 
 @cache
 def _drugs() -> tuple[Mapping[str, str], Mapping[str, str]]:
     """Names by RxNorm code, and classes by name."""
-    raw = yaml.safe_load(files("tumorcast_clinical.model").joinpath("drugs.yaml").read_text(encoding="utf-8"))
+    raw = yaml.safe_load(
+        files("tumorcast_clinical.model.terms").joinpath("drugs/drugs.yaml").read_text(encoding="utf-8")
+    )
     codes = {str(code): name for drugs in raw.values() for name, code in drugs.items() if code}
     return codes, {name: drug_class for drug_class, drugs in raw.items() for name in drugs}
 
@@ -83,18 +69,18 @@ def medication_of(entry: Entry, medications: Mapping[str, Json]) -> Json:
     return child(contained.get(reference) or medications.get(reference) or {}, "code")
 
 
-def read_medication(entry: Entry, medications: Mapping[str, Json], landmark: Landmark, report: Report) -> list[Course]:
-    """Read the courses that a medication resource states as given; empty, with an issue, if it states none."""
-    drugs = drugs_of(medication_of(entry, medications))
+def read_medication(entry: Entry, context: Context) -> list[Reading]:
+    """Read the courses that a medication resource states as given; none, with an issue, if it states none."""
+    drugs = drugs_of(medication_of(entry, context.referred))
     if not drugs:
-        report.inform(entry, "UNMAPPED_CODE", "names no drug of the class table; it is not used.")
+        context.report.inform(entry, "UNMAPPED_CODE", "names no drug of the class table; it is not used.")
         return []
-    if not _was_given(entry, report):
+    if not _was_given(entry, context.report):
         return []
     begin, end = _span(entry)
-    if not landmark.admits(entry, begin, report):
-        return []
-    return [Course(drug, _drugs()[1][drug], entry, begin, end) for drug in sorted(drugs)]
+    if context.landmark.admits(entry, begin, context.report):
+        context.courses.extend(Course(drug, _drugs()[1][drug], entry, begin, end) for drug in sorted(drugs))
+    return []
 
 
 def _was_given(entry: Entry, report: Report) -> bool:
@@ -143,29 +129,3 @@ def _span_of_order(resource: Json) -> tuple[PartialDate | None, PartialDate | No
 
 def _first(when: PartialDate) -> date:
     return when.first
-
-
-def therapy_class(courses: Iterable[Course], today: PartialDate | None, report: Report) -> list[Feature]:
-    """Derive the class of the systemic therapy that is current on ``today``; at most one feature."""
-    current = []
-    for course in courses:
-        if today and course.end and course.end.last < today.first:
-            report.inform(course.entry, "THERAPY_NOT_CURRENT", "ended before the index date.")
-        elif course.drug_class not in ("chemotherapy", "immunotherapy"):
-            report.inform(course.entry, "UNUSED_THERAPY", f"is of class {course.drug_class}, which no feature reads.")
-        else:
-            current.append(course)
-    if not current:
-        return []
-    classes = {course.drug_class for course in current}
-    value = "chemoimmunotherapy" if len(classes) == 2 else classes.pop()
-    begun = [course.begin for course in current if course.begin]
-    latest = max(begun, key=lambda when: (when.first, when.text), default=None)
-    return [
-        catalog_entry("therapy_class").make(
-            value,
-            effective=latest.text if latest else "",
-            derived_from=tuple(sorted({course.entry.source for course in current})),
-            formula=_FORMULA,
-        )
-    ]

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from tumorcast_clinical.model.record import Entry, Report
-from tumorcast_clinical.model.resource_types import model_of
-from tumorcast_clinical.model.tree import Json, child, items, text
+from tumorcast_clinical.model.record.entry import Entry, Report
+from tumorcast_clinical.model.record.tree import Json, child, items, text
+from tumorcast_clinical.model.validation.resource_types import model_of
 from tumorcast_core.errors import MalformedFhir, PayloadTooLarge
 from tumorcast_core.snapshot import Severity
 

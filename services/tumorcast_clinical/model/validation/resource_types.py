@@ -22,3 +22,12 @@ def model_of(name: str) -> Any | None:
         return model if model.has_resource_base() and name not in _NO_ENTRY else None
     except Exception:  # the library raises KeyError, ValueError, AttributeError and others on a foreign name
         return None
+
+
+def is_resource_type(name: str) -> bool:
+    """Whether FHIR R4 has a resource type of that name, other than a Bundle.
+
+    >>> is_resource_type("Observation"), is_resource_type("Jane")
+    (True, False)
+    """
+    return model_of(name) is not None

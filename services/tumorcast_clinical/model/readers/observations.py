@@ -2,46 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fractions import Fraction
 
-from tumorcast_clinical.model.codes import analyte_of, answer_of, system_of
-from tumorcast_clinical.model.dates import Landmark
-from tumorcast_clinical.model.record import Entry, Refusal, Report
-from tumorcast_clinical.model.tree import Json, child, items, number, text
-from tumorcast_clinical.model.units import convert, plausible, read_unit
+from tumorcast_clinical.model.readers.context import Context, Reading
+from tumorcast_clinical.model.record.entry import Entry, Refusal, Report
+from tumorcast_clinical.model.record.tree import Json, child, items, number, text
+from tumorcast_clinical.model.terms.analytes import analyte_of
+from tumorcast_clinical.model.terms.answers import answer_of
+from tumorcast_clinical.model.terms.systems import UCUM, system_of
+from tumorcast_clinical.model.units.convert import convert, plausible, read_unit
 from tumorcast_core.catalog import CatalogEntry
 from tumorcast_core.dates import PartialDate, read_date
 from tumorcast_core.snapshot import Coding, Feature, Severity
 
 NOT_FINAL = frozenset({"preliminary", "registered", "unknown"})
-INTEGERS = frozenset({"ecog_performance_status", "line_of_therapy"})
 _NO_RESULT = {
     "entered-in-error": ("ENTERED_IN_ERROR", "was entered in error; it is not used."),
     "cancelled": ("CANCELLED", "was cancelled; it is not used."),
 }
 _COMPARATORS = frozenset({"<", "<=", ">=", ">"})
-_UCUM = frozenset({"http://unitsofmeasure.org", "https://unitsofmeasure.org", "urn:oid:2.16.840.1.113883.6.8"})
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """One feature, the sample it was measured in (empty: not known), and when."""
-
-    feature: Feature
-    entry: Entry
-    sample: str
-    when: PartialDate | None
-
-
-def read_observation(entry: Entry, landmark: Landmark, report: Report) -> list[Reading]:
-    """Every catalogued value of the observation: its own, and one for each component."""
+def read_observation(entry: Entry, context: Context) -> list[Reading]:
+    """Read every catalogued value of the observation: its own, and one for each component."""
+    report = context.report
     status = text(entry.resource, "status")
     if status in _NO_RESULT:
         report.inform(entry, *_NO_RESULT[status], "status")
         return []
     when = _effective(entry, report)
-    if not landmark.admits(entry, when, report):
+    if not context.landmark.admits(entry, when, report):
         return []
     if status in NOT_FINAL:
         report.warn(entry, "NOT_FINAL", f"has status {status}.", "status")
@@ -103,8 +93,8 @@ def _value(node: Json, analyte: CatalogEntry) -> tuple[float | str, str, bool] |
         return Refusal("NO_VALUE", f"says that {analyte.name} is not known.", "dataAbsentReason", Severity.WARNING)
     if analyte.categories:
         return _category(node, analyte)
-    if analyte.name == "ecog_performance_status" and "valueCodeableConcept" in node:
-        answer = answer_of(child(node, "valueCodeableConcept"), "ecog")
+    if analyte.answers and "valueCodeableConcept" in node:
+        answer = answer_of(child(node, "valueCodeableConcept"), analyte.answers)
         if isinstance(answer, Refusal):
             return answer
         return float(answer.value), "", answer.from_text
@@ -122,8 +112,7 @@ def _wrong_type(analyte: CatalogEntry) -> Refusal:
 def _category(node: Json, analyte: CatalogEntry) -> tuple[str, str, bool] | Refusal:
     if "valueCodeableConcept" not in node:
         return _wrong_type(analyte)
-    value_set = "stage_group" if analyte.name == "stage_group" else "presence"
-    answer = answer_of(child(node, "valueCodeableConcept"), value_set)
+    answer = answer_of(child(node, "valueCodeableConcept"), analyte.answers)
     if isinstance(answer, Refusal):
         return answer
     if answer.value not in analyte.categories:
@@ -157,7 +146,7 @@ def _quantity(quantity: Json, analyte: CatalogEntry) -> tuple[float, str, bool] 
     found = _converted(value, quantity, analyte)
     if isinstance(found, Refusal):
         return Refusal(found.code, found.message, "valueQuantity")
-    if analyte.name in INTEGERS and not (found.is_integer() and found == value):
+    if analyte.integer and not (found.is_integer() and found == value):
         message = f"states {analyte.name} as a fraction or a percentage; it is not used."
         return Refusal("IMPLAUSIBLE_VALUE", message, "valueQuantity")
     return found, comparator, False
@@ -168,7 +157,7 @@ def _converted(value: Fraction, quantity: Json, analyte: CatalogEntry) -> float 
     code, wording = text(quantity, "code"), text(quantity, "unit")
     if not (code or wording) and analyte.unit:
         return _no_unit(analyte)
-    is_ucum = system_of(quantity) in _UCUM
+    is_ucum = system_of(quantity) == UCUM
     first, second = (code, wording) if (code and is_ucum) or not wording else (wording, code)
     read, other = read_unit(first), read_unit(second) if second else None
     if read and other and read != other:

@@ -1,4 +1,19 @@
-"""The feature catalog: the one owner of every input's name, coding, unit, range and categories."""
+"""The feature catalog: the one owner of every input's name, coding, unit, range and categories.
+
+One YAML file per modality (``labs.yaml`` holds labs), one entry per feature::
+
+    description  what it is, in a clinician's words
+    unit         canonical UCUM unit; absent for dimensionless numbers and categories
+    range        plausible [lowest, highest] in that unit, both included; outside it a value is rejected
+    integer      true: only whole numbers are values
+    categories   allowed values of a categorical feature, in order where there is one
+    answers      the clinical service's value set that maps coded answers to the categories or numbers
+    codings      codes that a source may state it under, "<system> <code> <display>"; the first is the canonical one
+    observed     false: no Observation states it; it is derived, or read from another resource
+    group        the panel it is listed under: "blood count", "liver", ...
+
+Systems: ``loinc``, ``sct``, ``ucum``; ``local`` where no public code is known (such a code is matched by no record).
+"""
 
 from __future__ import annotations
 
@@ -33,6 +48,10 @@ class CatalogEntry:
     unit: str = ""
     range: tuple[float, float] = (-math.inf, math.inf)
     categories: tuple[str, ...] = ()
+    answers: str = ""
+    integer: bool = False
+    observed: bool = True
+    group: str = ""
 
     def __post_init__(self) -> None:
         if not self.codings or self.range[0] > self.range[1] or (self.categories and self.unit):
@@ -51,6 +70,8 @@ class CatalogEntry:
         low, high = self.range
         if not low <= value <= high:  # also false for NaN
             raise ImplausibleValue(f"{self.name} must lie between {low:g} and {high:g} {self.unit}".rstrip() + ".")
+        if self.integer and value != int(value):
+            raise ImplausibleValue(f"{self.name} must be a whole number.")
 
     def make(self, value: float | str, **where: Any) -> Feature:
         """Build a checked feature in the canonical unit; ``where`` holds source, effective, timepoint and the like."""
@@ -59,17 +80,21 @@ class CatalogEntry:
         return Feature(self.name, number, self.unit, where.pop("coding", None) or self.codings[0], **where)
 
 
-def _entry(name: str, raw: Mapping[str, Any]) -> CatalogEntry:
+def _entry(name: str, modality: Modality, raw: Mapping[str, Any]) -> CatalogEntry:
     codings = tuple(Coding(SYSTEMS[s], code, display) for s, code, display in (c.split(" ", 2) for c in raw["codings"]))
     low, high = raw.get("range", (-math.inf, math.inf))
     return CatalogEntry(
         name=name,
-        modality=Modality(raw["modality"]),
+        modality=modality,
         description=raw["description"],
         codings=codings,
         unit=raw.get("unit", ""),
         range=(float(low), float(high)),
         categories=tuple(raw.get("categories", ())),
+        answers=raw.get("answers", ""),
+        integer=raw.get("integer", False),
+        observed=raw.get("observed", True),
+        group=raw.get("group", ""),
     )
 
 
@@ -80,8 +105,12 @@ def catalog() -> Mapping[str, CatalogEntry]:
     >>> catalog()["albumin"].unit
     'g/dL'
     """
-    text = files("tumorcast_core").joinpath("catalog.yaml").read_text(encoding="utf-8")
-    return {name: _entry(name, raw) for name, raw in yaml.safe_load(text).items()}
+    return {name: _entry(name, modality, raw) for modality in Modality for name, raw in _load(modality.value).items()}
+
+
+def _load(modality: str) -> Mapping[str, Any]:
+    text = files(__name__).joinpath(f"{modality}.yaml").read_text(encoding="utf-8")
+    return yaml.load(text, Loader=yaml.CSafeLoader) or {}
 
 
 @cache

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from tumorcast_clinical.model.observations import NOT_FINAL, Reading
-from tumorcast_clinical.model.record import Report
+from tumorcast_clinical.model.readers.context import Context, Reading
+from tumorcast_clinical.model.readers.observations import NOT_FINAL
+from tumorcast_clinical.model.record.entry import Report
 from tumorcast_core.catalog import entry as catalog_entry
+from tumorcast_core.dates import PartialDate
 from tumorcast_core.errors import ImplausibleValue
 from tumorcast_core.snapshot import Feature
 
 
-def neutrophil_lymphocyte_ratios(readings: list[Reading], report: Report) -> list[Feature]:
+def neutrophil_lymphocyte_ratios(
+    readings: list[Reading], context: Context, _today: PartialDate | None
+) -> list[Feature]:
     """One ratio for each sample in which both were counted exactly and once.
 
     One observation's components are one sample; so are readings of one specimen, or of one moment where the record
@@ -25,10 +29,10 @@ def neutrophil_lymphocyte_ratios(readings: list[Reading], report: Report) -> lis
     for counts in samples.values():
         neutrophils, lymphocytes = counts["neutrophil_count"], counts["lymphocyte_count"]
         if len(neutrophils) == len(lymphocytes) == 1:
-            ratios += _ratio(neutrophils[0], lymphocytes[0], report)
+            ratios += _ratio(neutrophils[0], lymphocytes[0], context.report)
         elif neutrophils and lymphocytes:
             message = "shares its sample with several counts; no neutrophil-lymphocyte ratio is derived."
-            report.inform(neutrophils[0].entry, "NOT_DERIVED", message)
+            context.report.inform(neutrophils[0].entry, "NOT_DERIVED", message)
     return ratios
 
 
@@ -45,7 +49,7 @@ def _ratio(neutrophils: Reading, lymphocytes: Reading, report: Report) -> list[F
                 float(above.value or 0) / float(below.value or 1),
                 effective=above.effective,
                 status=status or above.status or below.status,
-                derived_from=(above.source, below.source),
+                sources=(above.source, below.source),
                 formula="neutrophil_count / lymphocyte_count",
             )
         ]

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections import defaultdict
 from datetime import UTC, datetime
 
-from tumorcast_clinical.model.parse import Parsed
-from tumorcast_clinical.model.record import Entry, Report
-from tumorcast_clinical.model.tree import child, text
+from tumorcast_clinical.model.record.entry import Entry, Report
+from tumorcast_clinical.model.record.parse import Parsed
+from tumorcast_clinical.model.record.tree import child, text
 
 
 def newest(parsed: Parsed, report: Report) -> list[Entry]:

@@ -12,10 +12,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from tumorcast_clinical.model.parse import Ambiguous, NotJson
-from tumorcast_clinical.model.record import Entry, Refusal, Report
-from tumorcast_clinical.model.resource_types import model_of
-from tumorcast_clinical.model.tree import is_broken, text
+from tumorcast_clinical.model.record.entry import Entry, Refusal, Report
+from tumorcast_clinical.model.record.parse import Ambiguous, NotJson
+from tumorcast_clinical.model.record.tree import is_broken, text
+from tumorcast_clinical.model.validation.resource_types import model_of
 
 _ANY = ("completed", "entered-in-error", "on-hold", "stopped", "unknown")
 _ORDERS = ("order", "original-order", "reflex-order", "filler-order", "instance-order")

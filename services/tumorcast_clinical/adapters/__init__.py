@@ -1,0 +1,1 @@
+"""Where records come from, other than with the request."""

@@ -1,0 +1,180 @@
+"""One HTTP request at a time: bounded, retried, and every way in which it fails told as one ``Failure``."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import ssl
+import time
+import zlib
+from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+import httpx
+
+from tumorcast_clinical.adapters.fhir_server.access import FhirAccess
+from tumorcast_core.errors import (
+    FhirAccessDenied,
+    PatientNotFound,
+    PayloadTooLarge,
+    ResourceExhausted,
+    ServiceUnavailable,
+    TumorcastError,
+)
+
+for _name in ("httpx", "httpcore"):  # they log URLs and headers
+    logging.getLogger(_name).setLevel(logging.WARNING)
+
+UNREADABLE = "The FHIR server gave an answer that cannot be read."
+_PASSING = (429, 500, 502, 503, 504)
+_CHUNK = 1 << 16
+_FIRST_WAIT_S = 0.2
+
+
+class Failure(Exception):
+    """No usable answer; ``error`` is what it is if it ends the whole call, ``status`` 0 if there was no answer."""
+
+    def __init__(self, error: TumorcastError, status: int = 0, *, again: bool = False, wait_s: float = 0.0) -> None:
+        super().__init__(error, status)
+        self.error, self.status, self.again, self.wait_s = error, status, again, wait_s
+
+    def __str__(self) -> str:
+        return self.error.message
+
+
+class Unreachable(Failure):
+    """There was no connection."""
+
+
+class Transport:
+    """Connections to all servers that may be asked; without redirects, proxies or anything else from the environment."""
+
+    def __init__(self, access: FhirAccess) -> None:
+        self._timeout_s, self._retries = access.timeout_s, access.retries
+        tls = ssl.create_default_context(cafile=access.ca_file) if access.ca_file else True
+        pool = httpx.Limits(max_connections=64, keepalive_expiry=2)
+        self._shared = httpx.AsyncHTTPTransport(verify=tls, trust_env=False, limits=pool)
+
+    def client(self) -> httpx.AsyncClient:
+        """A client for one record: its cookies, such as a load balancer's, go with no other patient's requests."""
+        return httpx.AsyncClient(
+            transport=self._shared,
+            headers={"Accept-Encoding": "gzip", "User-Agent": "tumorcast"},
+            timeout=self._timeout_s,
+            follow_redirects=False,
+            trust_env=False,
+        )
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._shared.aclose()
+
+    async def send(
+        self, client: httpx.AsyncClient, request: Callable[[], httpx.Request], max_bytes: int, until_s: float
+    ) -> bytes:
+        """The body of a 200 answer; raises ``Failure``, or ``PayloadTooLarge`` beyond ``max_bytes`` once decoded.
+
+        What may pass is tried again, unless the server asks for a wait beyond ``until_s`` (monotonic clock).
+        """
+        for attempt in range(self._retries + 1):
+            try:
+                return await _sent(client, request(), max_bytes)
+            except Failure as e:
+                wait_s = max(e.wait_s, _FIRST_WAIT_S * 2**attempt * random.uniform(0.5, 1))  # noqa: S311, no secret
+                if not e.again or attempt == self._retries or time.monotonic() + wait_s >= until_s:
+                    raise
+            await asyncio.sleep(wait_s)
+        raise AssertionError("the last attempt returns or raises")
+
+
+async def _sent(client: httpx.AsyncClient, request: httpx.Request, max_bytes: int) -> bytes:
+    try:
+        response = await client.send(request, stream=True)
+        try:
+            if response.status_code != httpx.codes.OK:
+                raise _of_status(response)
+            return await _body(response, max_bytes)
+        finally:
+            await response.aclose()
+    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as e:
+        raise Unreachable(ServiceUnavailable("The FHIR server does not answer."), again=True) from e
+    except httpx.TimeoutException as e:
+        raise Failure(ServiceUnavailable("The FHIR server is silent for too long.")) from e
+    except httpx.TransportError as e:
+        raise Failure(ServiceUnavailable("The FHIR server broke off its answer."), again=True) from e
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as e:  # h11 refuses headers by ValueErrors of its own
+        raise Failure(ServiceUnavailable(UNREADABLE)) from e
+
+
+def _of_status(response: httpx.Response) -> Failure:
+    status = response.status_code
+    again, wait_s = status in _PASSING, _retry_after_s(response.headers.get("retry-after", ""))
+    match status:
+        case 401 | 403:
+            return Failure(FhirAccessDenied(), status)
+        case 404 | 410:
+            return Failure(PatientNotFound(), status)
+        case 429:
+            error = ResourceExhausted("The FHIR server is at its limit; try again later.")
+            return Failure(error, status, again=again, wait_s=wait_s)
+        case _ if 300 <= status < 400:
+            return Failure(ServiceUnavailable("The FHIR server redirects elsewhere, which is not followed."), status)
+        case _:
+            error_ = ServiceUnavailable(f"The FHIR server failed with status {status}.")
+            return Failure(error_, status, again=again, wait_s=wait_s)
+
+
+def _retry_after_s(value: str) -> float:
+    """Seconds to wait (RFC 9110 section 10.2.3: a number, or a date); 0 if it says neither.
+
+    >>> _retry_after_s("120"), _retry_after_s("soon"), _retry_after_s("Wed, 21 Oct 2015 07:28:00 GMT")
+    (120.0, 0.0, 0.0)
+    """
+    if value.isascii() and value.isdigit():
+        return float(value[:9])
+    try:
+        when = parsedate_to_datetime(value)
+    except (ValueError, IndexError, TypeError):
+        return 0.0
+    return max(0.0, (when.replace(tzinfo=when.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
+
+
+async def _body(response: httpx.Response, max_bytes: int) -> bytes:
+    body = bytearray()
+    async for data in _decoded(response):
+        body += data
+        if len(body) > max_bytes:
+            raise PayloadTooLarge("The record on the FHIR server is larger than the limit.")
+    return bytes(body)
+
+
+async def _decoded(response: httpx.Response) -> AsyncIterator[bytes]:
+    """The body in pieces of bounded size, however well it was compressed."""
+    encoding = response.headers.get("content-encoding", "").strip().lower()
+    if encoding in ("", "identity"):
+        async for data in response.aiter_raw():
+            yield data
+        return
+    if encoding not in ("gzip", "x-gzip"):
+        raise Failure(ServiceUnavailable(UNREADABLE))
+    unzip = zlib.decompressobj(wbits=31)
+    try:
+        async for data in response.aiter_raw():
+            for piece in _unzipped(unzip, data):
+                yield piece
+    except zlib.error as e:
+        raise Failure(ServiceUnavailable(UNREADABLE)) from e
+    if not unzip.eof:
+        raise Failure(ServiceUnavailable("The FHIR server broke off its answer."), again=True)
+
+
+def _unzipped(unzip: zlib._Decompress, data: bytes) -> Iterator[bytes]:
+    if unzip.eof and data:
+        raise zlib.error("data after the end")
+    while piece := unzip.decompress(data, _CHUNK):
+        yield piece
+        data = unzip.unconsumed_tail
+    if unzip.unused_data:
+        raise zlib.error("data after the end")

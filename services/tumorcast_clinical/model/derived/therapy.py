@@ -1,0 +1,38 @@
+"""Treatments current at the index date → ``therapy_class``."""
+
+from __future__ import annotations
+
+from tumorcast_clinical.model.readers.context import Context, Reading
+from tumorcast_core.catalog import entry as catalog_entry
+from tumorcast_core.dates import PartialDate
+from tumorcast_core.snapshot import Feature
+
+_FORMULA = "classes of the anticancer drugs current at the index date"
+
+
+def therapy_class(_readings: list[Reading], context: Context, today: PartialDate | None) -> list[Feature]:
+    """Derive the class of the systemic therapy that is current on ``today``; at most one feature."""
+    current = []
+    for course in context.courses:
+        if today and course.end and course.end.last < today.first:
+            context.report.inform(course.entry, "THERAPY_NOT_CURRENT", "ended before the index date.")
+        elif course.drug_class not in ("chemotherapy", "immunotherapy"):
+            context.report.inform(
+                course.entry, "UNUSED_THERAPY", f"is of class {course.drug_class}, which no feature reads."
+            )
+        else:
+            current.append(course)
+    if not current:
+        return []
+    classes = {course.drug_class for course in current}
+    value = "chemoimmunotherapy" if len(classes) == 2 else classes.pop()
+    begun = [course.begin for course in current if course.begin]
+    latest = max(begun, key=lambda when: (when.first, when.text), default=None)
+    return [
+        catalog_entry("therapy_class").make(
+            value,
+            effective=latest.text if latest else "",
+            sources=tuple(sorted({course.entry.source for course in current})),
+            formula=_FORMULA,
+        )
+    ]
