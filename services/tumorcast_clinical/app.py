@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 from tumorcast.clinical.v1.clinical_service_pb2_grpc import add_ClinicalServiceServicer_to_server
+from tumorcast_clinical.adapters.fhir_server import FhirAccess, FhirServer
 from tumorcast_clinical.model import Limits
 from tumorcast_clinical.servicer import ClinicalServicer
 from tumorcast_clinical.settings import Settings
@@ -13,25 +15,56 @@ from tumorcast_core import logs, rpc
 SERVICE_NAME = "tumorcast.clinical.v1.ClinicalService"
 
 
+def fhir_access_of(settings: Settings) -> FhirAccess:
+    """What the settings say of FHIR servers; raises ``ValueError`` where they contradict each other."""
+    return FhirAccess(
+        allowed_hosts=settings.fhir_allowed_hosts,
+        timeout_s=settings.fhir_timeout_s,
+        longest_s=settings.fhir_longest_s,
+        max_bytes=settings.max_fhir_mib << 20,
+        max_pages=settings.fhir_max_pages,
+        page_size=settings.fhir_page_size,
+        retries=settings.fhir_retries,
+        ca_file=_path(settings.fhir_ca_file),
+        bearer_token=settings.fhir_token.get_secret_value(),
+        bearer_token_file=_path(settings.fhir_token_file),
+        smart_client_id=settings.smart_client_id,
+        smart_key=_path(settings.smart_key_file),
+        smart_key_id=settings.smart_key_id,
+        smart_scope=settings.smart_scope,
+        smart_token_url=settings.smart_token_url,
+    )
+
+
 def servicer_of(settings: Settings) -> ClinicalServicer:
-    """Wire the servicer."""
+    """Wire the servicer; raises ``ValueError`` or ``OSError`` where settings contradict each other or files are bad."""
     limits = Limits(settings.max_fhir_mib << 20, settings.max_fhir_depth, settings.max_fhir_entries)
-    return ClinicalServicer(limits)
+    return ClinicalServicer(limits, FhirServer(fhir_access_of(settings)))
+
+
+async def serve(settings: Settings) -> None:
+    """Serve until SIGTERM, then close the connections to FHIR servers."""
+    servicer = servicer_of(settings)
+    try:
+        await rpc.serve(
+            "clinical",
+            lambda server: add_ClinicalServiceServicer_to_server(servicer, server),
+            settings,
+            (SERVICE_NAME,),
+        )
+    finally:
+        await servicer.close()
 
 
 def main() -> None:
     """Serve until SIGTERM."""
     settings = Settings()
     logs.configure("clinical", settings.log_level)
-    servicer = servicer_of(settings)
-    asyncio.run(
-        rpc.serve(
-            "clinical",
-            lambda server: add_ClinicalServiceServicer_to_server(servicer, server),
-            settings,
-            (SERVICE_NAME,),
-        )
-    )
+    asyncio.run(serve(settings))
+
+
+def _path(name: str) -> Path | None:
+    return Path(name) if name else None
 
 
 if __name__ == "__main__":

@@ -30,10 +30,5 @@ def fhir_patient_from(m: snapshot_pb2.FhirPatient) -> FhirPatient:
     return FhirPatient(m.base_url, m.patient_id)
 
 
-def fhir_patient_to(p: FhirPatient) -> snapshot_pb2.FhirPatient:
-    """Domain → message."""
-    return snapshot_pb2.FhirPatient(base_url=p.base_url, patient_id=p.patient_id)
-
-
 def _document_from(m: notes_service_pb2.Document) -> Document:
     return Document(m.id, m.date, m.content_type, m.content, m.timepoint)

@@ -6,6 +6,7 @@ import json
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,6 +17,7 @@ from tumorcast_core.settings import is_loopback
 from tumorcast_core.snapshot import Feature
 from tumorcast_gateway.model import Query
 from tumorcast_platform.inputs import Case
+from tumorcast_platform.inputs.records import is_json_object
 
 _CHUNK_BYTES = 1 << 20
 _TIMEOUT = httpx.Timeout(600, connect=5)
@@ -78,8 +80,11 @@ class Client:
 
 
 def query_body(query: Query) -> bytes:
-    """The JSON body of a query, with the FHIR record spliced in byte for byte: parsed, it would lose ``1.00``."""
-    body = {
+    """The JSON body of a query, with the FHIR record byte for byte: parsed, it would lose ``1.00``.
+
+    A JSON object is spliced in; what is none, as NDJSON or an object with NaN in it, goes as a string.
+    """
+    body: dict[str, object] = {
         "model": query.model,
         "patient_id": query.patient_id,
         "index_date": query.index_date,
@@ -91,8 +96,14 @@ def query_body(query: Query) -> bytes:
         "timepoints": [{"role": t.role, "study_instance_uid": t.study_instance_uid} for t in query.timepoints],
         "features": list(map(_feature, query.features)),
     }
+    if query.fhir_server:
+        body["fhir_server"] = asdict(query.fhir_server)
     text = json.dumps(body).encode()
-    return text[:-1] + b', "fhir": ' + query.fhir + b"}" if query.fhir else text
+    return text[:-1] + b', "fhir": ' + _record(query.fhir) + b"}" if query.fhir else text
+
+
+def _record(fhir: bytes) -> bytes:
+    return fhir if is_json_object(fhir, strict=True) else json.dumps(fhir.decode()).encode()
 
 
 def _feature(feature: Feature) -> dict[str, object]:

@@ -8,24 +8,29 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
 
 from tumorcast_core.deadline import Deadline
-from tumorcast_core.errors import Incident, StudyNotFound, TumorcastError
+from tumorcast_core.errors import Incident, InvalidInput, StudyNotFound, TumorcastError
 from tumorcast_core.prognosis import ModelSummary, Prognosis
 from tumorcast_core.snapshot import Extraction, PatientSnapshot, Timepoint
 from tumorcast_gateway.model import (
     Document,
+    FhirPatient,
     Ports,
+    Record,
     create_prognosis,
 )
-from tumorcast_platform.inputs import Case, Study
+from tumorcast_platform.inputs import Case, FhirCredentials, Study
 from tumorcast_platform.weights import Weights
 
 if TYPE_CHECKING:
+    from tumorcast_clinical.adapters.fhir_server import FetchedRecord, FhirAccess
     from tumorcast_fusion.model import ModelStore
     from tumorcast_imaging.model import Encoder
 
@@ -33,16 +38,22 @@ log = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
 
 
-def predict(case: Case, weights: Weights) -> Prognosis:
+def predict(case: Case, weights: Weights, credentials: FhirCredentials | None = None) -> Prognosis:
     """Answer one query in this process; raises what ``create_prognosis`` raises."""
-    ports = Ports(LocalImaging(case.studies, weights), LocalClinical(), LocalNotes(), LocalFusion(weights))
+    clinical = LocalClinical(credentials or FhirCredentials())
+    ports = Ports(LocalImaging(case.studies, weights), clinical, LocalNotes(), LocalFusion(weights))
     return asyncio.run(create_prognosis(case.query, ports, Deadline()))
 
 
 async def _in_thread(work: Callable[..., _Result], *args: Any) -> _Result:
-    """Run CPU work in a thread; what is not a Tumorcast error becomes an ``Incident``, as a service would tell it."""
+    """Run CPU work in a thread; raises as ``_told``."""
+    return await _told(asyncio.to_thread(work, *args))
+
+
+async def _told(work: Awaitable[_Result]) -> _Result:
+    """Await work; what is not a Tumorcast error becomes an ``Incident``, as a service would tell it."""
     try:
-        return await asyncio.to_thread(work, *args)
+        return await work
     except TumorcastError:
         raise
     except Exception as e:
@@ -91,12 +102,46 @@ class LocalImaging:
 
 
 class LocalClinical:
-    """The record, read without a service."""
+    """The record, read without a service; one on a FHIR server is fetched, as whoever names a server allows it."""
 
-    async def extract_features(self, fhir: bytes, index_date: str, deadline: Deadline) -> Extraction:
+    def __init__(self, credentials: FhirCredentials) -> None:
+        self._credentials = credentials
+
+    async def extract_features(self, record: Record, index_date: str, deadline: Deadline) -> Extraction:
         from tumorcast_clinical.model import extract_features
 
-        return await _in_thread(extract_features, fhir, index_date)
+        if isinstance(record, bytes):
+            return await _in_thread(extract_features, record, index_date)
+        fetched = await _told(_fetched(record, self._credentials, deadline))
+        found = await _in_thread(extract_features, fetched.pages, index_date)
+        return replace(found, issues=(*fetched.issues, *found.issues))
+
+
+async def _fetched(patient: FhirPatient, credentials: FhirCredentials, deadline: Deadline) -> FetchedRecord:
+    from tumorcast_clinical.adapters.fhir_server import FhirServer
+
+    try:
+        server = FhirServer(_access(patient.base_url, credentials))
+    except (ValueError, OSError) as e:
+        raise InvalidInput("The credentials for the FHIR server cannot be used: one kind, and readable files.") from e
+    try:
+        return await server.fetch(patient.base_url, patient.patient_id, deadline)
+    finally:
+        await server.close()
+
+
+def _access(base_url: str, credentials: FhirCredentials) -> FhirAccess:
+    """Allow the hosts that were named; raises ``ValueError`` where the credentials do not fit together."""
+    from tumorcast_clinical.adapters.fhir_server import FhirAccess
+
+    hosts = {urlsplit(url).netloc for url in (base_url, credentials.smart_token_url) if url}
+    return FhirAccess(
+        allowed_hosts=tuple(sorted(hosts)),
+        bearer_token_file=credentials.token_file,
+        smart_client_id=credentials.smart_client_id,
+        smart_key=credentials.smart_key,
+        smart_token_url=credentials.smart_token_url,
+    )
 
 
 class LocalNotes:

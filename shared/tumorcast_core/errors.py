@@ -7,6 +7,8 @@
     │   ├── NoInput                 nothing was sent to predict from
     │   ├── MalformedRequest        the request itself does not follow its schema
     │   ├── MalformedFhir           not JSON, or not FHIR R4
+    │   ├── FhirServerNotAllowed    the operator does not allow that FHIR server
+    │   ├── PatientMismatch         a record is of another patient than the one that was asked for
     │   ├── MalformedDocument       a note is not decodable text
     │   ├── NotDicom                a file is not DICOM
     │   ├── InstanceConflict        another file is stored under the same SOP instance UID
@@ -19,10 +21,12 @@
     │   └── HorizonOutOfRange       a horizon lies beyond the model's follow-up
     ├── NotFound
     │   ├── UnknownModel            no model of that name
-    │   └── StudyNotFound           no study of that UID
+    │   ├── StudyNotFound           no study of that UID
+    │   └── PatientNotFound         no patient of that id on the FHIR server
     ├── PayloadTooLarge             over a size limit; sending it again does not help
     ├── ResourceExhausted           a queue or a disk is full; try again later
     ├── ServiceUnavailable          a service that is needed does not answer
+    │   └── FhirAccessDenied        a FHIR server does not take this service's credentials
     ├── DeadlineExceeded            the answer would come too late
     └── Incident                    unexpected; the log has the text under this id
 
@@ -59,7 +63,7 @@ class InvalidInput(TumorcastError):
 
 
 class NoInput(InvalidInput):
-    default_message = "Give at least one of fhir, documents, timepoints or features."
+    default_message = "Give at least one of fhir, fhir_server, documents, timepoints and features."
 
 
 class MalformedRequest(InvalidInput):
@@ -68,6 +72,14 @@ class MalformedRequest(InvalidInput):
 
 class MalformedFhir(InvalidInput):
     default_message = "The record is not FHIR R4 JSON."
+
+
+class FhirServerNotAllowed(InvalidInput):
+    default_message = "The FHIR server is not among those that the operator allows."
+
+
+class PatientMismatch(InvalidInput):
+    default_message = "The record is of another patient than the one that was asked for."
 
 
 class MalformedDocument(InvalidInput):
@@ -122,6 +134,10 @@ class StudyNotFound(NotFound):
     default_message = "There is no study of that UID."
 
 
+class PatientNotFound(NotFound):
+    default_message = "There is no patient of that id on the FHIR server."
+
+
 class PayloadTooLarge(TumorcastError):
     default_message = "The input is larger than the limit."
 
@@ -132,6 +148,10 @@ class ResourceExhausted(TumorcastError):
 
 class ServiceUnavailable(TumorcastError):
     default_message = "A service that is needed does not answer."
+
+
+class FhirAccessDenied(ServiceUnavailable):
+    default_message = "The FHIR server refuses this service's credentials."
 
 
 class DeadlineExceeded(TumorcastError):

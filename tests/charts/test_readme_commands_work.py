@@ -126,7 +126,7 @@ def test_helm_knows_every_option_that_the_readme_uses(calls: Calls, helm: Helm):
 
 
 def test_the_commands_that_scale_do_so(calls: Calls, helm: Helm):
-    _, clinical, encoder, ingress, gpu = releases(calls, helm)
+    _, clinical, encoder, ingress, gpu, _ = releases(calls, helm)
     assert pick(clinical, "Deployment", "tumorcast-clinical")["spec"]["replicas"] == 3
     groups = [
         pick(m, "RayService", "tumorcast-imaging")["spec"]["rayClusterConfig"]["workerGroupSpecs"]
@@ -136,3 +136,14 @@ def test_the_commands_that_scale_do_so(calls: Calls, helm: Helm):
     encoder_pod = groups[-1][1]["template"]["spec"]
     assert encoder_pod["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] == "1"
     assert encoder_pod["tolerations"] == [{"key": "nvidia.com/gpu", "operator": "Exists"}]
+
+
+def test_the_command_that_opens_a_fhir_server_shows_the_secret_that_was_made(calls: Calls, helm: Helm):
+    [created] = [words for words in of("kubectl", calls) if "create" in words]
+    name, source = created[-2], created[-1]
+    [pod] = pod_specs(pick(releases(calls, helm)[-1], "Deployment", "tumorcast-clinical"))
+    [secret] = [volume["secret"] for volume in pod["volumes"] if "secret" in volume]
+    assert secret["secretName"] == name
+    assert source.startswith(f"--from-file={secret['items'][0]['key']}=")
+    hosts = {variable["name"]: variable.get("value") for variable in pod["containers"][0]["env"]}
+    assert json.loads(hosts["TUMORCAST_CLINICAL_FHIR_ALLOWED_HOSTS"]) == ["ehr.example.org", "login.example.org"]

@@ -69,9 +69,9 @@ def test_the_charts_describe_what_they_share_in_the_same_words():
     first, *others = [schema_of(chart)["properties"] for chart in SERVICES]
     for other in others:
         assert {key: other[key] for key in shared} == {key: first[key] for key in shared}
-    clinical, *grpc = [schema_of(chart)["properties"] for chart in ("clinical", "notes", "fusion", "gateway")]
+    plain, *grpc = [schema_of(chart)["properties"] for chart in ("notes", "clinical", "fusion", "gateway")]
     for other in grpc:
-        assert clinical.items() <= other.items()
+        assert plain.items() <= other.items()
 
 
 @pytest.mark.parametrize("chart", APPLICATIONS)
@@ -118,6 +118,11 @@ BROKEN = {
     "a misspelled encoder key": ({"imaging.encoders.ct-lesion.gpu": 1}, "gpu"),
     "half a GPU": ({"imaging.encoders.ct-lesion.gpus": 0.5}, "gpus"),
     "no encoder": ({"imaging.encoders.ct-lesion": None}, "encoders"),
+    "a FHIR server by its URL": ({"clinical.fhir.allowedHosts": ["https://ehr.example.org"]}, "allowedHosts"),
+    "any FHIR server": ({"clinical.fhir.allowedHosts": ["*"]}, "allowedHosts"),
+    "a token URL without TLS": ({"clinical.fhir.smart.tokenUrl": "http://ehr.example.org/token"}, "tokenUrl"),
+    "a secret in the values": ({"clinical.fhir.token.value": "x"}, "value"),
+    "a secret's key that is a path": ({"clinical.fhir.token.secretKey": "../token"}, "secretKey"),
     "no ingress": ({"imaging.ingress.replicas": 0}, "replicas"),
 }
 

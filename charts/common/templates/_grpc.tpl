@@ -38,7 +38,8 @@ livenessProbe:
   failureThreshold: 3
 {{- end }}
 
-{{/* Takes {root, extraPorts, extraEnv, readinessProbe}; the last three are YAML and may be absent. */}}
+{{/* Takes {root, extraPorts, extraEnv, extraMounts, extraVolumes, readinessProbe}; all but the first are YAML and may be
+absent. */}}
 {{- define "common.grpc.deployment" -}}
 {{- $ := .root -}}
 {{- $probes := include "common.grpc.probes" $ | fromYaml -}}
@@ -76,8 +77,12 @@ spec:
           {{- toYaml $probes | nindent 10 }}
           lifecycle: {{- include "common.lifecycle" $ | nindent 12 }}
           resources: {{- toYaml $.Values.resources | nindent 12 }}
-          volumeMounts: {{- include "common.tmpMount" $ | nindent 12 }}
-      volumes: {{- include "common.tmpVolume" $ | nindent 8 }}
+          volumeMounts:
+            {{- include "common.tmpMount" $ | nindent 12 }}
+            {{- with .extraMounts }}{{ . | nindent 12 }}{{ end }}
+      volumes:
+        {{- include "common.tmpVolume" $ | nindent 8 }}
+        {{- with .extraVolumes }}{{ . | nindent 8 }}{{ end }}
 {{- end }}
 
 {{/* Headless: DNS answers with every ready pod, and gRPC clients take them in turn. */}}

@@ -5,8 +5,8 @@
 [('sex', 'female', 'Patient/p1')]
 """
 
-from tumorcast_clinical.model.extract import extract_features
+from tumorcast_clinical.model.extract import extract_features, extract_file
 from tumorcast_clinical.model.record.parse import Limits
 from tumorcast_core.snapshot import Extraction
 
-__all__ = ["Extraction", "Limits", "extract_features"]
+__all__ = ["Extraction", "Limits", "extract_features", "extract_file"]

@@ -2,107 +2,126 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 from tumorcast_clinical.model.derived import derive
 from tumorcast_clinical.model.readers import READERS, Context, Reading
-from tumorcast_clinical.model.readers.observations import NOT_FINAL
 from tumorcast_clinical.model.readers.patient import read_patient
 from tumorcast_clinical.model.record.entry import Entry, Report
 from tumorcast_clinical.model.record.landmark import Landmark, reference_day
-from tumorcast_clinical.model.record.parse import Limits, parse
-from tumorcast_clinical.model.record.patients import identify
-from tumorcast_clinical.model.record.tree import Json, child, items, text
+from tumorcast_clinical.model.record.lines import Lines, survey
+from tumorcast_clinical.model.record.parse import Limits, Parsed, parse, parse_pages
+from tumorcast_clinical.model.record.patients import Subject, identify, subject_of
+from tumorcast_clinical.model.record.tree import Json
 from tumorcast_clinical.model.record.versions import newest
+from tumorcast_clinical.model.rivals import in_order, tell_rivals
+from tumorcast_clinical.model.unread import REFERRED, tell_contained, tell_unread
 from tumorcast_clinical.model.validation.resources import is_valid
-from tumorcast_core.snapshot import Extraction, Feature, Severity
+from tumorcast_core.errors import PayloadTooLarge
+from tumorcast_core.snapshot import Extraction, Severity
 
 _DEFAULT_LIMITS = Limits()
-_REFERRED = frozenset({"Medication"})
-_SEVERITIES = {"fatal": Severity.ERROR, "error": Severity.ERROR, "warning": Severity.WARNING}
+_KINDS = frozenset(READERS)
 
 
-def extract_features(fhir: bytes, index_date: str = "", limits: Limits = _DEFAULT_LIMITS) -> Extraction:
-    """Read one patient's FHIR R4 JSON: features in the catalog's units, and an issue for whatever is not used.
+def extract_features(
+    fhir: bytes | Sequence[bytes], index_date: str = "", limits: Limits = _DEFAULT_LIMITS, patient_id: str = ""
+) -> Extraction:
+    """Read one patient's FHIR R4 record: features in the catalog's units, and an issue for whatever is not used.
 
-    ``index_date`` is a day (YYYY-MM-DD); nothing dated later is used. Raises ``MalformedFhir`` or ``PayloadTooLarge``
-    if the record as a whole cannot be read, ``MalformedRequest`` if the index date is no day.
+    ``fhir`` is JSON of a Bundle or a resource, newline-delimited JSON, or the pages of a server's answer.
+    ``index_date`` is a day (YYYY-MM-DD); nothing dated later is used. ``patient_id`` chooses one of several patients.
+    Raises ``MalformedFhir`` or ``PayloadTooLarge`` if the record as a whole cannot be read, ``MalformedRequest`` if
+    the index date is no day.
     """
-    landmark, report = Landmark.at(index_date), Report()
-    entries = [entry for entry in newest(parse(fhir, limits, report), report) if is_valid(entry, report)]
-    subject = identify([e for e in entries if e.type in READERS or e.type == "Patient"], report)
-    if subject is None:
-        return Extraction(issues=report.issues)
-    context = Context(landmark, report, _referred(entries))
-    readings = _read_all([e for e in entries if e.type != "Patient"], subject.owns, context)
-    seen = [r.when for r in readings if r.when] + [c.begin for c in context.courses if c.begin]
-    today = reference_day(landmark, seen)
-    if subject.entry:
-        readings += read_patient(subject.entry, today, context)
-    _tell_rivals(readings, report)
-    features = [reading.feature for reading in readings] + derive(readings, context, today)
-    latest = reference_day(Landmark(None), seen)
-    return Extraction(
-        features=tuple(sorted(features, key=_order)),
-        issues=report.issues,
-        patient_id=subject.id,
-        date=latest.first.isoformat() if latest else "",
-    )
+    extraction = _Walk(Landmark.at(index_date), limits, patient_id, Report())
+    if not isinstance(fhir, bytes):
+        return extraction.of_entries(parse_pages(list(fhir), limits, extraction.report))
+    lines = Lines.of_bytes(fhir, limits)
+    if len(fhir) <= limits.max_bytes and b"\n" in fhir.strip() and lines.are_ndjson():
+        return extraction.of_lines(lines)
+    return extraction.of_entries(parse(fhir, limits, extraction.report))
 
 
-def _read_all(entries: list[Entry], owns: Callable[[Entry, Report], bool], context: Context) -> list[Reading]:
-    readings: list[Reading] = []
-    report = context.report
-    for entry in entries:
-        read = READERS.get(entry.type)
-        if read is not None:
-            if owns(entry, report):
+def extract_file(
+    path: Path, index_date: str = "", limits: Limits = _DEFAULT_LIMITS, patient_id: str = ""
+) -> Extraction:
+    """Read a file as ``extract_features`` does; newline-delimited JSON may be of any length and stays on disk."""
+    if path.stat().st_size <= limits.max_bytes:
+        return extract_features(path.read_bytes(), index_date, limits, patient_id)
+    lines = Lines.of_file(path, limits)
+    if not lines.are_ndjson():
+        raise PayloadTooLarge(f"The FHIR record is larger than {limits.max_bytes} bytes.")
+    return _Walk(Landmark.at(index_date), limits, patient_id, Report()).of_lines(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class _Walk:
+    """One walk through one record."""
+
+    landmark: Landmark
+    limits: Limits
+    patient_id: str
+    report: Report
+
+    def of_entries(self, parsed: Parsed) -> Extraction:
+        """Read entries that are all in memory."""
+        max_depth = self.limits.max_depth
+        entries = [e for e in newest(parsed, self.report) if is_valid(e, self.report, max_depth)]
+        patients = [entry for entry in entries if entry.type == "Patient"]
+        named = [subject_of(entry)[0] for entry in entries if entry.type in _KINDS] if len(patients) != 1 else []
+        subject = identify(patients, named, self.patient_id)
+        if subject is None:
+            for entry in entries:
+                if entry.type in _KINDS or entry.type == "Patient":
+                    message = "stands in a record of several patients; nothing of it is used."
+                    self.report.error(entry, "SEVERAL_PATIENTS", message)
+            return Extraction(issues=self.report.issues)
+        return self._read(entries, subject, [entry for entry in entries if entry.type in REFERRED])
+
+    def of_lines(self, lines: Lines) -> Extraction:
+        """Read newline-delimited JSON, of which only what is found stays in memory."""
+        found = survey(lines, _KINDS, REFERRED, self.report)
+        unheard, max_depth = Report(), self.limits.max_depth
+        patients = [entry for entry in found.patients if is_valid(entry, unheard, max_depth)]
+        referred = [entry for entry in found.referred if is_valid(entry, unheard, max_depth)]
+        subject = identify(patients, found.subjects, self.patient_id)
+        if subject is None:
+            message = "The record is of several patients; nothing of it is used. Name the one that is meant."
+            self.report.add(Severity.ERROR, "SEVERAL_PATIENTS", message)
+            return Extraction(issues=self.report.issues)
+        current = (e for e in lines.entries(self.report) if e.location not in found.dropped)
+        return self._read((e for e in current if is_valid(e, self.report, max_depth)), subject, referred, forget=True)
+
+    def _read(
+        self, entries: Iterable[Entry], subject: Subject, referred: list[Entry], *, forget: bool = False
+    ) -> Extraction:
+        names: dict[str, Json] = {n: e.resource for e in referred for n in (e.full_url, e.source) if n}
+        context = Context(self.landmark, self.report, names)
+        readings = self._read_all(entries, subject, context, forget=forget)
+        seen = [r.when for r in readings if r.when] + [c.begin for c in context.courses if c.begin]
+        today = reference_day(self.landmark, seen)
+        if subject.entry:
+            readings += read_patient(subject.entry, today, context)
+        tell_rivals(readings, self.report)
+        features = [reading.feature for reading in readings] + derive(readings, context, today)
+        latest = reference_day(Landmark(None), seen)
+        date = latest.first.isoformat() if latest else ""
+        return Extraction(in_order(features), issues=self.report.issues, patient_id=subject.id, date=date)
+
+    def _read_all(self, entries: Iterable[Entry], subject: Subject, context: Context, *, forget: bool) -> list[Reading]:
+        readings: list[Reading] = []
+        for entry in entries:
+            read = READERS.get(entry.type)
+            if read is None:
+                tell_unread(entry, self.report)
+            elif subject.owns(entry, self.report):
                 readings += read(entry, context)
-                _tell_contained(entry, report)
-        elif entry.type == "OperationOutcome":
-            _tell_outcome(entry, report)
-        elif entry.type not in _REFERRED:
-            report.inform(entry, "UNUSED_RESOURCE", "is of a type that no feature is read from.")
-    return readings
-
-
-def _referred(entries: list[Entry]) -> dict[str, Json]:
-    """Resources that others refer to, by everything that a reference may call them."""
-    found = [entry for entry in entries if entry.type in _REFERRED]
-    return {name: entry.resource for entry in found for name in (entry.full_url, entry.source) if name}
-
-
-def _tell_outcome(entry: Entry, report: Report) -> None:
-    """Pass on a server's OperationOutcome among the results: something may be missing from them."""
-    worst = {_SEVERITIES.get(text(issue, "severity")) for issue in items(entry.resource, "issue")}
-    severity = Severity.ERROR if Severity.ERROR in worst else Severity.WARNING
-    message = "is the server's word that the record may be incomplete."
-    report.add(severity, "OPERATION_OUTCOME", f"{entry.title} {message}", entry.location)
-
-
-def _tell_contained(entry: Entry, report: Report) -> None:
-    if "contained" not in entry.resource:
-        return
-    reference = text(child(entry.resource, "medicationReference"), "reference")
-    for i, item in enumerate(items(entry.resource, "contained")):
-        if f"#{text(item, 'id')}" != reference:
-            report.inform(entry, "UNUSED_RESOURCE", "contains a resource that is not read.", f"contained[{i}]")
-
-
-def _tell_rivals(readings: list[Reading], report: Report) -> None:
-    """Warn of final values of one quantity at one time that differ: which of them counts is chance."""
-    rivals: dict[tuple[str, str], list[Reading]] = defaultdict(list)
-    for reading in readings:
-        if reading.feature.status not in NOT_FINAL:
-            rivals[reading.feature.name, reading.feature.effective].append(reading)
-    for same in rivals.values():
-        if len(same) > 1 and len({(reading.feature.value, reading.feature.comparator) for reading in same}) > 1:
-            message = f"states {same[0].feature.name} otherwise than another result of the same time."
-            for reading in same:
-                report.warn(reading.entry, "SEVERAL_VALUES", message)
-
-
-def _order(feature: Feature) -> tuple[str, str, bool, str, str]:
-    """By name and time; of the same time what is not final stands first, as the last counts (``snapshot.feature``)."""
-    return feature.name, feature.effective, feature.status not in NOT_FINAL, feature.source, str(feature.value)
+                tell_contained(entry, self.report)
+            if forget:
+                entry.forget()
+            if len(readings) > 2 * self.limits.max_entries:
+                raise PayloadTooLarge(f"The record has more than {2 * self.limits.max_entries} results.")
+        return readings

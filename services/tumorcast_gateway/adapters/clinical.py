@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from tumorcast.clinical.v1 import clinical_service_pb2 as pb
 from tumorcast.clinical.v1 import clinical_service_pb2_grpc as pb_grpc
+from tumorcast.common.v1 import snapshot_pb2
 from tumorcast_core import rpc, wire
 from tumorcast_core.deadline import Deadline
 from tumorcast_core.snapshot import Extraction
 from tumorcast_gateway.adapters.backend import Backend
-from tumorcast_gateway.model import FhirPatient, Record
-from tumorcast_gateway.wire import fhir_patient_to
+from tumorcast_gateway.model import Record
 
 
 class ClinicalClient:
@@ -21,11 +21,7 @@ class ClinicalClient:
     async def extract_features(self, record: Record, index_date: str, deadline: Deadline) -> Extraction:
         """Call ``ExtractFeatures``."""
         stub = pb_grpc.ClinicalServiceStub(self._backend.channel)
-        request = pb.ExtractFeaturesRequest(index_date=index_date)
-        if isinstance(record, FhirPatient):
-            request.fhir_server.CopyFrom(fhir_patient_to(record))
-        else:
-            request.fhir = record
+        request = _request(record, index_date)
         answer = await rpc.call(stub.ExtractFeatures, request, deadline, service=self._backend.service)
         with self._backend.reading_answer():
             return Extraction(
@@ -34,3 +30,10 @@ class ClinicalClient:
                 patient_id=answer.patient_id,
                 date=answer.date,
             )
+
+
+def _request(record: Record, index_date: str) -> pb.ExtractFeaturesRequest:
+    if isinstance(record, bytes):
+        return pb.ExtractFeaturesRequest(fhir=record, index_date=index_date)
+    place = snapshot_pb2.FhirPatient(base_url=record.base_url, patient_id=record.patient_id)
+    return pb.ExtractFeaturesRequest(fhir_server=place, index_date=index_date)

@@ -39,6 +39,17 @@ class FhirPatient:
     base_url: str
     patient_id: str
 
+    def faults(self) -> Iterator[str]:
+        """Say what is no URL or id; whether the host is allowed is the clinical service's matter.
+
+        >>> list(FhirPatient("https://me:password@ehr.example.org/fhir", "17").faults())
+        ['base_url must be an http(s) URL without user, query and fragment.']
+        """
+        if not _is_base_url(self.base_url):
+            yield "base_url must be an http(s) URL without user, query and fragment."
+        if not _FHIR_ID.fullmatch(self.patient_id) or self.patient_id in (".", ".."):
+            yield "patient_id must be a FHIR id."
+
 
 Record = bytes | FhirPatient
 """A structured record: FHIR R4 JSON or NDJSON as it came, or where to fetch it."""
@@ -110,23 +121,14 @@ def _faults(query: Query) -> Iterator[str]:
 
 
 def _record_faults(query: Query) -> Iterator[str]:
-    """What is wrong with where the record is; whether its host is allowed is the clinical service's matter."""
-    if query.fhir_server is None:
-        return
-    if query.fhir:
+    if query.fhir and query.fhir_server:
         yield "fhir and fhir_server exclude each other."
-    if not _is_base_url(query.fhir_server.base_url):
-        yield "fhir_server.base_url must be an http(s) URL without user, query and fragment."
-    if not _FHIR_ID.fullmatch(query.fhir_server.patient_id):
-        yield "fhir_server.patient_id must be a FHIR id."
+    if query.fhir_server:
+        yield from (f"fhir_server.{fault}" for fault in query.fhir_server.faults())
 
 
 def _is_base_url(text: str) -> bool:
-    """Whether it can be the base URL of a FHIR server (FHIR R4 section 3.1.0.1.1).
-
-    >>> _is_base_url("https://ehr.example.org/fhir"), _is_base_url("https://me:pw@ehr.example.org"), _is_base_url("ehr")
-    (True, False, False)
-    """
+    """Whether it can be the base URL of a FHIR server (FHIR R4 section 3.1.0.1.1)."""
     try:
         url = urlsplit(text)
         has_host = bool(url.hostname) and url.port != 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,7 +12,19 @@ from tumorcast_platform import console
 from tumorcast_platform.console import AsJson
 from tumorcast_platform.weights import Trained, Weights
 
+if TYPE_CHECKING:
+    from tumorcast_gateway.model import FhirPatient
+
 _Existing = {"exists": True, "readable": True}
+_ExistingFile = {"dir_okay": False, **_Existing}
+
+
+def _file_or_url(value: str) -> str:
+    from tumorcast_platform.inputs import is_url
+
+    if value and not is_url(value) and (Path(value).is_dir() or not Path(value).exists()):
+        raise typer.BadParameter("There is no such file; a URL begins with https://.")
+    return value
 
 
 def predict(
@@ -24,10 +36,25 @@ def predict(
         list[str] | None,
         typer.Option(help="Folder of DICOM files, as DIR or ROLE=DIR; without roles by date: baseline, follow_up."),
     ] = None,
-    fhir: Annotated[Path | None, typer.Option(help="FHIR R4 Bundle, JSON.", dir_okay=False, **_Existing)] = None,
-    note: Annotated[list[Path] | None, typer.Option(help="A clinical note.", dir_okay=False, **_Existing)] = None,
+    fhir: Annotated[
+        str,
+        typer.Option(
+            metavar="FILE|URL",
+            help="FHIR R4 as JSON or .ndjson, or a patient on a server: https://HOST/BASE/Patient/ID.",
+            callback=_file_or_url,
+        ),
+    ] = "",
+    fhir_token_file: Annotated[
+        Path | None, typer.Option(help="File with a bearer token for the FHIR server.", **_ExistingFile)
+    ] = None,
+    smart_client_id: Annotated[str, typer.Option(help="Client id for SMART Backend Services.")] = "",
+    smart_key: Annotated[
+        Path | None, typer.Option(help="Private key of that client, PEM or JWK.", **_ExistingFile)
+    ] = None,
+    smart_token_url: Annotated[str, typer.Option(help="Token URL; the one that the FHIR server names.")] = "",
+    note: Annotated[list[Path] | None, typer.Option(help="A clinical note.", **_ExistingFile)] = None,
     features: Annotated[
-        Path | None, typer.Option(help="Features you already have, JSON or CSV.", dir_okay=False, **_Existing)
+        Path | None, typer.Option(help="Features you already have, JSON or CSV.", **_ExistingFile)
     ] = None,
     index_date: Annotated[str, typer.Option(help="Day of prediction, YYYY-MM-DD; the latest seen by default.")] = "",
     horizon: Annotated[list[float] | None, typer.Option(help="Horizon in days; the model's by default.")] = None,
@@ -38,13 +65,16 @@ def predict(
 ) -> None:
     """Predict from any subset of images, record, notes and features."""
     from tumorcast_platform.answers import prognosis_from_json, prognosis_to_json
-    from tumorcast_platform.inputs import Question, Sources, gather, patient_folder
+    from tumorcast_platform.inputs import FhirCredentials, Question, Sources, gather, is_url, patient_folder
     from tumorcast_platform.render import prognosis_page
 
     found = patient_folder(patient) if patient else Sources()
+    credentials = FhirCredentials(fhir_token_file, smart_client_id, smart_key, smart_token_url)
+    if credentials != FhirCredentials() and (server or not is_url(fhir)):
+        raise typer.BadParameter("Credentials are for a --fhir URL that is read here; a --server has its own.")
     sources = Sources(
         dicom=[*found.dicom, *(dicom or ())],
-        fhir=fhir or found.fhir,
+        fhir=_source(fhir) or found.fhir,
         notes=[*found.notes, *(note or ())],
         features=features or found.features,
     )
@@ -63,6 +93,14 @@ def predict(
         from tumorcast_platform import local
 
         with console.status("Reading and predicting in this process", as_json=as_json):
-            prognosis = local.predict(case, Weights.of(trained))
+            prognosis = local.predict(case, Weights.of(trained), credentials)
         document = prognosis_to_json(prognosis)
     console.answer(document, prognosis_page(prognosis), as_json=as_json)
+
+
+def _source(fhir: str) -> Path | FhirPatient | None:
+    from tumorcast_platform.inputs import fhir_patient, is_url
+
+    if is_url(fhir):
+        return fhir_patient(fhir)
+    return Path(fhir) if fhir else None

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import codecs
-import json
 import mimetypes
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tumorcast_core.errors import MalformedDocument, MalformedFhir, NoInput
+from tumorcast_core.errors import MalformedDocument, NoInput
 from tumorcast_core.snapshot import Timepoint
-from tumorcast_gateway.model import Document, Query
+from tumorcast_gateway.model import Document, FhirPatient, Query
 from tumorcast_platform.inputs.features import read_features
+from tumorcast_platform.inputs.records import read_record
 from tumorcast_platform.inputs.studies import Study, find_studies
 
 _DATED_NAME = re.compile(r"(\d{4}-\d{2}-\d{2})(?!\d)")
@@ -39,10 +38,10 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Paths of the inputs of one patient; ``dicom`` as the command line gives it, ``DIR`` or ``ROLE=DIR``."""
+    """Where the inputs of one patient lie; ``dicom`` as the command line gives it, ``DIR`` or ``ROLE=DIR``."""
 
     dicom: Sequence[str] = ()
-    fhir: Path | None = None
+    fhir: Path | FhirPatient | None = None
     notes: Sequence[Path] = ()
     features: Path | None = None
 
@@ -82,24 +81,13 @@ def gather(question: Question, sources: Sources) -> Case:
         patient_id=question.patient_id,
         index_date=question.index_date,
         horizons_days=question.horizons_days,
-        fhir=_record(sources.fhir) if sources.fhir else b"",
+        fhir=read_record(sources.fhir) if isinstance(sources.fhir, Path) else b"",
+        fhir_server=sources.fhir if isinstance(sources.fhir, FhirPatient) else None,
         documents=tuple(map(_document, sources.notes)),
         timepoints=tuple(Timepoint(study.role, study_instance_uid=study.uid) for study in studies),
         features=read_features(sources.features) if sources.features else (),
     )
     return Case(query, studies)
-
-
-def _record(file: Path) -> bytes:
-    """Read a FHIR record as it is, made sure to be one JSON object so that it can stand inside another."""
-    content = file.read_bytes()
-    try:
-        record = json.loads(content)
-    except (ValueError, RecursionError) as e:
-        raise MalformedFhir("The FHIR file is not JSON.") from e
-    if not isinstance(record, dict):
-        raise MalformedFhir("The FHIR file must hold one JSON object.")
-    return content.removeprefix(codecs.BOM_UTF8).strip()
 
 
 def _document(file: Path) -> Document:

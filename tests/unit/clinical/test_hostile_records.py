@@ -25,7 +25,6 @@ from support.records import (
     values,
 )
 from tumorcast_clinical.model import Limits, extract_features
-from tumorcast_clinical.model.record.parse import nesting
 from tumorcast_core import catalog, wire
 from tumorcast_core.errors import MalformedFhir, PayloadTooLarge, TumorcastError
 from tumorcast_core.snapshot import Severity
@@ -131,32 +130,25 @@ def test_too_much_is_refused():
         extract_features(bundle(observation(), observation("o2")), limits=Limits(max_entries=2))
 
 
-def test_a_deep_extension_is_refused_before_it_is_parsed():
-    extension = {"url": "x", "valueString": "y"}
-    for _ in range(100):
-        extension = {"url": "x", "extension": [extension]}
-    data = json.dumps(observation(extension=[extension])).encode()
+def nested(levels: int) -> bytes:
+    """An Observation with an extension within an extension within ..., as raw JSON."""
+    deep = b'[{"url":"x","extension":' * levels + b'[{"url":"x","valueString":"y"}]' + b"}]" * levels
+    return json.dumps(observation("deep", extension=0)).encode().replace(b'"extension": 0', b'"extension":' + deep)
+
+
+@pytest.mark.parametrize("levels", [60, 300, 4000, 40_000])
+def test_a_deep_extension_costs_its_entry_and_is_said(levels):
+    good = json.dumps(observation("good", "1751-7", 3.8)).encode()
+    data = bundle().replace(b"]}", b',{"resource":' + nested(levels) + b'},{"resource":' + good + b"}]}")
+    found = extract_features(data, INDEX)
+    assert {f.name for f in found.features} == {"age", "albumin", "sex"}
+    assert [(i.code, i.location.startswith("Bundle.entry[1]")) for i in found.issues] == [("NESTED_TOO_DEEP", True)]
+
+
+@pytest.mark.parametrize("levels", [4000, 40_000])
+def test_a_single_resource_that_is_too_deep_is_refused(levels):
     with pytest.raises(MalformedFhir, match="deeper"):
-        extract_features(data)
-    deep = b'{"resourceType":"Observation","extension":' + b'[{"extension":' * 4000 + b"[]" + b"}]" * 4000 + b"}"
-    with pytest.raises(MalformedFhir, match="deeper"):
-        extract_features(deep)
-
-
-@given(
-    st.recursive(
-        st.none() | st.text(max_size=8),
-        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
-        max_leaves=30,
-    )
-)
-def test_nesting_is_counted_as_json_has_it(tree):
-    def depth(node) -> int:
-        if isinstance(node, dict):
-            return 1 + max(map(depth, node.values()), default=0)
-        return 1 + max(map(depth, node), default=0) if isinstance(node, list) else 0
-
-    assert nesting(json.dumps(tree).encode()) == nesting(json.dumps(tree, ensure_ascii=False).encode()) == depth(tree)
+        extract_features(nested(levels))
 
 
 @pytest.mark.parametrize(

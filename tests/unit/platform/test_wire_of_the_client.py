@@ -22,7 +22,7 @@ from tumorcast_core.errors import (
 )
 from tumorcast_core.prognosis import Prognosis
 from tumorcast_core.snapshot import Feature, Timepoint
-from tumorcast_gateway.model import Document, FileStart, Query
+from tumorcast_gateway.model import Document, FhirPatient, FileStart, Query
 from tumorcast_gateway.rest.body import query_from
 from tumorcast_gateway.rest.multipart import Files, boundary_of
 from tumorcast_platform.answers import prognosis_from_json, prognosis_to_json
@@ -36,7 +36,13 @@ queries = st.builds(
     patient_id=texts,
     index_date=texts,
     horizons_days=st.lists(st.floats(1, 1e6), max_size=3).map(tuple),
-    fhir=st.sampled_from([b"", b'{"resourceType": "Patient", "x": 1.00}', b'{"a": 1, "a": 2}']),
+    fhir=st.sampled_from(
+        [
+            *(b"", b'{"resourceType": "Patient", "x": 1.00}', b'{"a": 1, "a": 2}', b'{"a": NaN}', b'{"a": -Infinity}'),
+            *(b'{"resourceType": "Patient"}\n{"n": 1.00}\r\n', '{"a": "é"}\n\n{"a": "\U0001f600"}'.encode()),
+        ]
+    ),
+    fhir_server=st.none() | st.builds(FhirPatient, texts, texts),
     documents=st.lists(
         st.builds(Document, texts, texts, st.just("text/plain; charset=utf-8"), texts.map(str.encode)), max_size=2
     ).map(tuple),

@@ -40,7 +40,7 @@ def check_host(url: httpx.URL, allowed_hosts: Collection[str]) -> None:
     """
     host, port = url.host, url.port or _STANDARD_PORTS.get(url.scheme, 0)
     shown = f"[{host}]" if ":" in host else host
-    if not {host, shown, f"{shown}:{port}"} & {allowed.lower() for allowed in allowed_hosts}:
+    if port > 65535 or not {host, shown, f"{shown}:{port}"} & {allowed.lower() for allowed in allowed_hosts}:
         raise FhirServerNotAllowed
     if url.scheme != "https" and not (url.scheme == "http" and is_loopback(host)):
         raise FhirServerNotAllowed("A FHIR server is asked by https only.")

@@ -33,7 +33,7 @@ _CHUNK = 1 << 16
 _FIRST_WAIT_S = 0.2
 
 
-class Failure(Exception):
+class Failure(Exception):  # noqa: N818, as in the house
     """No usable answer; ``error`` is what it is if it ends the whole call, ``status`` 0 if there was no answer."""
 
     def __init__(self, error: TumorcastError, status: int = 0, *, again: bool = False, wait_s: float = 0.0) -> None:
@@ -49,7 +49,7 @@ class Unreachable(Failure):
 
 
 class Transport:
-    """Connections to all servers that may be asked; without redirects, proxies or anything else from the environment."""
+    """Connections to all servers that may be asked; no redirects, no proxies, nothing else from the environment."""
 
     def __init__(self, access: FhirAccess) -> None:
         self._timeout_s, self._retries = access.timeout_s, access.retries

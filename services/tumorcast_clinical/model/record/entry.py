@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 
 from tumorcast_clinical.model.record.tree import Json, text
@@ -10,6 +11,7 @@ from tumorcast_clinical.model.validation.resource_types import is_resource_type
 from tumorcast_core.snapshot import Issue, Severity
 
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
+_LINE = re.compile(r"line \d+")
 _URL = re.compile(r"[!-~]{1,256}")
 
 
@@ -41,12 +43,16 @@ class Entry:
             return "This resource"
         return f"{self.type}/{self.id}" if self.id else f"This {self.type}"
 
+    def forget(self) -> None:
+        """Let go of the resource, of which only the place is needed from now on."""
+        self.resource = {}
+
     def at(self, *path: str) -> str:
         """The FHIRPath of an element below it; steps that are empty are left out."""
         below = ".".join(step for step in path if step)
         if not below:
             return self.location
-        if self.location.startswith("line "):
+        if _LINE.fullmatch(self.location):
             return f"{self.location} {self.type or 'Resource'}.{below}"
         return f"{self.location}.{below}"
 
@@ -62,13 +68,19 @@ class Refusal:
 
 
 class Report:
-    """Collects issues while the record is read."""
+    """Collects issues while the record is read; beyond ``MOST_ISSUES`` it only counts them, by code."""
+
+    MOST_ISSUES = 200_000
 
     def __init__(self) -> None:
         self._issues: list[Issue] = []
+        self._unlisted: Counter[tuple[Severity, str]] = Counter()
 
     def add(self, severity: Severity, code: str, message: str, location: str = "") -> None:
-        self._issues.append(Issue(severity, code, message, location, origin="clinical"))
+        if len(self._issues) < self.MOST_ISSUES:
+            self._issues.append(Issue(severity, code, message, location, origin="clinical"))
+        else:
+            self._unlisted[severity, code] += 1
 
     def refuse(self, entry: Entry, refusal: Refusal, below: str = "") -> None:
         """Note why ``entry``, or the element ``below`` it, is not used."""
@@ -86,4 +98,8 @@ class Report:
 
     @property
     def issues(self) -> tuple[Issue, ...]:
-        return tuple(self._issues)
+        further = (
+            Issue(severity, code, f"{count} further issues of this code are not listed one by one.", origin="clinical")
+            for (severity, code), count in self._unlisted.items()
+        )
+        return (*self._issues, *further)

@@ -7,12 +7,14 @@ A reference counts as the patient's if it names the Patient's ``fullUrl`` or ``P
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from tumorcast_clinical.model.record.entry import Entry, Report
 from tumorcast_clinical.model.record.tree import Json, child, items, text
 
 _HISTORY = re.compile(r"/_history/[^/]*$")
+_PATIENT_REFERENCE = re.compile(r"(?:^|/)Patient/[^/]+$")
 _NOT_A_PATIENT = re.compile(r"(?:^|/)(?:Group|Device|Location|RelatedPerson|Practitioner|Substance|Medication)/")
 
 
@@ -27,14 +29,20 @@ class Subject:
 
     def owns(self, entry: Entry, report: Report) -> bool:
         """Whether the resource is about this patient; if not, an issue says so."""
-        reference, identifier = _reference(entry)
+        resource = entry.resource
+        subject = resource.get("subject") or resource.get("patient")
+        if isinstance(subject, dict) and subject.get("reference") in self.references and "focus" not in resource:
+            return True
+        return self._owns(entry, report)
+
+    def _owns(self, entry: Entry, report: Report) -> bool:
+        reference, identifier = subject_of(entry)
         if reference and not _means(reference, self.references):
             report.error(entry, "OTHER_PATIENT", "is about somebody or something else; it is not used.", "subject")
             return False
         if not reference and identifier and identifier not in self.identifiers:
-            report.error(
-                entry, "OTHER_PATIENT", "names its patient by an identifier that is not his; it is not used.", "subject"
-            )
+            message = "names its patient by an identifier that is not his; it is not used."
+            report.error(entry, "OTHER_PATIENT", message, "subject")
             return False
         focus = [text(item, "reference") for item in items(entry.resource, "focus")]
         if any(_about_others(item) and not _means(item, self.references) for item in focus):
@@ -45,19 +53,29 @@ class Subject:
         return True
 
 
-def identify(entries: list[Entry], report: Report) -> Subject | None:
-    """Find the patient of the record; ``None``, with an issue for each resource, if there are several."""
-    patients = [entry for entry in entries if entry.type == "Patient"]
+def identify(patients: list[Entry], references: Iterable[str], patient_id: str = "") -> Subject | None:
+    """Find the patient of the record among its Patient resources and the subjects it names; ``None``: several.
+
+    ``patient_id`` chooses one of several.
+    """
+    named = {_plain(reference) for reference in references if reference}
+    if patient_id:
+        patients = [entry for entry in patients if entry.id == patient_id]
+        named = {reference for reference in named if _id_of(reference) == patient_id}
     if len(patients) == 1:
         return _subject(patients[0])
-    others = [entry for entry in entries if _reference(entry)[0]]
-    named = {_plain(_reference(entry)[0]) for entry in others}
     if not patients and len(named) < 2:
         reference = next(iter(named), "")
         return Subject(None, _id_of(reference), frozenset(named))
-    for entry in entries:
-        report.error(entry, "SEVERAL_PATIENTS", "stands in a record of several patients; nothing of it is used.")
     return None
+
+
+def subject_of(entry: Entry) -> tuple[str, tuple[str, str] | None]:
+    """Return the literal reference to the subject and, in its stead, the logical one."""
+    subject: Json = child(entry.resource, "subject") or child(entry.resource, "patient")
+    identifier = child(subject, "identifier")
+    pair = (text(identifier, "system"), text(identifier, "value"))
+    return text(subject, "reference"), pair if pair[1] else None
 
 
 def _subject(entry: Entry) -> Subject:
@@ -68,20 +86,12 @@ def _subject(entry: Entry) -> Subject:
     return Subject(entry, entry.id, frozenset(references), frozenset(identifiers))
 
 
-def _reference(entry: Entry) -> tuple[str, tuple[str, str] | None]:
-    """Return the literal reference to the subject and, in its stead, the logical one."""
-    subject: Json = child(entry.resource, "subject") or child(entry.resource, "patient")
-    identifier = child(subject, "identifier")
-    pair = (text(identifier, "system"), text(identifier, "value"))
-    return text(subject, "reference"), pair if pair[1] else None
-
-
 def _plain(reference: str) -> str:
     return _HISTORY.sub("", reference.strip())
 
 
 def _id_of(reference: str) -> str:
-    return reference.rsplit("/", 1)[1] if re.search(r"(?:^|/)Patient/[^/]+$", reference) else ""
+    return reference.rsplit("/", 1)[1] if _PATIENT_REFERENCE.search(reference) else ""
 
 
 def _means(reference: str, known: frozenset[str]) -> bool:

@@ -16,21 +16,25 @@ from tumorcast_clinical.model.record.tree import child, text
 
 def newest(parsed: Parsed, report: Report) -> list[Entry]:
     """Choose the entries to read, in file order."""
+    entries = parsed.entries
+    keys = [version_key(entry) for entry in entries]
+    if len(set(keys)) == len(keys) and all(entry.resource for entry in entries):
+        return entries
+    named = {entry.source: key for entry, key in zip(entries, keys, strict=True) if entry.resource}
     versions: dict[str, list[Entry]] = defaultdict(list)
-    keys = {entry.source: _key(entry) for entry in parsed.entries if entry.resource}
-    for entry in parsed.entries:
-        versions[_key(entry) if entry.resource else keys.get(entry.full_url, entry.full_url)].append(entry)
+    for entry, key in zip(entries, keys, strict=True):
+        versions[key if entry.resource else named.get(entry.full_url, entry.full_url)].append(entry)
     kept = {id(_current(group, parsed.bundle_type == "history", report)) for group in versions.values()}
-    return [entry for entry in parsed.entries if id(entry) in kept]
+    return [entry for entry in entries if id(entry) in kept]
 
 
-def _key(entry: Entry) -> str:
+def version_key(entry: Entry) -> str:
     """Name what versions of one resource have in common: the server, if named, the type and the id."""
     if not entry.id:
         return entry.location
-    name = f"{entry.type}/{entry.id}"
     url = entry.full_url
-    return url if url.startswith(("http:", "https:")) and url.endswith(f"/{name}") else name
+    name = f"{entry.type}/{entry.id}"
+    return url if url and url.startswith(("http:", "https:")) and url.endswith(f"/{name}") else name
 
 
 def _current(versions: list[Entry], history: bool, report: Report) -> Entry | None:
@@ -42,7 +46,10 @@ def _current(versions: list[Entry], history: bool, report: Report) -> Entry | No
         return None
     if len(present) < 2:
         return present[0] if present else None
-    return present[0] if history and _tell(present[0], present[1:], report) else _latest(present, report)
+    if history:
+        _tell(present[0], present[1:], report)
+        return present[0]
+    return _latest(present, report)
 
 
 def _latest(versions: list[Entry], report: Report) -> Entry | None:
@@ -50,21 +57,19 @@ def _latest(versions: list[Entry], report: Report) -> Entry | None:
     first, second = ranked[0], ranked[1]
     if first.resource != second.resource and _age(first) == _age(second):
         for entry in versions:
-            report.error(
-                entry, "CONFLICTING_VERSIONS", "stands here in differing versions of the same age; none is used."
-            )
+            message = "stands here in differing versions of the same age; none is used."
+            report.error(entry, "CONFLICTING_VERSIONS", message)
         return None
     _tell(first, ranked[1:], report)
     return first
 
 
-def _tell(kept: Entry, others: list[Entry], report: Report) -> bool:
+def _tell(kept: Entry, others: list[Entry], report: Report) -> None:
     for entry in others:
         if entry.resource == kept.resource:
             report.inform(entry, "DUPLICATE_RESOURCE", "stands in the record more than once; it counts once.")
         else:
             report.inform(entry, "SUPERSEDED_VERSION", "is an older version and is not used.")
-    return True
 
 
 def _age(entry: Entry) -> tuple[datetime, int]:

@@ -26,7 +26,7 @@ Keys = tuple[str, ...]
 
 _MAX_DEPTH = 16
 """Objects within objects; what lies deeper is left to the model."""
-_MAX_SHAPES = 16384
+MAX_SHAPES = 16384
 _MAX_KEYS = 64
 _WITH_A_MEANING_OF_THEIR_OWN = frozenset({"modifierExtension", "implicitRules"})
 
@@ -44,14 +44,14 @@ class Elements:
 class Shapes(dict[Keys, tuple[Check, ...]]):
     """The checks of an object's values by its keys; no checks where the shape is left to the model."""
 
-    _tables: ClassVar[list[Shapes]] = []
+    tables: ClassVar[list[Shapes]] = []
     _kept: ClassVar[int] = 0
 
     def __init__(self, model: Model, depth: int) -> None:
         super().__init__()
         self._elements = elements_of(model)
         self._depth = depth
-        Shapes._tables.append(self)
+        Shapes.tables.append(self)
 
     def __missing__(self, keys: Keys) -> tuple[Check, ...]:
         if len(keys) > _MAX_KEYS:
@@ -62,8 +62,8 @@ class Shapes(dict[Keys, tuple[Check, ...]]):
 
     def _keep(self, keys: Keys, checks: tuple[Check, ...]) -> None:
         """Keep a shape; once all tables together have too many, which takes odd records, all start afresh."""
-        if Shapes._kept >= _MAX_SHAPES:
-            for table in Shapes._tables:
+        if Shapes._kept >= MAX_SHAPES:
+            for table in Shapes.tables:
                 table.clear()
             Shapes._kept = 0
         Shapes._kept += 1
@@ -75,6 +75,11 @@ class Shapes(dict[Keys, tuple[Check, ...]]):
                 yield partial(eq, self._elements.resource_type)
             else:
                 yield check_of(self._elements.annotations[key], self._depth + 1)
+
+
+def shapes_kept() -> int:
+    """Count the shapes in memory, over all types."""
+    return sum(map(len, Shapes.tables))
 
 
 @cache

@@ -13,11 +13,13 @@ from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 from functools import partial
+from math import isfinite
 from typing import Any
 
 Check = Callable[[Any], object]
 
-_MAX_KEPT, _MAX_KEPT_LENGTH = 8192, 96
+MAX_VERDICTS = 8192
+_MAX_KEPT_LENGTH = 96
 _LARGEST_INTEGER = 10**18
 _DAY = r"[12][0-9]{3}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
 _CLOCK = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,9})?"
@@ -45,7 +47,7 @@ class Verdicts(dict[str, bool]):
             return False
         verdict = bool(self._is_valid(value))
         if len(value) <= _MAX_KEPT_LENGTH:
-            if len(self) >= _MAX_KEPT:
+            if len(self) >= MAX_VERDICTS:
                 self.clear()
             self[value] = verdict
         return verdict
@@ -76,14 +78,16 @@ def is_boolean(value: Any) -> bool:
 
 
 def is_decimal(value: Any) -> bool:
-    """Whether a value is a finite number as the parser makes them.
+    """Whether a value is a finite number; integers with more digits than any measurement are left to the model.
 
-    >>> is_decimal(Decimal("1.00")), is_decimal(7), is_decimal(Decimal("NaN")), is_decimal(True), is_decimal(0.5)
-    (True, True, False, False, False)
+    >>> is_decimal(Decimal("1.00")), is_decimal(7), is_decimal(0.5), is_decimal(Decimal("NaN")), is_decimal(True)
+    (True, True, True, False, False)
     """
     if type(value) is Decimal:
         return value.is_finite()
-    return type(value) is int and -_LARGEST_INTEGER < value < _LARGEST_INTEGER
+    if type(value) is int:
+        return -_LARGEST_INTEGER < value < _LARGEST_INTEGER
+    return type(value) is float and isfinite(value)
 
 
 def is_base64(value: Any) -> bool:
