@@ -32,7 +32,8 @@ class ClinicalServicer(ClinicalServiceServicer):
     ) -> pb.ExtractFeaturesResponse:
         """Extract features from one record, as sent or fetched; what could not be fetched stands first."""
         fhir, missing = await self._record(request, grpc_context)
-        extraction = await asyncio.to_thread(extract_features, fhir, request.index_date, self._limits)
+        patient_id = request.fhir_server.patient_id
+        extraction = await asyncio.to_thread(extract_features, fhir, request.index_date, self._limits, patient_id)
         return pb.ExtractFeaturesResponse(
             features=map(wire.feature_to, extraction.features),
             issues=map(wire.issue_to, (*missing, *extraction.issues)),

@@ -15,6 +15,7 @@ from typer.exceptions import TyperException
 
 from tumorcast_core.errors import TumorcastError
 from tumorcast_platform import console
+from tumorcast_platform.commands.clinical import clinical_app
 from tumorcast_platform.commands.demo import demo
 from tumorcast_platform.commands.evaluate import evaluate_app
 from tumorcast_platform.commands.imaging import imaging_app
@@ -35,6 +36,7 @@ app = typer.Typer(
 )
 for command in (demo, up, predict, simulate):
     app.command()(command)
+app.add_typer(clinical_app, name="clinical")
 app.add_typer(imaging_app, name="imaging")
 app.add_typer(models_app, name="models")
 app.add_typer(train_app, name="train")

@@ -113,7 +113,7 @@ class LocalClinical:
         if isinstance(record, bytes):
             return await _in_thread(extract_features, record, index_date)
         fetched = await _told(_fetched(record, self._credentials, deadline))
-        found = await _in_thread(extract_features, fetched.pages, index_date)
+        found = await _in_thread(lambda: extract_features(fetched.pages, index_date, patient_id=record.patient_id))
         return replace(found, issues=(*fetched.issues, *found.issues))
 
 

@@ -15,6 +15,7 @@ import httpx
 import psutil
 import pytest
 
+from support.fhir_server import ServedFhir, served_fhir
 from support.patients import GROUPS, complete_patient, probabilities, status_of, use_of, without
 from support.up import COMMAND, Up, alive, eventually, up
 from tumorcast.common.v1 import prognosis_pb2, snapshot_pb2
@@ -38,8 +39,17 @@ def patient(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
-    with up(tmp_path_factory.mktemp("up") / "data") as running:
+def ehr(patient: Path) -> Iterator[ServedFhir]:
+    """A FHIR server that has the patient's record, in pages."""
+    entries = json.loads((patient / "fhir.json").read_text())["entry"]
+    with served_fhir([entry["resource"] for entry in entries], page_size=5) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory, ehr: ServedFhir) -> Iterator[Up]:
+    hosts = json.dumps([ehr.host])
+    with up(tmp_path_factory.mktemp("up") / "data", TUMORCAST_CLINICAL_FHIR_ALLOWED_HOSTS=hosts) as running:
         yield running
 
 
@@ -78,6 +88,28 @@ def narrowed(running: Up, case: Case) -> dict[str, Any]:
 def test_a_query_over_rest_uses_every_input(running: Up, patient: Path) -> None:
     answer = predict("--patient", patient, "--server", running.rest)
     assert {group: status_of(answer, group) for group in GROUPS} == dict.fromkeys(GROUPS, "used")
+
+
+def test_a_record_on_a_fhir_server_gives_the_same_as_the_bundle(running: Up, patient: Path, ehr: ServedFhir) -> None:
+    from_bundle = predict("--patient", patient, "--server", running.rest)
+    url = f"{ehr.base_url}/Patient/{patient.name}"
+    from_server = predict("--patient", patient, "--fhir", url, "--server", running.rest)
+    assert any("$everything" in request for request in ehr.requests)
+    assert {group: status_of(from_server, group) for group in GROUPS} == dict.fromkeys(GROUPS, "used")
+    assert probabilities(from_server) == pytest.approx(probabilities(from_bundle), abs=1e-9)
+
+
+def test_a_fhir_server_that_is_not_allowed_is_never_asked(running: Up, patient: Path) -> None:
+    with served_fhir() as other:
+        place = {"base_url": other.base_url, "patient_id": patient.name}
+        beside = [{"name": "albumin", "number": 3.9, "unit": "g/dL"}]
+        body = {"model": "simulated", "fhir_server": place}
+        alone = httpx.post(f"{running.rest}/v1/prognosis", json=body, timeout=60)
+        narrowed = httpx.post(f"{running.rest}/v1/prognosis", json=body | {"features": beside}, timeout=60).json()
+        assert not other.requests
+    assert (alone.status_code, alone.json()["code"]) == (422, "FHIR_SERVER_NOT_ALLOWED")
+    assert ("FHIR_SERVER_NOT_ALLOWED", "clinical") in {(i["code"], i["origin"]) for i in narrowed["issues"]}
+    assert status_of(narrowed, "labs") == "used"
 
 
 def test_grpc_and_rest_give_the_same_numbers(running: Up, case: Case) -> None:

@@ -137,6 +137,13 @@ def fhir(resource: Resource, status: int = 200, **headers: str) -> Response:
     return Response(json.dumps(resource), status, named, FHIR_JSON)
 
 
+def searchset(*resources: Resource, next_url: str = "") -> Response:
+    """An answer of one page."""
+    link = [{"relation": "next", "url": next_url}] if next_url else []
+    entries = [{"resource": resource} for resource in resources]
+    return fhir({"resourceType": "Bundle", "type": "searchset", "link": link, "entry": entries})
+
+
 def outcome(code: str) -> Resource:
     """An OperationOutcome of one error."""
     issue = {"severity": "error", "code": code, "diagnostics": "Jane Doe, born 1960, is not here"}

@@ -9,8 +9,9 @@ from pathlib import Path
 from tumorcast_clinical.model.derived import derive
 from tumorcast_clinical.model.readers import READERS, Context, Reading
 from tumorcast_clinical.model.readers.patient import read_patient
+from tumorcast_clinical.model.record.collector import collector_paused
 from tumorcast_clinical.model.record.entry import Entry, Report
-from tumorcast_clinical.model.record.landmark import Landmark, reference_day
+from tumorcast_clinical.model.record.landmark import Landmark, latest_day, reference_day
 from tumorcast_clinical.model.record.lines import Lines, survey
 from tumorcast_clinical.model.record.parse import Limits, Parsed, parse, parse_pages
 from tumorcast_clinical.model.record.patients import Subject, identify, subject_of
@@ -36,13 +37,15 @@ def extract_features(
     Raises ``MalformedFhir`` or ``PayloadTooLarge`` if the record as a whole cannot be read, ``MalformedRequest`` if
     the index date is no day.
     """
-    extraction = _Walk(Landmark.at(index_date), limits, patient_id, Report())
-    if not isinstance(fhir, bytes):
-        return extraction.of_entries(parse_pages(list(fhir), limits, extraction.report))
-    lines = Lines.of_bytes(fhir, limits)
-    if len(fhir) <= limits.max_bytes and b"\n" in fhir.strip() and lines.are_ndjson():
-        return extraction.of_lines(lines)
-    return extraction.of_entries(parse(fhir, limits, extraction.report))
+    walk = _Walk(Landmark.at(index_date), limits, patient_id, Report())
+    if isinstance(fhir, bytes) and len(fhir) <= limits.max_bytes:
+        lines = Lines.of_bytes(fhir, limits)
+        if lines.are_ndjson():
+            return walk.of_lines(lines)
+    with collector_paused():
+        if isinstance(fhir, bytes):
+            return walk.of_entries(parse(fhir, limits, walk.report))
+        return walk.of_entries(parse_pages(fhir, limits, walk.report))
 
 
 def extract_file(
@@ -107,7 +110,7 @@ class _Walk:
             readings += read_patient(subject.entry, today, context)
         tell_rivals(readings, self.report)
         features = [reading.feature for reading in readings] + derive(readings, context, today)
-        latest = reference_day(Landmark(None), seen)
+        latest = latest_day(seen)
         date = latest.first.isoformat() if latest else ""
         return Extraction(in_order(features), issues=self.report.issues, patient_id=subject.id, date=date)
 

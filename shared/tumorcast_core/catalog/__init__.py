@@ -12,6 +12,8 @@ One YAML file per modality (``labs.yaml`` holds labs), one entry per feature::
     observed     false: no Observation states it; it is derived, or read from another resource
     group        the panel it is listed under: "blood count", "liver", ...
 
+Numeric labs get entries for their trends as well (``trends.py``).
+
 Systems: ``loinc``, ``sct``, ``ucum``; ``local`` where no public code is known (such a code is matched by no record).
 """
 
@@ -26,6 +28,7 @@ from typing import Any
 
 import yaml
 
+from tumorcast_core.catalog.trends import trends_of
 from tumorcast_core.errors import ImplausibleValue, UnknownFeature
 from tumorcast_core.snapshot import Coding, Feature, Modality
 
@@ -33,6 +36,7 @@ SYSTEMS = {
     "loinc": "http://loinc.org",
     "sct": "http://snomed.info/sct",
     "ucum": "http://unitsofmeasure.org",
+    "ncit": "http://ncicb.nci.nih.gov/xml/owl/EVS/Thesaurus.owl",
     "local": "",
 }
 
@@ -100,12 +104,13 @@ def _entry(name: str, modality: Modality, raw: Mapping[str, Any]) -> CatalogEntr
 
 @cache
 def catalog() -> Mapping[str, CatalogEntry]:
-    """All entries by name.
+    """All entries by name, with those of trends.
 
-    >>> catalog()["albumin"].unit
-    'g/dL'
+    >>> catalog()["albumin"].unit, catalog()["albumin_slope"].unit
+    ('g/dL', 'g/dL/d')
     """
-    return {name: _entry(name, modality, raw) for modality in Modality for name, raw in _load(modality.value).items()}
+    read = {name: _entry(name, modality, raw) for modality in Modality for name, raw in _load(modality.value).items()}
+    return trends_of(read.values()) | read
 
 
 def _load(modality: str) -> Mapping[str, Any]:

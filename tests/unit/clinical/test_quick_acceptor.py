@@ -173,9 +173,8 @@ def near_valid(draw: st.DrawFn, model: Any) -> dict[str, Any]:
     resource = copy.deepcopy(draw(usual_objects(model)))
     for _ in range(draw(st.integers(1, 3))):
         node, step = draw(st.sampled_from(list(places(resource)) or [(resource, "foo")]))
-        odd = draw(
-            st.sampled_from([*ODD_STRINGS, *ODD_VALUES]) | st.sampled_from([v for vs in USUAL.values() for v in vs])
-        )
+        usual = [value for values in USUAL.values() for value in values]
+        odd = copy.deepcopy(draw(st.sampled_from([*ODD_STRINGS, *ODD_VALUES]) | st.sampled_from(usual)))
         change = draw(st.sampled_from(("drop", "replace", "replace", "wrap", "add", "add known")))
         if change == "drop":
             node.pop(step, None) if isinstance(node, dict) else node.pop(step)

@@ -4,15 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tumorcast_clinical.model.derived.ratios import neutrophil_lymphocyte_ratios
+from tumorcast_clinical.model.derived.body import body_measures
+from tumorcast_clinical.model.derived.formulas import Deriving
+from tumorcast_clinical.model.derived.person import Person
+from tumorcast_clinical.model.derived.ratios import COUNTS, RATIOS
+from tumorcast_clinical.model.derived.scores import SCORES
 from tumorcast_clinical.model.derived.therapy import therapy_class
+from tumorcast_clinical.model.derived.trends import trends
 from tumorcast_clinical.model.readers.context import Context, Reading
 from tumorcast_core.dates import PartialDate
 from tumorcast_core.snapshot import Feature
 
 Derivation = Callable[[list[Reading], Context, PartialDate | None], list[Feature]]
 
-DERIVATIONS: tuple[Derivation, ...] = (neutrophil_lymphocyte_ratios, therapy_class)
+FORMULAS = (*COUNTS, *RATIOS, *SCORES)
+"""In this order: a formula may take what an earlier one gave."""
+
+
+def derived_labs(readings: list[Reading], context: Context, _today: PartialDate | None) -> list[Feature]:
+    """Counts, ratios and scores of results that belong together."""
+    return Deriving(FORMULAS, Person.of(readings)).run(readings, context.report)
+
+
+DERIVATIONS: tuple[Derivation, ...] = (derived_labs, body_measures, trends, therapy_class)
 
 
 def derive(readings: list[Reading], context: Context, today: PartialDate | None) -> list[Feature]:

@@ -37,6 +37,7 @@ class Formula:
     ``of_one_day`` its inputs need only be of one calendar day, else of one sample
     ``in_steps``   it is a step function, monotone in each input: a bound may decide it as well as a number
     ``of_adults``  ``compute`` takes age (completed years) and sex, too, and holds from 18 years on
+    ``findings``   inputs that records seldom state; where only they are missing, that is told once
     """
 
     name: str
@@ -46,29 +47,42 @@ class Formula:
     of_one_day: bool = False
     in_steps: bool = False
     of_adults: bool = False
+    findings: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
 class Deriving:
     """The readings that formulas take, by what belongs together, and why some gave nothing."""
 
-    samples: dict[Hashable, Found]
-    days: dict[date, Found]
+    formulas: tuple[Formula, ...]
     person: Person
+    samples: dict[Hashable, Found] = field(default_factory=dict)
+    days: dict[date, Found] = field(default_factory=dict)
+    _of_sample: frozenset[str] = frozenset()
+    _of_day: frozenset[str] = frozenset()
     _hindered: dict[tuple[int, str], tuple[Reading, list[str]]] = field(default_factory=dict)
 
-    @classmethod
-    def of(cls, readings: Iterable[Reading], formulas: Iterable[Formula], person: Person) -> Deriving:
-        """Sort the readings that any of the formulas takes or gives; each formula may take what an earlier gave."""
-        wanted = {name for formula in formulas for name in (formula.name, *formula.inputs)}
-        deriving = cls({}, {}, person)
-        for reading in readings:
-            if reading.feature.name in wanted:
-                deriving._add(reading)
-        return deriving
+    def __post_init__(self) -> None:
+        self._of_sample = _names(formula for formula in self.formulas if not formula.of_one_day)
+        self._of_day = _names(formula for formula in self.formulas if formula.of_one_day)
 
-    def derive(self, formula: Formula) -> list[Feature]:
-        """Every value of the formula; each may be an input of the formulas after it."""
+    def run(self, readings: Iterable[Reading], report: Report) -> list[Feature]:
+        """Every value of every formula, in their order; a formula may take what an earlier one gave."""
+        for reading in readings:
+            self._add(reading)
+        features = [feature for formula in self.formulas for feature in self._derive(formula)]
+        for (_, why), (reading, names) in self._hindered.items():
+            report.inform(reading.entry, "NOT_DERIVED", f"{why}; not derived: {', '.join(dict.fromkeys(names))}.")
+        return features
+
+    def _add(self, reading: Reading) -> None:
+        name = reading.feature.name
+        if name in self._of_sample:
+            self.samples.setdefault(sample_of(reading), {}).setdefault(name, []).append(reading)
+        if name in self._of_day and reading.when and reading.when.is_day:
+            self.days.setdefault(reading.when.first, {}).setdefault(name, []).append(reading)
+
+    def _derive(self, formula: Formula) -> list[Feature]:
         groups = self.days.values() if formula.of_one_day else self.samples.values()
         first = next(iter(formula.inputs))
         derived = [
@@ -81,22 +95,15 @@ class Deriving:
             self._add(reading)
         return [reading.feature for reading in derived]
 
-    def tell(self, report: Report) -> None:
-        """Tell what was not derived, once for each reading that stood in the way."""
-        for (_, why), (reading, names) in self._hindered.items():
-            report.inform(reading.entry, "NOT_DERIVED", f"{why}; not derived: {', '.join(dict.fromkeys(names))}.")
-
-    def _add(self, reading: Reading) -> None:
-        name = reading.feature.name
-        self.samples.setdefault(sample_of(reading), {}).setdefault(name, []).append(reading)
-        if reading.when and reading.when.is_day:
-            self.days.setdefault(reading.when.first, {}).setdefault(name, []).append(reading)
-
     def _of_group(self, formula: Formula, found: Found) -> list[Reading]:
         """Of one group one value; of a day on which an input was measured again and again, one of each sample."""
-        several = next((name for name in formula.inputs if len(found.get(name, ())) > 1), None)
-        if any(name not in found for name in formula.inputs):
+        missing = formula.inputs.keys() - found.keys()
+        if missing:
+            if missing <= formula.findings:
+                why = f"is of a day without {' and '.join(sorted(formula.findings))}"
+                self._hinder(formula, found[next(iter(formula.inputs))][0], why, once=True)
             return []
+        several = next((name for name in formula.inputs if len(found[name]) > 1), None)
         groups = _by_sample(formula, found) if several and formula.of_one_day else [found]
         alone = [group for group in groups if all(len(group.get(name, ())) == 1 for name in formula.inputs)]
         if not alone and several:
@@ -111,7 +118,7 @@ class Deriving:
         more = self.person.age_and_sex(inputs[0].when) if formula.of_adults else ()
         if formula.of_adults and (not more or more[0] < 18):
             why = "is of a patient under 18 years" if more else "is of a patient of unknown age or sex"
-            return self._hinder(formula, inputs[0], why)
+            return self._hinder(formula, inputs[0], why, once=True)
         try:
             outcomes = {formula.compute(*values, *more) for values in product(*map(_possible, inputs))}
             if len(outcomes) > 1:
@@ -130,9 +137,14 @@ class Deriving:
             formula=formula.wording,
         )
 
-    def _hinder(self, formula: Formula, reading: Reading, why: str) -> list[Reading]:
-        self._hindered.setdefault((id(reading.entry), why), (reading, []))[1].append(formula.name)
+    def _hinder(self, formula: Formula, reading: Reading, why: str, *, once: bool = False) -> list[Reading]:
+        """Remember what hindered the formula; ``once``: whatever hinders all of the record alike is told once."""
+        self._hindered.setdefault((0 if once else id(reading.entry), why), (reading, []))[1].append(formula.name)
         return []
+
+
+def _names(formulas: Iterable[Formula]) -> frozenset[str]:
+    return frozenset(name for formula in formulas for name in (formula.name, *formula.inputs))
 
 
 def sample_of(reading: Reading) -> Hashable:

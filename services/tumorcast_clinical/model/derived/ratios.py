@@ -1,58 +1,60 @@
-"""Features computed from others; each names its sources and its formula."""
+"""Blood counts of one sample → counts from percentages, ratios and indices of inflammation."""
 
 from __future__ import annotations
 
-from collections import defaultdict
+from tumorcast_clinical.model.derived.formulas import Formula
 
-from tumorcast_clinical.model.readers.context import Context, Reading
-from tumorcast_clinical.model.readers.observations import NOT_FINAL
-from tumorcast_clinical.model.record.entry import Report
-from tumorcast_core.catalog import entry as catalog_entry
-from tumorcast_core.dates import PartialDate
-from tumorcast_core.errors import ImplausibleValue
-from tumorcast_core.snapshot import Feature
+_COUNT, _PERCENT = "10*9/L", "%"
+_CELLS = ("neutrophil", "lymphocyte", "monocyte", "eosinophil", "basophil")
 
 
-def neutrophil_lymphocyte_ratios(
-    readings: list[Reading], context: Context, _today: PartialDate | None
-) -> list[Feature]:
-    """One ratio for each sample in which both were counted exactly and once.
-
-    One observation's components are one sample; so are readings of one specimen, or of one moment where the record
-    names no specimen.
-    """
-    samples: dict[str, dict[str, list[Reading]]] = defaultdict(lambda: defaultdict(list))
-    for reading in readings:
-        if reading.feature.name in ("neutrophil_count", "lymphocyte_count"):
-            samples[reading.sample or reading.entry.location][reading.feature.name].append(reading)
-    ratios = []
-    for counts in samples.values():
-        neutrophils, lymphocytes = counts["neutrophil_count"], counts["lymphocyte_count"]
-        if len(neutrophils) == len(lymphocytes) == 1:
-            ratios += _ratio(neutrophils[0], lymphocytes[0], context.report)
-        elif neutrophils and lymphocytes:
-            message = "shares its sample with several counts; no neutrophil-lymphocyte ratio is derived."
-            context.report.inform(neutrophils[0].entry, "NOT_DERIVED", message)
-    return ratios
+def _count(percentage: float, leukocytes: float) -> float:
+    return percentage * leukocytes / 100
 
 
-def _ratio(neutrophils: Reading, lymphocytes: Reading, report: Report) -> list[Feature]:
-    above, below = neutrophils.feature, lymphocytes.feature
-    if above.comparator or below.comparator:
-        message = "gives only a bound; no neutrophil-lymphocyte ratio is derived."
-        report.inform(neutrophils.entry, "NOT_DERIVED", message)
-        return []
-    status = next((f.status for f in (above, below) if f.status in NOT_FINAL), "")
-    try:
-        return [
-            catalog_entry("neutrophil_lymphocyte_ratio").make(
-                float(above.value or 0) / float(below.value or 1),
-                effective=above.effective,
-                status=status or above.status or below.status,
-                sources=(above.source, below.source),
-                formula="neutrophil_count / lymphocyte_count",
-            )
-        ]
-    except ImplausibleValue:
-        report.inform(neutrophils.entry, "NOT_DERIVED", "gives an implausible neutrophil-lymphocyte ratio.")
-        return []
+def _ratio(above: float, below: float) -> float:
+    return above / below
+
+
+def _immune_inflammation(platelets: float, neutrophils: float, lymphocytes: float) -> float:
+    return platelets * neutrophils / lymphocytes
+
+
+def _remainder_ratio(neutrophils: float, leukocytes: float) -> float:
+    return neutrophils / (leukocytes - neutrophils)
+
+
+def _ratio_formula(name: str, above: str, below: str) -> Formula:
+    return Formula(name, {above: _COUNT, below: _COUNT}, _ratio, f"{above} / {below}")
+
+
+COUNTS = tuple(
+    Formula(
+        f"{cell}_count",
+        {f"{cell}_percentage": _PERCENT, "leukocyte_count": _COUNT},
+        _count,
+        f"{cell}_percentage / 100 * leukocyte_count",
+    )
+    for cell in _CELLS
+)
+"""Absolute counts, where a sample states only the percentage of its leukocytes."""
+
+RATIOS = (
+    _ratio_formula("neutrophil_lymphocyte_ratio", "neutrophil_count", "lymphocyte_count"),
+    _ratio_formula("platelet_lymphocyte_ratio", "platelet_count", "lymphocyte_count"),
+    _ratio_formula("lymphocyte_monocyte_ratio", "lymphocyte_count", "monocyte_count"),
+    # Hu 2014, Clin Cancer Res 20:6212
+    Formula(
+        "systemic_immune_inflammation_index",
+        {"platelet_count": _COUNT, "neutrophil_count": _COUNT, "lymphocyte_count": _COUNT},
+        _immune_inflammation,
+        "platelet_count * neutrophil_count / lymphocyte_count",
+    ),
+    # Proctor 2012, Br J Cancer 107:695
+    Formula(
+        "derived_neutrophil_lymphocyte_ratio",
+        {"neutrophil_count": _COUNT, "leukocyte_count": _COUNT},
+        _remainder_ratio,
+        "neutrophil_count / (leukocyte_count - neutrophil_count)",
+    ),
+)

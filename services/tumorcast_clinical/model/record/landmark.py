@@ -2,55 +2,58 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
-from enum import Enum
+from datetime import UTC, date, datetime, timedelta
 
 from tumorcast_clinical.model.record.entry import Entry, Report
 from tumorcast_core.dates import PartialDate, index_day
 
 
-class Side(Enum):
-    """Where a date lies against the index date."""
-
-    NOT_AFTER = "not after"
-    AFTER = "after"
-    UNSURE = "unsure"
-
-
 @dataclass(frozen=True, slots=True)
 class Landmark:
-    """The index date; ``None``: no limit."""
+    """The index date; where none is given (``day`` is ``None``) only the future is out of reach.
+
+    ``last`` is the last day that anything used may have: the index date, or tomorrow, as somewhere on Earth it has
+    begun.
+    """
 
     day: date | None
+    last: date
 
     @classmethod
     def at(cls, index_date: str) -> Landmark:
         """Read the request's index date, which must name a day; raises ``MalformedRequest``."""
-        return cls(index_day(index_date))
+        day = index_day(index_date)
+        return cls(day, day or datetime.now(UTC).date() + timedelta(days=1))
 
-    def side(self, when: PartialDate | None) -> Side:
-        if self.day is None:
-            return Side.NOT_AFTER
-        if when is None:
-            return Side.UNSURE
-        if when.first > self.day:
-            return Side.AFTER
-        return Side.NOT_AFTER if when.last <= self.day else Side.UNSURE
+    def is_before(self, when: PartialDate | None) -> bool:
+        """Whether the index date lies certainly before ``when``."""
+        return when is not None and when.first > self.last
 
     def admits(self, entry: Entry, when: PartialDate | None, report: Report, path: str = "") -> bool:
-        """Whether the entry may be used; what is left out or doubtful is told."""
-        side = self.side(when)
-        if side is Side.AFTER:
-            report.error(entry, "AFTER_INDEX_DATE", "is dated after the index date; it is not used.", path)
-        elif side is Side.UNSURE:
+        """Whether what is dated ``when`` may be used; what is left out or doubtful is told."""
+        if when is not None and when.last <= self.last:
+            return True
+        if self.is_before(when):
+            if self.day is None:
+                report.error(entry, "FUTURE_DATE", "is dated in the future; it is not used.", path)
+            else:
+                report.error(entry, "AFTER_INDEX_DATE", "is dated after the index date; it is not used.", path)
+            return False
+        if self.day is not None:
             how = "has no date" if when is None else "is dated only roughly"
             report.warn(entry, "DATE_NOT_CERTAIN", f"{how}; it is used and may lie after the index date.", path)
-        return side is not Side.AFTER
+        return True
 
 
-def reference_day(landmark: Landmark, seen: list[PartialDate]) -> PartialDate | None:
+def reference_day(landmark: Landmark, seen: Iterable[PartialDate]) -> PartialDate | None:
     """Return the index date, else the latest day that the record names."""
     if landmark.day is not None:
         return PartialDate(landmark.day.isoformat(), landmark.day, landmark.day)
+    return latest_day(seen)
+
+
+def latest_day(seen: Iterable[PartialDate]) -> PartialDate | None:
+    """Return the latest date that names a day."""
     return max((when for when in seen if when.is_day), key=lambda when: (when.first, when.text), default=None)

@@ -19,6 +19,7 @@ from tumorcast_clinical.model.record.entry import Entry, Report
 from tumorcast_clinical.model.record.json_reader import load
 from tumorcast_clinical.model.record.parse import Limits, Parsed, parsed
 from tumorcast_clinical.model.record.patients import subject_of
+from tumorcast_clinical.model.record.tree import is_broken
 from tumorcast_clinical.model.record.versions import newest, version_key
 from tumorcast_core.errors import MalformedFhir, PayloadTooLarge
 from tumorcast_core.snapshot import Severity
@@ -103,7 +104,9 @@ def survey(lines: Lines, kinds: frozenset[str], referred: frozenset[str], report
         elif entry.type in referred:
             _keep(others, entry, lines.limits)
         elif entry.type in kinds and len(subjects) < _NAMES_KEPT:
-            subjects.add(subject_of(entry)[0])
+            reference = subject_of(entry)[0]
+            if not is_broken(reference):
+                subjects.add(reference)
     dropped = _superseded(lines, keys, report)
     current = [entry for entry in patients if entry.location not in dropped]
     return Survey(current, frozenset(subjects), [e for e in others if e.location not in dropped], dropped)

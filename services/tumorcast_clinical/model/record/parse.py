@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,7 +62,7 @@ def parsed(root: Any, limits: Limits, report: Report, *, page: str = "", is_last
     return Parsed(_bundle(root, limits, report, page), text(root, "type"))
 
 
-def parse_pages(pages: list[bytes], limits: Limits, report: Report) -> Parsed:
+def parse_pages(pages: Sequence[bytes], limits: Limits, report: Report) -> Parsed:
     """Read the pages of one answer of a server as one record."""
     if sum(map(len, pages)) > limits.max_bytes:
         raise PayloadTooLarge(f"The FHIR record is larger than {limits.max_bytes} bytes.")
