@@ -5,8 +5,8 @@ PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13; do \
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 PACKAGES := core imaging clinical notes fusion gateway training platform
-# Readers that make bench compares with; apart from .venv, for pydicom takes up GDCM wherever it finds it.
-PEERS := simpleitk==2.5.7 dicom2nifti==2.6.2 python-gdcm==3.2.6
+# What make bench compares with; apart from .venv, for pydicom takes up GDCM wherever it finds it.
+PEERS := simpleitk==2.5.7 dicom2nifti==2.6.2 python-gdcm==3.2.6 fhirpathpy==2.2.4 antlr4-python3-runtime==4.13.2
 LATEST_TAG = $(shell git describe --tags --abbrev=0 2>/dev/null)
 
 .PHONY: help demo test test-all check proto constraints tools charts bench fuzz clean
@@ -34,7 +34,7 @@ check: $(INSTALLED) ## lint, format, types, import contracts, protos, doctests, 
 	$(if $(LATEST_TAG),$(BIN)/buf breaking proto --against '.git#tag=$(LATEST_TAG)$(,)subdir=proto',@echo 'No tag yet: nothing to compare the protos with.')
 	$(BIN)/python tests/support/protos.py --check
 	$(BIN)/python tests/support/constraints.py --check
-	$(BIN)/pytest --doctest-modules -q shared/tumorcast_core $(wildcard services/*/model services/*/dicom services/*/rest) services/tumorcast_platform
+	$(BIN)/pytest --doctest-modules -q shared/tumorcast_core $(wildcard services/*/model services/*/dicom services/*/rest) services/tumorcast_clinical/adapters services/tumorcast_platform
 
 proto: $(INSTALLED) ## regenerate shared/tumorcast from proto/
 	$(BIN)/python tests/support/protos.py
@@ -49,7 +49,7 @@ tools: $(INSTALLED) ## fetch Helm into .tools, for the chart tests
 charts: tools ## the chart and image tests alone
 	$(BIN)/pytest tests/charts
 
-bench: $(INSTALLED) ## readers against their peers, encoder, serving, one query: tables (some 20 minutes)
+bench: $(INSTALLED) ## readers against their peers, encoder, serving, records, one query: tables (some 20 minutes)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target .tools/peers $(PEERS)
 	PYTHONPATH=$(CURDIR)/.tools/peers $(BIN)/pytest tests/benchmarks -s -m ""
 

@@ -29,7 +29,7 @@ OWN = [patient(), *(observation(f"o{i}") for i in range(4))]
     [
         ("https://ehr.example/fhir", ["ehr.example"], None),
         ("https://EHR.example/fhir/", ["ehr.EXAMPLE"], None),
-        ("https://ehr.example:8443/fhir", ["ehr.example"], None),
+        ("https://ehr.example:443/fhir", ["ehr.example"], None),
         ("https://ehr.example:8443/fhir", ["ehr.example:8443"], None),
         ("https://ehr.example/fhir", ["ehr.example:443"], None),
         ("http://127.0.0.1:80/fhir", ["127.0.0.1:80"], None),
@@ -37,11 +37,13 @@ OWN = [patient(), *(observation(f"o{i}") for i in range(4))]
         ("http://localhost/fhir", ["localhost"], None),
         ("https://ehr.example/fhir", [], FhirServerNotAllowed),
         ("https://ehr.example:8443/fhir", ["ehr.example:443"], FhirServerNotAllowed),
+        ("https://ehr.example:8443/fhir", ["ehr.example"], FhirServerNotAllowed),
+        ("http://127.0.0.1:9000/fhir", ["127.0.0.1"], FhirServerNotAllowed),
         ("https://ehr.example.evil.org/fhir", ["ehr.example"], FhirServerNotAllowed),
         ("https://evil.org/ehr.example", ["ehr.example"], FhirServerNotAllowed),
         ("https://evil.org\\.ehr.example/", ["ehr.example"], FhirServerNotAllowed),
         ("https://ehr.example./fhir", ["ehr.example"], FhirServerNotAllowed),
-        ("https://ehr.example:99999/fhir", ["ehr.example"], FhirServerNotAllowed),
+        ("https://ehr.example:99999/fhir", ["ehr.example:99999"], FhirServerNotAllowed),
         ("http://ehr.example/fhir", ["ehr.example"], FhirServerNotAllowed),
         ("http://2130706433/fhir", ["127.0.0.1"], FhirServerNotAllowed),
         ("https://ehr.example@evil.org/", ["ehr.example"], MalformedRequest),
@@ -181,6 +183,7 @@ def test_a_token_that_is_refused_is_told_and_sent_nowhere_else() -> None:
     with served_fhir(OWN, token="right") as server, pytest.raises(FhirAccessDenied):
         fetch(server, bearer_token="wrong")
     assert server.authorizations() == {"Bearer wrong"}
+    assert len(server.requests) == 1
 
 
 def test_a_host_is_checked_as_httpx_connects_to_it() -> None:

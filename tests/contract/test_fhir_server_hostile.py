@@ -99,6 +99,7 @@ def test_a_gzip_bomb_is_too_large_before_it_fills_the_memory() -> None:
     "body",
     [
         gzip.compress(b"{}")[:-9],
+        gzip.compress(json.dumps(patient()).encode())[:-4],
         gzip.compress(b"{}") + b"more",
         gzip.compress(json.dumps(patient()).encode()) * 2,
         b"no gzip at all",

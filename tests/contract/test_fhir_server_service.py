@@ -13,7 +13,10 @@ from support.records import INDEX, bundle, condition, medication, observation, p
 from tumorcast.clinical.v1 import clinical_service_pb2 as pb
 from tumorcast.clinical.v1.clinical_service_pb2_grpc import ClinicalServiceStub, add_ClinicalServiceServicer_to_server
 from tumorcast.common.v1.snapshot_pb2 import FhirPatient
+from tumorcast_clinical.adapters.fhir_server.walk import SEARCHED_TYPES
 from tumorcast_clinical.app import servicer_of
+from tumorcast_clinical.model.readers import READERS
+from tumorcast_clinical.model.unread import REFERRED
 from tumorcast_clinical.settings import Settings
 from tumorcast_core import rpc
 
@@ -62,6 +65,11 @@ def test_a_fetched_record_gives_the_features_of_the_same_record_sent(everything,
     assert (fetched.patient_id, fetched.date) == (sent.patient_id, sent.date)
     news = {issue.code for issue in fetched.issues} - {issue.code for issue in sent.issues}
     assert news <= {"SEARCHED_BY_TYPE", "TYPE_NOT_SERVED"}
+
+
+def test_every_type_that_features_come_from_is_searched() -> None:
+    assert set(READERS) - {"Patient"} <= set(SEARCHED_TYPES)
+    assert {"Medication"} >= REFERRED
 
 
 def test_what_could_not_be_fetched_stands_first() -> None:

@@ -166,6 +166,20 @@ def test_records_that_are_fetched_at_once_share_one_token(key_file) -> None:
     assert granted(server) == 1
 
 
+def test_records_whose_token_is_refused_at_once_renew_it_once(key_file) -> None:
+    with served_fhir(OWN, smart=smart()) as server:
+
+        async def many() -> None:
+            fhir = FhirServer(access(server, **client(key_file)))
+            await fhir.fetch(server.base_url, "p1", Deadline.after(10))
+            server.smart.good.clear()
+            await asyncio.gather(*(fhir.fetch(server.base_url, "p1", Deadline.after(10)) for _ in range(8)))
+            await fhir.close()
+
+        asyncio.run(many())
+    assert granted(server) == 2
+
+
 def test_one_that_gives_up_waiting_for_a_token_leaves_the_others_theirs(key_file) -> None:
     with served_fhir(OWN, smart=smart(), faults=[at("token", trickling, forever=False)]) as server:
 
@@ -243,13 +257,22 @@ def test_a_server_that_names_no_token_endpoint_is_unavailable(key_file, answer) 
         assert granted(server) == 0
 
 
-@pytest.mark.parametrize("url", ["https://evil.example/token", "http://ehr.example/token", "//x/token", "token", "\n"])
-def test_an_assertion_is_sent_to_no_token_endpoint_that_is_not_allowed(key_file, url) -> None:
-    with served_fhir(OWN, smart=smart(token_url=url)) as server:
+@pytest.mark.parametrize("url", ["https://evil.example/token", "http://ehr.example/token", "//x/token", "token", ""])
+def test_a_token_endpoint_by_no_allowed_host_or_without_tls_is_refused(key_file, url) -> None:
+    with served_fhir(OWN, smart=smart(token_url=url or "\n")) as server:
         hosts = (server.host, "ehr.example")
-        with pytest.raises((FhirServerNotAllowed, ServiceUnavailable)):
+        with pytest.raises(FhirServerNotAllowed if url else ServiceUnavailable):
             fetch(server, **client(key_file, allowed_hosts=hosts))
-        assert granted(server) == 0
+        assert len(server.requests) == 1
+
+
+def test_an_assertion_is_sent_to_no_token_endpoint_that_is_not_allowed(key_file) -> None:
+    with served_fhir(OWN, smart=smart()) as elsewhere, served_fhir(OWN, smart=smart()) as server:
+        server.smart.token_url = elsewhere.smart.token_url
+        with pytest.raises(FhirServerNotAllowed):
+            fetch(server, **client(key_file))
+        assert elsewhere.requests == []
+        assert len(names(fetch(elsewhere, **client(key_file)))) == 2
 
 
 def test_a_token_endpoint_that_is_set_needs_no_discovery(key_file) -> None:

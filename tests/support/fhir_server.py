@@ -231,6 +231,23 @@ def _app(state: ServedFhir) -> Starlette:
     return Starlette(routes=routes)
 
 
+class _Server(uvicorn.Server):
+    """Ends at once, in the middle of an answer if need be: uvicorn's own patience would cost 0.2 s for every test."""
+
+    async def main_loop(self) -> None:
+        while not self.should_exit:  # noqa: ASYNC110, set from another thread
+            await asyncio.sleep(0.005)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        for task in list(self.server_state.tasks):
+            task.cancel()
+        await asyncio.sleep(0.005)
+
+
 @contextmanager
 def served_fhir(
     resources: Iterable[Resource] = (),
@@ -251,9 +268,9 @@ def served_fhir(
         smart.token_url = f"{root}/token"
     secure = {"ssl_certfile": str(tls[0]), "ssl_keyfile": str(tls[1])} if tls else {}
     config = uvicorn.Config(
-        _app(state), http="h11", ws="none", lifespan="off", log_level="critical", timeout_graceful_shutdown=1, **secure
+        _app(state), http="h11", ws="none", lifespan="off", log_level="critical", date_header=False, **secure
     )
-    server = uvicorn.Server(config)
+    server = _Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
     try:
@@ -262,6 +279,6 @@ def served_fhir(
             time.sleep(0.005)
         yield state
     finally:
-        server.should_exit = server.force_exit = True
+        server.should_exit = True
         thread.join(10)
         listening.close()

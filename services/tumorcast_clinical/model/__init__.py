@@ -7,6 +7,7 @@
 
 from tumorcast_clinical.model.extract import extract_features, extract_file
 from tumorcast_clinical.model.record.parse import Limits
+from tumorcast_clinical.model.units.table import analyte_table
 from tumorcast_core.snapshot import Extraction
 
-__all__ = ["Extraction", "Limits", "extract_features", "extract_file"]
+__all__ = ["Extraction", "Limits", "analyte_table", "extract_features", "extract_file"]

@@ -9,6 +9,7 @@ from pathlib import Path
 from tumorcast_clinical.model.derived import derive
 from tumorcast_clinical.model.readers import READERS, Context, Reading
 from tumorcast_clinical.model.readers.patient import read_patient
+from tumorcast_clinical.model.readers.significance import weighed
 from tumorcast_clinical.model.record.collector import collector_paused
 from tumorcast_clinical.model.record.entry import Entry, Report
 from tumorcast_clinical.model.record.landmark import Landmark, latest_day, reference_day
@@ -103,7 +104,7 @@ class _Walk:
     ) -> Extraction:
         names: dict[str, Json] = {n: e.resource for e in referred for n in (e.full_url, e.source) if n}
         context = Context(self.landmark, self.report, names)
-        readings = self._read_all(entries, subject, context, forget=forget)
+        readings = self._read_all(entries, subject, context, forget=forget) + weighed(context)
         seen = [r.when for r in readings if r.when] + [c.begin for c in context.courses if c.begin]
         today = reference_day(self.landmark, seen)
         if subject.entry:

@@ -10,13 +10,16 @@ from tumorcast_clinical.model.readers.observations import NOT_FINAL
 from tumorcast_clinical.model.record.entry import Report
 from tumorcast_core.snapshot import Feature
 
+_EVENTS = frozenset({"systemic_therapy"})
+"""Features of which several may be true at one time: each states a treatment of its own."""
+
 
 def tell_rivals(readings: list[Reading], report: Report) -> None:
     """Warn of final values of one quantity at one time that differ: which of them counts is chance."""
     rivals: dict[tuple[str, str], list[Reading]] = defaultdict(list)
     for reading in readings:
         feature = reading.feature
-        if feature.status not in NOT_FINAL:
+        if feature.status not in NOT_FINAL and feature.name not in _EVENTS:
             rivals[feature.name, feature.effective].append(reading)
     for same in rivals.values():
         if len(same) > 1 and len({(reading.feature.value, reading.feature.comparator) for reading in same}) > 1:

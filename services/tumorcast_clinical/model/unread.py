@@ -6,7 +6,7 @@ from tumorcast_clinical.model.record.entry import Entry, Report
 from tumorcast_clinical.model.record.tree import child, items, text
 from tumorcast_core.snapshot import Severity
 
-REFERRED = frozenset({"Medication"})
+REFERRED = frozenset({"Condition", "Medication"})
 """Types whose resources are read where others refer to them."""
 
 _SEVERITIES = {"fatal": Severity.ERROR, "error": Severity.ERROR, "warning": Severity.WARNING}

@@ -122,10 +122,13 @@ def _load(modality: str) -> Mapping[str, Any]:
 def by_coding() -> Mapping[tuple[str, str], CatalogEntry]:
     """All entries by (system, code) of each of their codings.
 
+    What the notes service finds in free text may share its code with what observations state: that is the entry then.
+
     >>> by_coding()[("http://loinc.org", "718-7")].name
     'hemoglobin'
     """
-    return {(coding.system, coding.code): entry for entry in catalog().values() for coding in entry.codings}
+    entries = sorted(catalog().values(), key=lambda entry: entry.modality is not Modality.NOTES)
+    return {(coding.system, coding.code): entry for entry in entries for coding in entry.codings}
 
 
 def entry(name: str) -> CatalogEntry:

@@ -1,17 +1,37 @@
 """The catalog owns names, units, ranges and categories."""
 
 import math
+from importlib.resources import files
 
 import pytest
 
 from tumorcast_core.catalog import by_coding, catalog, checked, entry
+from tumorcast_core.catalog.trends import trends_of
 from tumorcast_core.errors import ImplausibleValue, UnknownFeature
-from tumorcast_core.snapshot import Feature
+from tumorcast_core.snapshot import Feature, Modality
 
 
-def test_no_code_belongs_to_two_features() -> None:
-    codings = [(c.system, c.code) for e in catalog().values() for c in e.codings]
-    assert len(set(codings)) == len(codings) == len(by_coding())
+@pytest.mark.parametrize("is_note", [False, True])
+def test_no_code_belongs_to_two_features_of_records_or_to_two_of_free_text(is_note: bool) -> None:
+    codings = [
+        (c.system, c.code) for e in catalog().values() if (e.modality is Modality.NOTES) is is_note for c in e.codings
+    ]
+    assert len(set(codings)) == len(codings)
+
+
+def test_a_code_that_free_text_and_records_share_means_what_records_state() -> None:
+    for known in catalog().values():
+        for coding in known.codings:
+            meant = by_coding()[coding.system, coding.code]
+            assert meant is known or known.modality is Modality.NOTES
+
+
+def test_no_name_stands_twice_in_the_files_or_is_that_of_a_trend() -> None:
+    folder = files("tumorcast_core.catalog")
+    lines = [line for m in Modality for line in folder.joinpath(f"{m}.yaml").read_text(encoding="utf-8").splitlines()]
+    names = [line.split(":")[0] for line in lines if line[:1].isalpha()]
+    trends = trends_of(catalog().values())
+    assert len(set(names)) == len(names) == len(catalog()) - len(trends)
 
 
 def test_every_entry_is_a_bounded_number_or_a_category() -> None:

@@ -15,7 +15,7 @@ class FhirAccess:
     """
 
     allowed_hosts: tuple[str, ...] = ()
-    """``host`` (any port) or ``host:port`` of FHIR servers and of their token endpoints; empty: none may be asked."""
+    """``host`` (standard port) or ``host:port`` of FHIR servers and their token endpoints; empty: none may be asked."""
     timeout_s: float = 15
     """A server that is silent for this long does not answer."""
     longest_s: float = 120

@@ -36,11 +36,16 @@ def checked_base(base_url: str, allowed_hosts: Collection[str]) -> httpx.URL:
 def check_host(url: httpx.URL, allowed_hosts: Collection[str]) -> None:
     """Raise ``FhirServerNotAllowed`` unless the host is allowed and nobody on the way can read along.
 
+    A host without a port allows the scheme's standard port alone: the caller chooses the URL, and with it a service on
+    that host.
+
     >>> check_host(httpx.URL("https://ehr.example.org/fhir"), ["ehr.example.org:443"])
     """
-    host, port = url.host, url.port or _STANDARD_PORTS.get(url.scheme, 0)
+    host, standard_port = url.host, _STANDARD_PORTS.get(url.scheme, 0)
+    port = url.port or standard_port
     shown = f"[{host}]" if ":" in host else host
-    if port > 65535 or not {host, shown, f"{shown}:{port}"} & {allowed.lower() for allowed in allowed_hosts}:
+    names = {f"{shown}:{port}"} | ({host, shown} if port == standard_port else set())
+    if port > 65535 or not names & {allowed.lower() for allowed in allowed_hosts}:
         raise FhirServerNotAllowed
     if url.scheme != "https" and not (url.scheme == "http" and is_loopback(host)):
         raise FhirServerNotAllowed("A FHIR server is asked by https only.")

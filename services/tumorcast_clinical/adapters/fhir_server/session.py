@@ -23,6 +23,10 @@ class TooSlow(Failure):
     """The time for the whole record is over."""
 
 
+class NoToken(Failure):
+    """There is no token to ask with."""
+
+
 class Session:
     """Asks ``base`` and, for tokens, its token endpoint."""
 
@@ -64,17 +68,23 @@ class Session:
 
     async def _authorized(self, url: httpx.URL, max_bytes: int) -> bytes:
         """With a token; one that is refused is renewed once."""
-        header = await self._credentials.header(self._base, self._ask)
+        header = await self._header()
         try:
             return await self._send(url, header, max_bytes)
         except Failure as e:
             if e.status != httpx.codes.UNAUTHORIZED:
                 raise
             self._credentials.forget(self._base, header)
-            renewed = await self._credentials.header(self._base, self._ask)
+            renewed = await self._header()
             if renewed == header:
                 raise
         return await self._send(url, renewed, max_bytes)
+
+    async def _header(self) -> dict[str, str]:
+        try:
+            return await self._credentials.header(self._base, self._ask)
+        except Failure as e:
+            raise NoToken(e.error) from e
 
     async def _send(self, url: httpx.URL, header: dict[str, str], max_bytes: int) -> bytes:
         def request() -> httpx.Request:

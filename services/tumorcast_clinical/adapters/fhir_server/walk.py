@@ -10,7 +10,7 @@ from tumorcast_clinical.adapters.fhir_server.access import FhirAccess
 from tumorcast_clinical.adapters.fhir_server.addresses import next_page
 from tumorcast_clinical.adapters.fhir_server.capabilities import served_types
 from tumorcast_clinical.adapters.fhir_server.pages import Page, Unreadable, read_page
-from tumorcast_clinical.adapters.fhir_server.session import Session, TooSlow
+from tumorcast_clinical.adapters.fhir_server.session import NoToken, Session, TooSlow
 from tumorcast_clinical.adapters.fhir_server.transport import UNREADABLE, Failure, Unreachable
 from tumorcast_core.errors import FhirAccessDenied, PatientMismatch, PayloadTooLarge, ServiceUnavailable
 from tumorcast_core.snapshot import Issue, Severity
@@ -19,7 +19,7 @@ MEDICATION_TYPES = ("MedicationRequest", "MedicationStatement", "MedicationAdmin
 SEARCHED_TYPES = ("Observation", "Condition", *MEDICATION_TYPES, "Procedure", "FamilyMemberHistory")
 """What features come from, each with a search parameter ``patient`` in R4."""
 _EVERYTHING = "Patient/$everything"
-_ENDS_THE_CALL = (Unreachable, TooSlow)
+_ENDS_THE_CALL = (Unreachable, TooSlow, NoToken)
 
 
 class Walk:
@@ -52,8 +52,7 @@ class Walk:
         except PayloadTooLarge:
             message = "gives more than the limit"
         except Failure as e:
-            denied = isinstance(e.error, FhirAccessDenied) and e.status != httpx.codes.FORBIDDEN
-            if denied or isinstance(e, _ENDS_THE_CALL) or e.status == httpx.codes.TOO_MANY_REQUESTS:
+            if isinstance(e, _ENDS_THE_CALL) or e.status in (401, 429):
                 raise
         self._start_over(f"{_EVERYTHING} {message}; searched instead: Patient, {', '.join(SEARCHED_TYPES)}.")
         return False

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tumorcast_clinical.model.derived.body import body_measures
+from tumorcast_clinical.model.derived.comorbidity import charlson_index
 from tumorcast_clinical.model.derived.formulas import Deriving
+from tumorcast_clinical.model.derived.lines import lines_of_therapy
 from tumorcast_clinical.model.derived.person import Person
 from tumorcast_clinical.model.derived.ratios import COUNTS, RATIOS
 from tumorcast_clinical.model.derived.scores import SCORES
-from tumorcast_clinical.model.derived.therapy import therapy_class
+from tumorcast_clinical.model.derived.therapy_class import therapy_class
 from tumorcast_clinical.model.derived.trends import trends
+from tumorcast_clinical.model.derived.tumor_findings import tumor_findings
 from tumorcast_clinical.model.readers.context import Context, Reading
 from tumorcast_core.dates import PartialDate
 from tumorcast_core.snapshot import Feature
@@ -26,7 +29,13 @@ def derived_labs(readings: list[Reading], context: Context, _today: PartialDate 
     return Deriving(FORMULAS, Person.of(readings)).run(readings, context.report)
 
 
-DERIVATIONS: tuple[Derivation, ...] = (derived_labs, body_measures, trends, therapy_class)
+DERIVATIONS: tuple[Derivation, ...] = (
+    derived_labs,
+    body_measures,
+    trends,
+    therapy_class,
+    lines_of_therapy,
+    tumor_findings, charlson_index)
 
 
 def derive(readings: list[Reading], context: Context, today: PartialDate | None) -> list[Feature]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from math import sqrt
 
 from tumorcast_clinical.model.derived.formulas import is_exact_and_final, joint_status, sources_of
@@ -36,54 +38,52 @@ def body_measures(readings: list[Reading], context: Context, _today: PartialDate
     """One of each for every final, exact weight of a known day on which the record states none.
 
     The height is the latest up to that day, else the first after it; of patients who were under 20 years old on the
-    weight's day, or may have been, it must be of the same day. Heights of one day that differ are not used.
+    weight's day it must be of the same day. Heights of one day that differ are not used.
     """
     found = [r for r in readings if r.feature.name in _NAMES and r.when and r.when.is_day]
     stated = {(r.feature.name, r.when.first) for r in found if r.when}
     usable = [r for r in found if is_exact_and_final(r.feature)]
     weights = [r for r in usable if r.feature.name == "body_weight"]
     heights = _Heights.of([r for r in usable if r.feature.name == "body_height"])
-    if not weights or not heights.days:
+    if not weights or not heights.by_day:
         return []
     person = Person.of(readings)
-    features = []
-    for weight in weights:
-        height = heights.near(weight.when, person) if weight.when else None
-        wanted = [m for m in _MEASURES if weight.when and (m.name, weight.when.first) not in stated]
-        if height is None and wanted:
-            why = "has no height beside it that is sure to be the patient's of that day"
-            _tell(weight, why, wanted, context)
-        elif height:
-            features += [f for measure in wanted for f in _measure(measure, weight, height, context)]
-    return features
+    return [feature for weight in weights for feature in _of_weight(weight, heights, person, stated, context)]
+
+
+def _of_weight(
+    weight: Reading, heights: _Heights, person: Person, stated: set[tuple[str, date]], context: Context
+) -> list[Feature]:
+    day = weight.when.first if weight.when else date.min
+    wanted = [measure for measure in _MEASURES if (measure.name, day) not in stated]
+    height = heights.near(day, person)
+    if height is None and wanted:
+        _tell(weight, "has no height beside it that is sure to be of that day", wanted, context)
+    return [feature for measure in wanted for feature in _measure(measure, weight, height, context)] if height else []
 
 
 @dataclass(frozen=True, slots=True)
 class _Heights:
-    """Heights by day, ``None`` where several of one day differ; the days in order."""
+    """Heights by day, ``None`` where several of one day differ; the days that have one, in order."""
 
-    by_day: dict[int, Reading | None]
-    days: list[int]
+    by_day: dict[date, Reading | None]
+    days: list[date]
 
     @classmethod
     def of(cls, heights: list[Reading]) -> _Heights:
-        by_day: dict[int, Reading | None] = {}
-        for height in sorted(heights, key=lambda r: r.feature.source):
-            day = _day(height.when)
-            known = by_day.setdefault(day, height)
-            if known and known.feature.value != height.feature.value:
-                by_day[day] = None
-        return cls(by_day, sorted(by_day))
+        by_day: dict[date, Reading | None] = {}
+        for height in sorted(heights, key=lambda reading: reading.feature.source):
+            if height.when:
+                known = by_day.setdefault(height.when.first, height)
+                if known and known.feature.value != height.feature.value:
+                    by_day[height.when.first] = None
+        return cls(by_day, sorted(day for day, height in by_day.items() if height))
 
-    def near(self, when: PartialDate, person: Person) -> Reading | None:
-        day = _day(when)
-        age = person.age_on(when.first)
-        if day in self.by_day or (age is not None and age < _GROWN_UP_YEARS):
+    def near(self, day: date, person: Person) -> Reading | None:
+        age = person.age_on(day)
+        if not self.days or day in self.by_day or (age is not None and age < _GROWN_UP_YEARS):
             return self.by_day.get(day)
-        before = [other for other in self.days if other < day and self.by_day[other]]
-        after = [other for other in self.days if other > day and self.by_day[other]]
-        nearest = before[-1] if before else after[0] if after else None
-        return None if nearest is None else self.by_day[nearest]
+        return self.by_day[self.days[max(bisect_right(self.days, day) - 1, 0)]]
 
 
 def _measure(measure: _Measure, weight: Reading, height: Reading, context: Context) -> list[Feature]:
@@ -106,7 +106,3 @@ def _measure(measure: _Measure, weight: Reading, height: Reading, context: Conte
 def _tell(weight: Reading, why: str, measures: list[_Measure], context: Context) -> None:
     names = ", ".join(measure.name for measure in measures)
     context.report.inform(weight.entry, "NOT_DERIVED", f"{why}; not derived: {names}.")
-
-
-def _day(when: PartialDate | None) -> int:
-    return when.first.toordinal() if when else 0

@@ -73,7 +73,7 @@ _CHILD_PUGH_INPUTS = {
     "total_bilirubin": "mg/dL",
     "albumin": "g/dL",
     "international_normalized_ratio": "",
-    "ascites": "",
+    "ascites_severity": "",
     "hepatic_encephalopathy": "",
 }
 
@@ -93,7 +93,7 @@ SCORES = (
         f"Child-Pugh points of {', '.join(_CHILD_PUGH_INPUTS)}",
         of_one_day=True,
         in_steps=True,
-        findings=frozenset({"ascites", "hepatic_encephalopathy"}),
+        findings=frozenset({"ascites_severity", "hepatic_encephalopathy"}),
     ),
     Formula(
         "child_pugh_class", {"child_pugh_score": ""}, child_pugh_class, "A: 5-6, B: 7-9, C: 10-15", of_one_day=True

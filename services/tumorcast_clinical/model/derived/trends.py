@@ -20,6 +20,7 @@ from functools import cache
 from math import fsum
 
 from tumorcast_clinical.model.derived.formulas import joint_status, sources_of
+from tumorcast_clinical.model.derived.lines import current_line_start
 from tumorcast_clinical.model.readers.context import Context, Reading
 from tumorcast_clinical.model.readers.observations import NOT_FINAL
 from tumorcast_core.catalog import catalog
@@ -112,10 +113,6 @@ def _day(day: date, readings: list[Reading]) -> Day:
 
 def _therapy_start(context: Context, today: PartialDate) -> date | None:
     """Return the day on which the current line of therapy began; ``None`` if there is none, or no day is known."""
-    try:
-        from tumorcast_clinical.model.derived.lines import current_line_start
-    except ImportError:
-        return None
     start = current_line_start(context, today)
     return start.first if start and start.is_day and start.first <= today.first else None
 

@@ -1,81 +1,174 @@
-"""Conditions: today only the stage that a confirmed one carries itself; whatever else is said not to be read."""
+"""Conditions → the primary cancer, its histology and stage, metastases and comorbidities.
+
+A Condition that the record does not hold to be true, that is a relative's, history or over gives an issue; one in
+remission or relapse gives features marked by ``status``. Sites stand in ``terms/conditions``.
+"""
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 
 from tumorcast_clinical.model.readers.context import Context, Reading
-from tumorcast_clinical.model.record.entry import Entry, Refusal
-from tumorcast_clinical.model.record.tree import Json, child, items, text
-from tumorcast_clinical.model.terms.answers import answer_of
-from tumorcast_clinical.model.terms.systems import system_of
+from tumorcast_clinical.model.readers.course_of_disease import (
+    Dates,
+    dates_of,
+    is_admitted,
+    is_doubted,
+    is_former,
+    state_at,
+)
+from tumorcast_clinical.model.readers.staging import names_a_cancer, read_stages
+from tumorcast_clinical.model.record.entry import Entry, Refusal, Report
+from tumorcast_clinical.model.record.tree import child, items, text
+from tumorcast_clinical.model.terms.analytes import keys_of, unmapped
+from tumorcast_clinical.model.terms.diagnoses import (
+    Diagnosis,
+    Kind,
+    Morphology,
+    comorbidities,
+    diagnosis_of,
+    morphology_of,
+    site_of,
+)
+from tumorcast_clinical.model.terms.systems import SNOMED
 from tumorcast_core.catalog import entry as catalog_entry
-from tumorcast_core.dates import read_date
+from tumorcast_core.snapshot import Coding, Severity
 
-_NOT_TRUE = frozenset({"refuted", "entered-in-error", "unconfirmed", "provisional", "differential"})
-_OVER = frozenset({"inactive", "resolved"})
-_ICD_10 = (
-    "http://hl7.org/fhir/sid/icd-10",
-    "http://hl7.org/fhir/sid/icd-10-cm",
-    "http://fhir.de/CodeSystem/bfarm/icd-10-gm",
-)
-_CANCER_CODE = re.compile(r"(?:C\d\d|D0\d|D3[7-9]|D4[0-8]).*", re.DOTALL)
-_CANCER_WORD = re.compile(
-    r"cancer|carcinom|neoplas|tumou?r|malignan|sarcoma|melanoma|blastoma|glioma|mesotheliom|lymphoma"
-)
-_CANCER_STAGE = re.compile(r"ajcc|uicc|tnm|cancer|tumou?r|neoplas|21908-9|21902-2|21914-7")
+_MORPHOLOGY = "http://hl7.org/fhir/us/mcode/StructureDefinition/mcode-histology-morphology-behavior"
+_METASTATIC = "128462008"
+_TOLD = {
+    Kind.IN_SITU: ("IN_SITU_NEOPLASM", "is a neoplasm in situ, which no feature reads."),
+    Kind.BENIGN: ("BENIGN_NEOPLASM", "is a benign neoplasm, which no feature reads."),
+    Kind.UNCERTAIN: ("UNCERTAIN_NEOPLASM", "is a neoplasm of uncertain or unknown behavior, which no feature reads."),
+    Kind.FAMILY_HISTORY: ("FAMILY_HISTORY", "is a relative's disease; it is not used."),
+    Kind.PERSONAL_HISTORY: ("PERSONAL_HISTORY", "is history, not a current disease; it is not used."),
+    Kind.SCREENING: ("SCREENING", "is a reason for an examination, not a disease; it is not used."),
+    Kind.FOLLOW_UP: ("FOLLOW_UP", "is a reason for a visit, not a disease; it is not used."),
+}
+_BEHAVIOR = {"0": Kind.BENIGN, "1": Kind.UNCERTAIN, "2": Kind.IN_SITU}
 
 
 def read_condition(entry: Entry, context: Context) -> list[Reading]:
-    """Read the stage groups of ``Condition.stage`` that no Observation of the record is the assessment of."""
-    landmark, report = context.landmark, context.report
-    verification = [text(coding, "code") for coding in items(child(entry.resource, "verificationStatus"), "coding")]
-    doubt = next((code for code in verification if code in _NOT_TRUE), None)
-    if doubt:
-        report.inform(entry, "CONDITION_NOT_CONFIRMED", f"is {doubt}; it is not used.", "verificationStatus")
+    """Read what a Condition that is true and lasts at the index date says of the patient's diseases."""
+    report, code = context.report, child(entry.resource, "code")
+    if is_doubted(entry, report):
         return []
-    clinical = [text(coding, "code") for coding in items(child(entry.resource, "clinicalStatus"), "coding")]
-    over = next((code for code in clinical if code in _OVER), None)
-    if over:
-        report.inform(entry, "CONDITION_NOT_CURRENT", f"is {over}; it is not used.", "clinicalStatus")
+    diagnosis = _of_category(diagnosis_of(code), entry)
+    if isinstance(diagnosis, Diagnosis) and diagnosis.kind in _TOLD:
+        report.inform(entry, *_TOLD[diagnosis.kind], "code")
         return []
-    when = read_date(text(entry.resource, "recordedDate") or text(entry.resource, "onsetDateTime"))
-    stages = [(i, stage) for i, stage in enumerate(items(entry.resource, "stage")) if not stage.get("assessment")]
-    if not stages:
-        report.inform(entry, "UNMAPPED_CODE", "is a diagnosis, which no feature of the catalog reads.", "code")
-        return []
-    if not landmark.admits(entry, when, report):
-        return []
-    readings = []
-    for i, stage in stages:
-        if not _is_of_cancer(entry.resource, stage):
-            message = "has a stage, but does not say of a cancer; it is not used."
-            report.warn(entry, "STAGE_NOT_OF_CANCER", message, f"stage[{i}]")
-            continue
-        answer = answer_of(child(stage, "summary"), "stage_group")
-        if isinstance(answer, Refusal):
-            report.refuse(entry, replace(answer, path="summary"), f"stage[{i}]")
-            continue
-        if answer.from_text:
-            report.warn(entry, "READ_FROM_TEXT", "states stage_group in words, without a known code.", f"stage[{i}]")
-        feature = catalog_entry("stage_group").make(
-            answer.value, effective=when.text if when else "", source=f"{entry.source}#stage[{i}]"
+    counts_past = isinstance(diagnosis, Diagnosis) and bool(comorbidities().get(diagnosis.value, {}).get("history"))
+    if is_former(entry) and not counts_past:
+        report.warn(
+            entry, "PERSONAL_HISTORY", "is stated as history, not as a current disease; it is not used.", "code"
         )
-        readings.append(Reading(feature, entry, "", when))
+        return []
+    status, over = state_at(entry, context.landmark, report)
+    if over and not counts_past:
+        report.inform(entry, "CONDITION_NOT_CURRENT", "was over by the index date; it is not used.", "clinicalStatus")
+        return []
+    dates = dates_of(entry)
+    if not is_admitted(entry, dates, context.landmark, report):
+        return []
+    if isinstance(diagnosis, Refusal):
+        report.refuse(entry, diagnosis)
+        return []
+    if diagnosis is None:
+        _tell_unmapped(entry, report)
+    readings = _read_diagnosis(entry, diagnosis, dates, status, report) if diagnosis else []
+    return readings + read_stages(entry, diagnosis, dates.staged, status, context)
+
+
+def _of_category(diagnosis: Diagnosis | Refusal | None, entry: Entry) -> Diagnosis | Refusal | None:
+    """The diagnosis as a metastasis where mCODE's category says so of a cancer of no stated origin."""
+    categories = [key for category in items(entry.resource, "category") for key in keys_of(category)]
+    if (SNOMED, _METASTATIC) not in categories or not isinstance(diagnosis, Diagnosis):
+        return diagnosis
+    if diagnosis.kind is Kind.PRIMARY:
+        return Refusal("CONFLICTING_CODES", "is coded as a primary cancer and as a metastasis; it is not used.", "code")
+    return replace(diagnosis, kind=Kind.METASTATIC) if diagnosis.kind is Kind.MALIGNANT else diagnosis
+
+
+def _tell_unmapped(entry: Entry, report: Report) -> None:
+    refusal = unmapped(keys_of(child(entry.resource, "code")))
+    if names_a_cancer(child(entry.resource, "code")) and refusal.severity is Severity.INFORMATION:
+        refusal = replace(refusal, severity=Severity.WARNING)
+    report.refuse(entry, refusal)
+
+
+def _read_diagnosis(entry: Entry, diagnosis: Diagnosis, dates: Dates, status: str, report: Report) -> list[Reading]:
+    if diagnosis.kind is Kind.COMORBIDITY:
+        return [_reading(entry, f"comorbidity_{diagnosis.value}", "present", diagnosis, dates, status)]
+    status = status or ("remission" if diagnosis.in_remission else "")
+    if diagnosis.kind in (Kind.SECONDARY, Kind.METASTATIC):
+        return _read_metastasis(entry, diagnosis, dates, status, report)
+    return _read_primary(entry, diagnosis, dates, status, report)
+
+
+def _read_metastasis(entry: Entry, diagnosis: Diagnosis, dates: Dates, status: str, report: Report) -> list[Reading]:
+    site = diagnosis.value
+    if site in ("", "other"):
+        site = site_of(items(entry.resource, "bodySite"), of_metastasis=True) or site
+    if any(text(extension, "url") == _MORPHOLOGY for extension in items(entry.resource, "extension")):
+        report.inform(
+            entry, "UNUSED_ELEMENT", "has the morphology of a metastasis, which no feature reads.", "extension"
+        )
+    if not site:
+        report.warn(
+            entry, "SITE_UNKNOWN", "is a metastasis of no known site; it is read as one of another site.", "code"
+        )
+    return [_reading(entry, f"metastasis_{site or 'other'}", "present", diagnosis, dates, status)]
+
+
+def _read_primary(entry: Entry, diagnosis: Diagnosis, dates: Dates, status: str, report: Report) -> list[Reading]:
+    place, morphology = _morphology(entry, report)
+    behavior = morphology.behavior if morphology else ""
+    if behavior in _BEHAVIOR or behavior == "6":
+        message = "has a diagnosis and a morphology of different behavior; it is not used."
+        report.error(entry, "CONFLICTING_CODES", message, place)
+        return []
+    site = diagnosis.value or site_of(items(entry.resource, "bodySite"), of_metastasis=False)
+    site = _site(site, diagnosis, morphology)
+    readings = []
+    if site:
+        readings.append(_reading(entry, "primary_cancer", site, diagnosis, dates, status))
+    else:
+        report.warn(entry, "SITE_UNKNOWN", "is a cancer of no stated or known site; its site is not used.", "code")
+    histology = (morphology.histology if morphology else "") or diagnosis.histology
+    if morphology and not morphology.histology:
+        report.warn(entry, "UNMAPPED_CODE", "has a morphology that histology has no category for.", place)
+    elif histology:
+        reading = _reading(entry, "histology", histology, diagnosis, dates, status)
+        source = f"{entry.source}#{place}" if morphology else entry.source
+        readings.append(replace(reading, feature=replace(reading.feature, coding=None, source=source)))
     return readings
 
 
-def _is_of_cancer(condition: Json, stage: Json) -> bool:
-    """Whether it is a cancer's stage, by ICD-10 or by wording: kidney disease and pressure ulcers have stages, too."""
-    codings = items(child(condition, "code"), "coding")
-    if any(system_of(c) in _ICD_10 and _CANCER_CODE.fullmatch(text(c, "code")) for c in codings):
-        return True
-    return bool(
-        _CANCER_WORD.search(_words(child(condition, "code"))) or _CANCER_STAGE.search(_words(child(stage, "type")))
+def _site(site: str, diagnosis: Diagnosis, morphology: Morphology | None) -> str:
+    """The site, which a morphology such as a lymphoma's decides where the code names only a place or none."""
+    is_place = diagnosis.kind is Kind.MALIGNANT or diagnosis.coding[0].endswith("icd-o-3")
+    return morphology.site if morphology and morphology.site and is_place else site
+
+
+def _morphology(entry: Entry, report: Report) -> tuple[str, Morphology | None]:
+    """The extension that mCODE 4 states histology, morphology and behavior in, and what it means."""
+    for i, extension in enumerate(items(entry.resource, "extension")):
+        if text(extension, "url") == _MORPHOLOGY:
+            place = f"extension[{i}]"
+            found = morphology_of(child(extension, "valueCodeableConcept"))
+            if found is None:
+                report.warn(entry, "UNMAPPED_CODE", "has a morphology that is not known; it is not used.", place)
+            return place, found
+    return "", None
+
+
+def _reading(entry: Entry, name: str, value: str, diagnosis: Diagnosis, dates: Dates, status: str) -> Reading:
+    when = dates.effective
+    feature = catalog_entry(name).make(
+        value,
+        coding=Coding(*diagnosis.coding),
+        effective=when.text if when else "",
+        source=entry.source,
+        status=status,
     )
-
-
-def _words(concept: Json) -> str:
-    codings = items(concept, "coding")
-    return " ".join([text(concept, "text"), *(text(c, key) for c in codings for key in ("display", "code"))]).lower()
+    return Reading(feature, entry, "", when)

@@ -24,23 +24,35 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """One treatment of known class, when it began and until when it counts (``None``: not known, still going on)."""
+    """One drug of known class that one resource says was given or ordered.
+
+    It began at ``begin`` and was given until ``last`` at least (``None``: not known, or still going on); it counts as
+    current until ``end``, unless ``current`` is false: stopped, paused, completed long ago. ``mark`` is the feature's
+    status.
+    """
 
     drug: str
     drug_class: str
     entry: Entry
     begin: PartialDate | None
     end: PartialDate | None
+    last: PartialDate | None = None
+    current: bool = True
+    mark: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
     """The index date, the issues so far, resources that others refer to, and the treatments found so far.
 
-    ``referred`` holds resources (Medication) by everything that a reference may call them.
+    ``referred`` holds resources (Medication) by everything that a reference may call them. ``significances`` are the
+    clinical significances of variants, by what a reference may call them, as implications elsewhere state them;
+    ``unweighed`` are the variants that wait for theirs (``significance.weighed``).
     """
 
     landmark: Landmark
     report: Report
     referred: Mapping[str, Json] = field(default_factory=dict)
     courses: list[Course] = field(default_factory=list)
+    significances: dict[str, set[str]] = field(default_factory=dict)
+    unweighed: list[Reading] = field(default_factory=list)

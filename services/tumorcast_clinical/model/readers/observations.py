@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
+from tumorcast_clinical.model.readers.biomarkers import stated
 from tumorcast_clinical.model.readers.context import Context, Reading
-from tumorcast_clinical.model.readers.values import has_value, value_of
+from tumorcast_clinical.model.readers.significance import DIAGNOSTIC_IMPLICATION, read_implication
+from tumorcast_clinical.model.readers.tumor_size import with_one_short_axis
+from tumorcast_clinical.model.readers.values import has_value
+from tumorcast_clinical.model.readers.variants import REGION_STUDIED, VARIANT, read_region_studied, read_variant
 from tumorcast_clinical.model.record.entry import Entry, Refusal, Report
+from tumorcast_clinical.model.record.landmark import Side
 from tumorcast_clinical.model.record.tree import Json, child, items, text
-from tumorcast_clinical.model.terms.analytes import analyte_of
+from tumorcast_clinical.model.terms.analytes import Key, analyte_of, keys_of
 from tumorcast_core.dates import PartialDate, read_date
 
 NOT_FINAL = frozenset({"preliminary", "registered", "unknown"})
@@ -14,6 +21,14 @@ _NO_RESULT = {
     "entered-in-error": ("ENTERED_IN_ERROR", "was entered in error; it is not used."),
     "cancelled": ("CANCELLED", "was cancelled; it is not used."),
 }
+
+
+COMPOSED: Mapping[Key, Callable[[Entry, PartialDate | None, Context], list[Reading]]] = {
+    DIAGNOSTIC_IMPLICATION: read_implication,
+    REGION_STUDIED: read_region_studied,
+    VARIANT: read_variant,
+}
+"""By code, readers of observations whose components mean something together only."""
 
 
 def read_observation(entry: Entry, context: Context) -> list[Reading]:
@@ -29,11 +44,14 @@ def read_observation(entry: Entry, context: Context) -> list[Reading]:
     if status in NOT_FINAL:
         report.warn(entry, "NOT_FINAL", f"has status {status}.", "status")
     if "component" not in resource:
-        return _read(entry, resource, "", when, report)
+        return with_one_short_axis(_read(entry, resource, "", when, report), report)
+    for key in keys_of(child(resource, "code")):
+        if key in COMPOSED:
+            return COMPOSED[key](entry, when, context)
     readings = _read(entry, resource, "", when, report) if has_value(resource) else []
     for i, component in enumerate(items(resource, "component")):
         readings += _read(entry, component, f"component[{i}]", when, report)
-    return readings
+    return with_one_short_axis(readings, report)
 
 
 def _read(entry: Entry, node: Json, below: str, when: PartialDate | None, report: Report) -> list[Reading]:
@@ -42,7 +60,7 @@ def _read(entry: Entry, node: Json, below: str, when: PartialDate | None, report
         report.refuse(entry, meant, below)
         return []
     analyte, coding = meant
-    found = value_of(node, analyte)
+    found = stated(node, analyte)
     if isinstance(found, Refusal):
         report.refuse(entry, found, below)
         return []
@@ -79,7 +97,7 @@ def effective(entry: Entry, context: Context) -> PartialDate | None:
 def _was_known(entry: Entry, context: Context) -> bool:
     """Whether the result was out by the index date; a sample's result that came later could not be used on it."""
     issued = text(entry.resource, "issued")
-    if not issued or not context.landmark.is_before(read_date(issued)):
+    if not issued or context.landmark.side(read_date(issued)) is not Side.AFTER:
         return True
     context.report.error(entry, "AFTER_INDEX_DATE", "was issued after the index date; it is not used.", "issued")
     return False

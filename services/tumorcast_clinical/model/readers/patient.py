@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tumorcast_clinical.model.readers.context import Context, Reading
 from tumorcast_clinical.model.record.entry import Entry, Report
-from tumorcast_clinical.model.record.tree import text
+from tumorcast_clinical.model.record.tree import Json, items, text
 from tumorcast_core.catalog import entry as catalog_entry
 from tumorcast_core.dates import PartialDate, read_date
 from tumorcast_core.errors import ImplausibleValue
@@ -12,6 +12,12 @@ from tumorcast_core.snapshot import Feature
 
 _AGE = "completed years from Patient.birthDate to the index date"
 _ROUGH_AGE = "years from the middle of Patient.birthDate, which names no day, to the index date"
+_BIRTH_SEX = "US Core birth sex, since Patient.gender is missing"
+# US Core 3 to 5 (HL7 administrative gender) and US Core 6 on (SNOMED CT)
+_SEX_EXTENSIONS = frozenset(
+    f"http://hl7.org/fhir/us/core/StructureDefinition/us-core-{name}" for name in ("birthsex", "sex")
+)
+_SEXES = {"F": "female", "M": "male", "248152002": "female", "248153007": "male"}
 
 
 def read_patient(entry: Entry, today: PartialDate | None, context: Context) -> list[Reading]:
@@ -25,9 +31,18 @@ def _sex(entry: Entry, report: Report) -> list[Feature]:
     gender = text(entry.resource, "gender")
     if gender in ("female", "male"):
         return [catalog_entry("sex").make(gender, source=entry.source)]
+    at_birth = {_SEXES.get(text(e, "valueCode"), "") for e in items(entry.resource, "extension") if _states_sex(e)}
+    if not gender and at_birth in ({"female"}, {"male"}):
+        message = "states no gender; sex is read from the US Core extension for birth sex."
+        report.warn(entry, "SEX_FROM_EXTENSION", message, "extension")
+        return [catalog_entry("sex").make(at_birth.pop(), sources=(entry.source,), formula=_BIRTH_SEX)]
     if gender:
         report.inform(entry, "UNKNOWN_VALUE", "states a gender that the feature sex has no category for.", "gender")
     return []
+
+
+def _states_sex(extension: Json) -> bool:
+    return text(extension, "url") in _SEX_EXTENSIONS
 
 
 def _death(entry: Entry, context: Context) -> list[Reading]:

@@ -9,7 +9,7 @@ from tumorcast_clinical.model.record.entry import Refusal
 from tumorcast_clinical.model.record.tree import Json, child, number, text
 from tumorcast_clinical.model.terms.answers import answer_of
 from tumorcast_clinical.model.terms.systems import UCUM, system_of
-from tumorcast_clinical.model.units.convert import convert, plausible, read_unit
+from tumorcast_clinical.model.units.convert import agree, convert, plausible, read_unit
 from tumorcast_core.catalog import CatalogEntry
 from tumorcast_core.snapshot import Severity
 
@@ -108,10 +108,9 @@ def _converted(value: Fraction, quantity: Json, analyte: CatalogEntry) -> float 
     first, second = (code, wording) if not wording or system_of(quantity) == UCUM else (wording, code)
     if second == first or not second:
         return convert(value, first, analyte)
-    read, other = read_unit(first), read_unit(second)
-    if read and other and read != other:
+    if not agree(first, second, analyte):
         return Refusal("CONFLICTING_UNITS", f"states {analyte.name} in two units at once; it is not used.")
-    return convert(value, first if read or not other else second, analyte)
+    return convert(value, first if read_unit(first) or not read_unit(second) else second, analyte)
 
 
 def _no_unit(analyte: CatalogEntry) -> Refusal:

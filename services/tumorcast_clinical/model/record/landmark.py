@@ -5,9 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from enum import Enum
 
 from tumorcast_clinical.model.record.entry import Entry, Report
 from tumorcast_core.dates import PartialDate, index_day
+
+
+class Side(Enum):
+    """Where a date lies against the last day that may be used."""
+
+    NOT_AFTER = "not after"
+    AFTER = "after"
+    UNSURE = "unsure"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,24 +36,28 @@ class Landmark:
         day = index_day(index_date)
         return cls(day, day or datetime.now(UTC).date() + timedelta(days=1))
 
-    def is_before(self, when: PartialDate | None) -> bool:
-        """Whether the index date lies certainly before ``when``."""
-        return when is not None and when.first > self.last
+    def side(self, when: PartialDate | None) -> Side:
+        """Where ``when`` lies; without an index date nothing but the future is doubtful."""
+        if when is None:
+            return Side.NOT_AFTER if self.day is None else Side.UNSURE
+        if when.last <= self.last:
+            return Side.NOT_AFTER
+        if when.first > self.last:
+            return Side.AFTER
+        return Side.NOT_AFTER if self.day is None else Side.UNSURE
 
     def admits(self, entry: Entry, when: PartialDate | None, report: Report, path: str = "") -> bool:
         """Whether what is dated ``when`` may be used; what is left out or doubtful is told."""
-        if when is not None and when.last <= self.last:
-            return True
-        if self.is_before(when):
+        side = self.side(when)
+        if side is Side.AFTER:
             if self.day is None:
                 report.error(entry, "FUTURE_DATE", "is dated in the future; it is not used.", path)
             else:
                 report.error(entry, "AFTER_INDEX_DATE", "is dated after the index date; it is not used.", path)
-            return False
-        if self.day is not None:
+        elif side is Side.UNSURE:
             how = "has no date" if when is None else "is dated only roughly"
             report.warn(entry, "DATE_NOT_CERTAIN", f"{how}; it is used and may lie after the index date.", path)
-        return True
+        return side is not Side.AFTER
 
 
 def reference_day(landmark: Landmark, seen: Iterable[PartialDate]) -> PartialDate | None:

@@ -6,7 +6,6 @@ The value sets stand in ``value_sets/*.yaml``. A set maps each member to codes b
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -17,17 +16,11 @@ import yaml
 from tumorcast_clinical.model.record.entry import Refusal
 from tumorcast_clinical.model.record.tree import Json, items, text
 from tumorcast_clinical.model.terms.systems import SHORT, system_of
+from tumorcast_clinical.model.terms.wordings import worded
 
-_STAGE = re.compile(
-    r"(?:(?:ajcc|uicc|american joint committee on cancer) )?(?:(?:clinical|pathologic|pathological|anatomic) )?"
-    r"(?:stage ?(?:group)?:? ?)?[cp]?(iv|i{1,3}|[1-4])(?: ?[a-e]\d?| bulky)?(?: \((?:qualifier value|finding)\))?"
+_STAGING_SYSTEMS = frozenset(
+    {"http://cancerstaging.org", "https://cancerstaging.org", "https://www.uicc.org/resources/tnm"}
 )
-_GRADE = re.compile(
-    r"(?:(?:ecog|eastern cooperative oncology group)(?: performance status| ps)?(?: -)?(?: (?:grade|score))?[: ]*)?"
-    r"([0-5])(?: \(finding\))?"
-)
-_ROMAN = {"1": "I", "2": "II", "3": "III", "4": "IV"}
-_STAGING_SYSTEMS = frozenset({"http://cancerstaging.org", "https://cancerstaging.org"})
 _LONGEST_WORDING = 120
 
 
@@ -81,8 +74,4 @@ def answer_of(concept: Json, value_set: str) -> Answer | Refusal:
 
 def _worded(wording: str, value_set: str) -> str | None:
     words = " ".join(wording.lower().split())[:_LONGEST_WORDING]
-    if value_set == "stage_group" and (match := _STAGE.fullmatch(words)):
-        return _ROMAN.get(match[1], match[1].upper())
-    if value_set == "ecog" and (match := _GRADE.fullmatch(words)):
-        return match[1]
-    return value_sets()[value_set].get(("text", words))
+    return worded(words, value_set) or value_sets()[value_set].get(("text", words))

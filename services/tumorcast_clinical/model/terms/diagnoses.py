@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
@@ -46,6 +46,7 @@ class Kind(StrEnum):
     FOLLOW_UP = "follow_up"
 
 
+_T = TypeVar("_T")
 _GENERAL = {Kind.MALIGNANT: (Kind.PRIMARY,), Kind.METASTATIC: (Kind.SECONDARY,)}
 
 
@@ -179,7 +180,7 @@ def _plain(code: str) -> str:
     return _DECORATION.sub("", code.upper()) if code else ""
 
 
-def _longest[T](table: Mapping[str, T], code: str) -> T | None:
+def _longest(table: Mapping[str, _T], code: str) -> _T | None:
     for length in range(len(code), 2, -1):
         if code[:length] in table:
             return table[code[:length]]

@@ -87,13 +87,18 @@ def product_of(concept: Json) -> Product | Refusal:
     if _PLACEBO & set(words):
         message = "names a placebo beside a drug; what was given is not known."
         return Refusal("BLINDED_THERAPY", message, severity=Severity.WARNING)
-    return _product(drugs, worded, coded[0][0] if coded else None, set(words))
+    key = coded[0][0] if coded else next((k for k, said in zip(keys, _displays(concept), strict=True) if said), None)
+    return _product(drugs, worded, key, set(words))
+
+
+def _displays(concept: Json) -> list[set[str]]:
+    """The drugs that each coding's display names."""
+    return [_named(_WORD.findall(text(c, "display").lower()[:_LONGEST_WORDING])) for c in items(concept, "coding")]
 
 
 def _product(drugs: dict[str, Drug], worded: dict[str, Drug], key: Key | None, words: set[str]) -> Product:
-    if any(name not in _table().drugs for name in drugs) and worded:
-        classes = {drug.drug_class for drug in drugs.values()}
-        drugs = {name: Drug(name, classes.pop() if len(classes) == 1 else drug.drug_class) for name, drug in worded.items()}
+    if worded and any(name not in _table().drugs for name in drugs):
+        drugs = worded
     added = {name: drug for name, drug in worded.items() if name not in drugs}
     every = [drug for _, drug in sorted((drugs | added).items())]
     if words & _LOCAL_WORDS:
@@ -101,7 +106,7 @@ def _product(drugs: dict[str, Drug], worded: dict[str, Drug], key: Key | None, w
     label = " / ".join(drug.name for drug in every)
     coding = Coding(*key, label) if key else Coding("", label, label)
     said = [drug for drug in added.values() if drug.drug_class not in NOT_TREATMENT]
-    return Product(tuple(every), coding, from_text=bool(key and said))
+    return Product(tuple(every), coding, from_text=bool(drugs and said))
 
 
 def _by_code(system: str, code: str) -> dict[str, Drug]:
@@ -148,14 +153,12 @@ def _named(words: list[str]) -> set[str]:
     """Names of drugs among the words, the longest first: "trastuzumab deruxtecan" is no trastuzumab."""
     by_words, found, i = _table().by_words, set(), 0
     while i < len(words):
-        step = 1
-        for name_words, name in by_words.get(words[i], ()):
-            if tuple(words[i : i + len(name_words)]) == name_words:
-                found.add(name)
-                step = max(step, len(name_words))
-            elif step > 1:
-                break
-        i += step
+        here = [
+            (len(said), name) for said, name in by_words.get(words[i], ()) if tuple(words[i : i + len(said)]) == said
+        ]
+        longest = max((length for length, _ in here), default=1)
+        found |= {name for length, name in here if length == longest}
+        i += longest
     return found
 
 
@@ -172,8 +175,6 @@ def _table() -> _Table:
         for alias in {*_spellings(name), *entry.get("names", ())}:
             words = tuple(str(alias).split())
             by_words.setdefault(words[0], []).append((words, name))
-    for named in by_words.values():
-        named.sort(key=lambda pair: (-len(pair[0]), pair))
     groups = {str(atc): name for name, beginnings in _load("atc_groups.yaml").items() for atc in beginnings}
     return _Table(drugs, {key: frozenset(names) for key, names in by_code.items()}, by_words, groups)
 

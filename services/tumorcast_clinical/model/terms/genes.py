@@ -53,7 +53,9 @@ def gene_of(concept: Json) -> Gene | Refusal:
     codes = {text(c, "code").strip().upper() for c in codings if system_of(c) == HGNC}
     names = {text(concept, "text"), *(text(coding, "display") for coding in codings)}
     coded = {genes()[code].symbol for code in codes if code in genes()}
-    named = {genes()[name].symbol for name in (n.strip().upper() for n in names) if name in genes() and not _is_id(name)}
+    named = {
+        genes()[name].symbol for name in (n.strip().upper() for n in names) if name in genes() and not _is_id(name)
+    }
     if len(coded) > 1 or (coded and named - coded) or (codes and not coded and named):
         message = "names a gene by a code and a symbol that differ; it is not used."
         return Refusal("CONFLICTING_CODES", message, "valueCodeableConcept")

@@ -14,6 +14,7 @@ ICD_10_GM = "http://fhir.de/CodeSystem/bfarm/icd-10-gm"
 ICD_O_3 = "http://terminology.hl7.org/CodeSystem/icd-o-3"
 ATC = "http://www.whocc.no/atc"
 HGNC = "http://www.genenames.org/geneId"
+SEQUENCE_ONTOLOGY = "http://sequenceontology.org"
 UCUM = "http://unitsofmeasure.org"
 
 SHORT = {
@@ -26,6 +27,7 @@ SHORT = {
     "icdo3": ICD_O_3,
     "atc": ATC,
     "hgnc": HGNC,
+    "so": SEQUENCE_ONTOLOGY,
 }
 """Names by which the tables of this service call a system."""
 
@@ -37,6 +39,7 @@ _ALIASES = {
         "http://ncimeta.nci.nih.gov",
         "http://ncithesaurus-stage.nci.nih.gov",
         "urn:oid:2.16.840.1.113883.3.26.1.1",
+        "https://nih-ncpi.github.io/ncpi-fhir-ig/CodeSystem-ncit.html",
     ),
     ICD_10: ("urn:oid:2.16.840.1.113883.6.3",),
     ICD_10_CM: ("urn:oid:2.16.840.1.113883.6.90",),
@@ -48,6 +51,11 @@ _ALIASES = {
         "urn:oid:2.16.840.1.113883.6.73",
     ),
     HGNC: ("http://www.genenames.org", "https://www.genenames.org", "urn:oid:2.16.840.1.113883.6.281"),
+    SEQUENCE_ONTOLOGY: (
+        "http://www.sequenceontology.org",
+        "http://www.sequenceontology.org/",
+        "http://sequenceontology.org/",
+    ),
     UCUM: ("https://unitsofmeasure.org", "urn:oid:2.16.840.1.113883.6.8"),
 }
 _CANONICAL = {alias: system for system, aliases in _ALIASES.items() for alias in (system, *aliases)}

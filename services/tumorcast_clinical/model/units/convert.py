@@ -1,115 +1,145 @@
-"""Units as laboratories write them → the catalog's canonical unit, exactly, or a refusal; never a guess.
+"""A quantity in any unit → a number in the catalog's, correctly rounded, or a refusal; never a guess.
 
-In this order: the alias table (a UCUM library reads ``K/uL`` as kelvin per microliter), conversion within a dimension,
-molar mass, then dimension and the catalog's plausible range. Arithmetic is rational, so that ``4100 /uL`` and
-``4.1 10*9/L`` give the very same number.
+The unit is read by ``spelling.py`` (table of laboratories' spellings, then UCUM). Within its dimension it converts by
+its size; across dimensions only as the analyte allows (``molar_masses.yaml``, ``bridges.yaml``): amount of substance by
+molar mass, equivalents by charge, katal of enzymes, international units where a standard fixes their mass. Then the
+catalog's range decides. Factors are exact fractions, so that ``4100 /uL`` and ``4.1 10*9/L`` give the very same number.
+
+What no range can tell: a factor of 10 (CRP in mg/dL under ``mg/L``), and counts that are low in one unit and high in
+another (120 ``/uL`` of leukocytes is aplasia, or leukemia in ``10*9/L``). Two rules narrow that. Below
+``smallest_above_zero`` nothing but zero counts, and below ten cells per microliter only whole cells do.
 """
 
 from __future__ import annotations
 
-import re
-import unicodedata
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from fractions import Fraction
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
 
 import yaml
 
 from tumorcast_clinical.model.record.entry import Refusal
+from tumorcast_clinical.model.units.spelling import Unit, known_units, read_unit
 from tumorcast_core.catalog import CatalogEntry
 
-_SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
-_POWER = re.compile(r"^(?:[x×X*]?10(?:\*\*|[*^eE]|(?=\())|1[eE])\+?\(?0?(\d{1,2})\)?(?=[/{a-zA-Z])")
-_SUPERSCRIPT_POWER = re.compile(r"10([⁰¹²³⁴⁵⁶⁷⁸⁹]+)")
-_CUBIC_MILLIMETER = re.compile(r"/(?:mm\^?3|mm³|cu\.?mm|cmm)$", re.IGNORECASE)
-_LITER = re.compile(r"(?<=[/dmun])l(?![a-zA-Z])")
-_CELLS = re.compile(r"(?:cells?|Cells?|WBCs?)(?=/)")
-_ANNOTATION = re.compile(r"\{[^{}]*\}")
-_MAX_LENGTH = 40
+__all__ = ["Number", "Unit", "agree", "convert", "factors_to", "known_units", "plausible", "read_unit"]
+
+Number = int | Decimal | Fraction
+_MAX_KEPT = 4096
+_SECONDS_PER_MINUTE = 60
+_CELLS, _CELLS_PER_UNIT, _FEWEST_COUNTED = "10*9/L", 1000, 0.01
 
 
-@dataclass(frozen=True, slots=True)
-class Unit:
-    """A dimension and the unit's size in that dimension's first unit."""
-
-    dimension: str
-    size: Fraction
-
-
+@cache
 def _yaml(name: str) -> Any:
-    return yaml.safe_load(files("tumorcast_clinical.model.units").joinpath(name).read_text(encoding="utf-8"))
+    text = files("tumorcast_clinical.model.units").joinpath(name).read_text(encoding="utf-8")
+    return yaml.load(text, Loader=yaml.CSafeLoader)
 
 
-@cache
-def known_units() -> Mapping[str, Unit]:
-    """Every spelling in ``units.yaml``."""
-    return {
-        spelling: Unit(dimension, Fraction(str(raw["size"])))
-        for dimension, units in _yaml("units.yaml").items()
-        for name, raw in units.items()
-        for spelling in (str(name), *map(str, raw["also"]))
-    }
-
-
-@cache
-def _gram_per_mole() -> Mapping[str, Fraction]:
-    return {name: Fraction(mass) for name, mass in _yaml("molar_masses.yaml").items()}
-
-
-def read_unit(spelling: str) -> Unit | None:
-    """Find the unit, however it is spelled; ``None`` if it is not known.
-
-    >>> read_unit("x10^3/µL") == read_unit("K/uL") == read_unit("G/L")
-    True
-    """
-    known = known_units()
-    if len(spelling) > _MAX_LENGTH:
-        return None
-    uniform = _uniform(spelling)
-    return known.get(spelling) or known.get(uniform) or known.get(_ANNOTATION.sub("", uniform))
-
-
-def convert(value: Fraction, spelling: str, analyte: CatalogEntry) -> float | Refusal:
+def convert(value: Number, spelling: str, analyte: CatalogEntry) -> float | Refusal:
     """``value`` in the analyte's canonical unit, checked against the catalog's range."""
-    given, wanted = read_unit(spelling), known_units()[analyte.unit]
-    if given is None:
-        return Refusal("UNKNOWN_UNIT", f"states {analyte.name} in a unit that is not known; it is not used.")
-    if given.dimension != wanted.dimension:
-        by_mass = _as_mass(given, analyte.name)
-        if by_mass is None or by_mass.dimension != wanted.dimension:
-            return Refusal(
-                "UNIT_MISMATCH", f"states {analyte.name} in a unit of another kind of quantity; it is not used."
-            )
-        given = by_mass
-    return plausible(value * given.size / wanted.size, analyte)
+    factor = _factor(spelling, analyte.name, analyte.unit)
+    if factor is None:
+        return _no_factor(spelling, analyte)
+    above, below = value.as_integer_ratio()
+    try:
+        number = above * factor[0] / (below * factor[1])  # of integers: correctly rounded
+    except OverflowError:
+        return _outside(analyte)
+    return plausible(number, analyte)
 
 
-def plausible(number: Fraction, analyte: CatalogEntry) -> float | Refusal:
+def agree(first: str, second: str, analyte: CatalogEntry) -> bool:
+    """Whether two spellings state the same unit for this analyte: mmol/L of sodium is mEq/L, of calcium it is not.
+
+    A spelling that is not known contradicts nothing.
+    """
+    if first == second or read_unit(first) is None or read_unit(second) is None:
+        return True
+    given = [_factor(spelling, analyte.name, analyte.unit) for spelling in (first, second)]
+    return given[0] == given[1] and (given[0] is not None or read_unit(first) == read_unit(second))
+
+
+def plausible(number: float | Number, analyte: CatalogEntry) -> float | Refusal:
     """Return the number if it lies in the catalog's range; the message states the range, never the value."""
     low, high = analyte.range
     if not low <= number <= high:
-        span = f"{low:g} to {high:g} {analyte.unit}".rstrip()
-        return Refusal("IMPLAUSIBLE_VALUE", f"states {analyte.name} outside {span}; it is not used.")
+        return _outside(analyte)
+    if 0 < number < _smallest_above_zero().get(analyte.name, 0):
+        least = f"{_smallest_above_zero()[analyte.name]:g} {analyte.unit}"
+        message = f"states {analyte.name} above zero and below {least}, perhaps in a wrong unit; it is not used."
+        return Refusal("IMPLAUSIBLE_VALUE", message)
+    if analyte.unit == _CELLS and 0 < number < _FEWEST_COUNTED and not _is_whole(float(number) * _CELLS_PER_UNIT):
+        message = f"states {analyte.name} as parts of a cell, perhaps in a wrong unit; it is not used."
+        return Refusal("IMPLAUSIBLE_VALUE", message)
     return float(number)
 
 
-def _as_mass(given: Unit, name: str) -> Unit | None:
-    mass = _gram_per_mole().get(name)
-    if given.dimension != "substance_concentration" or mass is None:
-        return None
-    return Unit("mass_concentration", given.size * mass)
+def factors_to(analyte: CatalogEntry) -> Mapping[str, Fraction]:
+    """What multiplies a number in each dimension's first unit to give the analyte's canonical unit."""
+    return _factors(analyte.name, analyte.unit)
 
 
-def _uniform(spelling: str) -> str:
-    """Return the spelling with uniform powers of ten, micro signs, liters and without blanks."""
-    spelling = _SUPERSCRIPT_POWER.sub(lambda power: "10*" + power[1].translate(_SUPERSCRIPTS), spelling)
-    spelling = "".join(unicodedata.normalize("NFC", spelling).split())
-    spelling = (
-        spelling.replace("µ", "u").replace("μ", "u").replace("mcL", "uL").replace("mcl", "uL").replace("mcmol", "umol")
-    )
-    spelling = _CUBIC_MILLIMETER.sub("/uL", spelling.replace("mcg", "ug"))
-    spelling = _LITER.sub("L", spelling).replace("/DL", "/dL").replace("/UL", "/uL").replace("/ML", "/mL")
-    return _CELLS.sub("", _POWER.sub(lambda power: f"10*{int(power[1])}", spelling))
+@cache
+def _smallest_above_zero() -> Mapping[str, float]:
+    return {name: float(least) for name, least in _yaml("bridges.yaml")["smallest_above_zero"].items()}
+
+
+@lru_cache(maxsize=_MAX_KEPT)
+def _factor(spelling: str, name: str, canonical: str) -> tuple[int, int] | None:
+    """What multiplies a number in this unit, as a ratio; ``None`` where it is not known or of another quantity."""
+    given = read_unit(spelling)
+    factor = _factors(name, canonical).get(given.dimension) if given else None
+    return (given.size * factor).as_integer_ratio() if given and factor else None
+
+
+@cache
+def _factors(name: str, canonical: str) -> Mapping[str, Fraction]:
+    wanted = read_unit(canonical)
+    if wanted is None:
+        return {}
+    found = {wanted.dimension: 1 / wanted.size}
+    for start, end, size in _bridges(name):
+        for source, target, factor in ((start, end, size), (end, start, 1 / size)):
+            if target in found:
+                found.setdefault(source, factor * found[target])
+    if wanted.dimension.endswith("_mass_concentration"):  # a plain mass of D-dimer is in the units that the code says
+        found.setdefault("mass_concentration", found[wanted.dimension])
+    return found
+
+
+def _bridges(name: str) -> Iterator[tuple[str, str, Fraction]]:
+    """Dimensions that are one for this analyte, with the second's first units in the first's one."""
+    bridges = _yaml("bridges.yaml")
+    if name in (masses := _yaml("molar_masses.yaml")):
+        mass = Fraction(str(masses[name]))
+        yield "substance_concentration", "mass_concentration", mass
+        yield "substance", "mass", mass / 10**15  # fmol, g
+    if name in bridges["valence"]:
+        yield "equivalent_concentration", "substance_concentration", Fraction(1, bridges["valence"][name])
+        if name in masses:
+            yield "equivalent_concentration", "mass_concentration", mass / bridges["valence"][name]
+    if name in bridges["enzymes"]:
+        yield "catalytic_concentration", "unit_concentration", Fraction(_SECONDS_PER_MINUTE)
+    if name in bridges["gram_per_unit"]:
+        yield "unit_concentration", "mass_concentration", Fraction(str(bridges["gram_per_unit"][name]))
+
+
+def _no_factor(spelling: str, analyte: CatalogEntry) -> Refusal:
+    if read_unit(spelling) is None:
+        return Refusal("UNKNOWN_UNIT", f"states {analyte.name} in a unit that is not known; it is not used.")
+    message = f"states {analyte.name} in a unit of another kind of quantity; it is not used."
+    return Refusal("UNIT_MISMATCH", message)
+
+
+def _outside(analyte: CatalogEntry) -> Refusal:
+    low, high = analyte.range
+    span = f"{low:g} to {high:g} {analyte.unit}".rstrip()
+    return Refusal("IMPLAUSIBLE_VALUE", f"states {analyte.name} outside {span}; it is not used.")
+
+
+def _is_whole(number: float) -> bool:
+    return abs(number - round(number)) < 1e-9

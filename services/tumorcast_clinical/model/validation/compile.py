@@ -54,14 +54,14 @@ class Shapes(dict[Keys, tuple[Check, ...]]):
         Shapes.tables.append(self)
 
     def __missing__(self, keys: Keys) -> tuple[Check, ...]:
-        if len(keys) > _MAX_KEYS:
+        if len(keys) > _MAX_KEYS or not _fits(keys, self._elements):
             return ()
-        checks = tuple(self._checks(keys)) if _fits(keys, self._elements) else ()
+        checks = tuple(self._checks(keys))
         self._keep(keys, checks)
         return checks
 
     def _keep(self, keys: Keys, checks: tuple[Check, ...]) -> None:
-        """Keep a shape; once all tables together have too many, which takes odd records, all start afresh."""
+        """Keep a shape of known keys; once all tables together have too many, all start afresh."""
         if Shapes._kept >= MAX_SHAPES:
             for table in Shapes.tables:
                 table.clear()

@@ -7,10 +7,13 @@ pass.
 
 from __future__ import annotations
 
+import json
+
 from pydantic import ValidationError
 
 from tumorcast_clinical.model.record.entry import Entry, Refusal, Report
 from tumorcast_clinical.model.validation.bindings import binding_of
+from tumorcast_clinical.model.validation.coercion import coerced_path
 from tumorcast_clinical.model.validation.flaws import ELEMENT, flaw_of
 from tumorcast_clinical.model.validation.quick import accepts
 from tumorcast_clinical.model.validation.resource_types import model_of
@@ -30,11 +33,14 @@ def _structure(entry: Entry) -> Refusal | None:
     if model is None:
         return Refusal("UNKNOWN_RESOURCE_TYPE", "is of no type that can be read; it is not used.")
     try:
-        model.model_validate(entry.resource)
+        kept = json.loads(model.model_validate(entry.resource).model_dump_json())
     except ValidationError as e:
         return Refusal("INVALID_RESOURCE", "is not valid FHIR R4; it is not used.", _where(e))
     except Exception:  # KeyError on an unknown contained type, RecursionError, TypeError, ...
         return Refusal("INVALID_RESOURCE", "cannot be validated as FHIR R4; it is not used.")
+    path = coerced_path(entry.resource, kept)
+    if path is not None:
+        return Refusal("INVALID_RESOURCE", "has a value of the wrong JSON type; it is not used.", path)
     return None
 
 

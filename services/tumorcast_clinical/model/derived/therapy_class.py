@@ -1,26 +1,31 @@
-"""Treatments current at the index date → ``therapy_class``."""
+"""Drugs current at the index date → ``therapy_class``."""
 
 from __future__ import annotations
 
-from tumorcast_clinical.model.readers.context import Context, Reading
+from tumorcast_clinical.model.readers.context import Context, Course, Reading
 from tumorcast_core.catalog import entry as catalog_entry
 from tumorcast_core.dates import PartialDate
 from tumorcast_core.snapshot import Feature
 
-_FORMULA = "classes of the anticancer drugs current at the index date"
+_FORMULA = "classes of the cytotoxic and immunotherapeutic drugs current at the index date"
+_READ = ("chemotherapy", "immunotherapy")
 
 
 def therapy_class(_readings: list[Reading], context: Context, today: PartialDate | None) -> list[Feature]:
-    """Derive the class of the systemic therapy that is current on ``today``; at most one feature."""
-    current = []
+    """Derive the class of the systemic therapy that is current on ``today``; at most one feature.
+
+    Drugs of other classes (targeted, endocrine, ...) stand beside it in ``systemic_therapy`` and do not change it.
+    """
+    current: list[Course] = []
+    told: set[str] = set()
     for course in context.courses:
+        if not course.current:
+            continue
         if today and course.end and course.end.last < today.first:
-            context.report.inform(course.entry, "THERAPY_NOT_CURRENT", "ended before the index date.")
-        elif course.drug_class not in ("chemotherapy", "immunotherapy"):
-            context.report.inform(
-                course.entry, "UNUSED_THERAPY", f"is of class {course.drug_class}, which no feature reads."
-            )
-        else:
+            if course.entry.location not in told:
+                context.report.inform(course.entry, "THERAPY_NOT_CURRENT", "ended before the index date.")
+            told.add(course.entry.location)
+        elif course.drug_class in _READ:
             current.append(course)
     if not current:
         return []

@@ -1,0 +1,75 @@
+"""Whether a treatment was given for a cancer, as its reasons and profile say.
+
+mCODE's profiles are of cancer treatment alone (mCODE 4, "cancer-related"). Reasons are ICD-10 codes, wording, or
+references to Conditions of the record.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+
+from tumorcast_clinical.model.readers.context import Context
+from tumorcast_clinical.model.record.entry import Entry
+from tumorcast_clinical.model.record.tree import Json, child, items, text
+from tumorcast_clinical.model.terms.diagnoses import ICD_10_SYSTEMS, Diagnosis, Kind, diagnosis_of
+from tumorcast_clinical.model.terms.systems import system_of
+
+_MCODE = "http://hl7.org/fhir/us/mcode/StructureDefinition/mcode-"
+_MCODE_TREATMENTS = ("cancer-related", "radiotherapy")
+_CANCERS = frozenset({Kind.PRIMARY, Kind.SECONDARY, Kind.MALIGNANT, Kind.METASTATIC, Kind.IN_SITU, Kind.UNCERTAIN})
+# ICD-10 chapter II without benign neoplasms; Z51.0, Z51.1: sessions of radiotherapy and chemotherapy for neoplasm.
+_CANCER_CODE = re.compile(r"(?:C\d\d|D0\d|D3[7-9]|D4[0-8]|Z51\.?[01]).*", re.DOTALL)
+_UNSPECIFIC_CODE = re.compile(r"[RUVWXYZ]\d\d.*", re.DOTALL)
+_CANCER_WORD = re.compile(
+    r"cancer|carcinom|neoplas|tumou?r|malignan|sarcoma|melanoma|blastoma|glioma|mesotheliom|lymphoma|leuka?emia"
+    r"|myeloma|krebs|metasta"
+)
+_OTHERS = frozenset({Kind.BENIGN, Kind.COMORBIDITY})
+_UNTRUE = frozenset({"refuted", "entered-in-error"})
+
+
+class Indication(Enum):
+    """What a treatment was given for, as far as the record says."""
+
+    CANCER = "cancer"
+    OTHER = "other"
+    UNKNOWN = "unknown"
+
+
+def indication_of(entry: Entry, context: Context) -> Indication:
+    """Find what the treatment was given for: any cancer among the reasons decides."""
+    profiles = child(entry.resource, "meta").get("profile")
+    for profile in profiles if isinstance(profiles, list) else ():
+        if isinstance(profile, str) and profile.removeprefix(_MCODE).startswith(_MCODE_TREATMENTS):
+            return Indication.CANCER
+    reasons = [*items(entry.resource, "reasonCode"), *_conditions(entry, context)]
+    found = {_of_reason(reason) for reason in reasons}
+    if Indication.CANCER in found:
+        return Indication.CANCER
+    return Indication.OTHER if found == {Indication.OTHER} else Indication.UNKNOWN
+
+
+def _conditions(entry: Entry, context: Context) -> list[Json]:
+    """Codes of the Conditions that are referred to as reasons; a reference's own display where they are not found."""
+    reasons = []
+    for reference in items(entry.resource, "reasonReference"):
+        condition = context.referred.get(text(reference, "reference"), {})
+        verification = {text(coding, "code") for coding in items(child(condition, "verificationStatus"), "coding")}
+        if not verification & _UNTRUE:
+            reasons.append(child(condition, "code") or {"text": text(reference, "display")})
+    return reasons
+
+
+def _of_reason(reason: Json) -> Indication:
+    codes = [text(coding, "code").upper() for coding in items(reason, "coding") if system_of(coding) in ICD_10_SYSTEMS]
+    if any(_CANCER_CODE.fullmatch(code) for code in codes):
+        return Indication.CANCER
+    known = diagnosis_of(reason)
+    if isinstance(known, Diagnosis) and known.kind in _CANCERS | _OTHERS:
+        return Indication.CANCER if known.kind in _CANCERS else Indication.OTHER
+    words = " ".join([text(reason, "text"), *(text(coding, "display") for coding in items(reason, "coding"))]).lower()
+    if _CANCER_WORD.search(words) and "benign" not in words:
+        return Indication.CANCER
+    specific = codes and not any(_UNSPECIFIC_CODE.fullmatch(code) for code in codes)
+    return Indication.OTHER if specific else Indication.UNKNOWN
