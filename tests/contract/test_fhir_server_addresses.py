@@ -1,14 +1,20 @@
 """Where a request may go and where not, and what is never said: who, where, and with what token."""
 
+import datetime
+import ipaddress
 import logging
 
 import httpx
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.x509.oid import NameOID
 from starlette.responses import Response
 
-from support.fetching import fetch, resources_of, told
+from support.fetching import fetch, names, resources_of, told
 from support.fhir_server import ServedFhir, at, cut_off, fhir, outcome, searchset, served_fhir, silent
 from support.records import observation, patient
+from support.smart import ec_key, write_pem
 from tumorcast_clinical.adapters.fhir_server.addresses import check_host, checked_base, next_page
 from tumorcast_core.errors import (
     FhirAccessDenied,
@@ -199,3 +205,36 @@ def test_a_host_is_checked_as_httpx_connects_to_it() -> None:
         if url.host != "ehr.example":
             with pytest.raises(FhirServerNotAllowed):
                 check_host(url, ["ehr.example"])
+
+
+# TLS
+
+
+@pytest.fixture
+def certificate(tmp_path):
+    key, name = ec_key(), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "hospital")])
+    now = datetime.datetime.now(datetime.UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(hours=1))
+        .not_valid_after(now + datetime.timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA384())
+    )
+    path = tmp_path / "certificate.pem"
+    path.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    return path, write_pem(key, tmp_path / "tls.pem")
+
+
+def test_a_hospitals_own_certificate_authority_can_be_trusted(certificate) -> None:
+    with served_fhir(OWN, tls=certificate) as server:
+        assert server.base_url.startswith("https://")
+        assert len(names(fetch(server, ca_file=certificate[0]))) == len(OWN)
+
+
+def test_a_certificate_that_nobody_vouches_for_is_not_taken(certificate) -> None:
+    with served_fhir(OWN, tls=certificate, token="s3cret") as server:
+        with pytest.raises(ServiceUnavailable):
+            fetch(server, bearer_token="s3cret")
+        assert server.requests == []

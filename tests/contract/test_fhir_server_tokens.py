@@ -1,15 +1,11 @@
 """Who asks a FHIR server: a bearer token, or SMART Backend Services whose assertions the server really verifies."""
 
 import asyncio
-import datetime
-import ipaddress
 import json
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from starlette.responses import JSONResponse, Response
 
 from support.fetching import access, fetch, names
@@ -298,6 +294,13 @@ def test_a_key_may_be_replaced_while_the_service_runs(key_file) -> None:
     assert granted(server) == 2
 
 
+def test_a_key_that_is_lost_while_the_service_runs_is_told(key_file) -> None:
+    with served_fhir(OWN, smart=smart()) as server:
+        server.faults = [lambda path, request: key_file.unlink(missing_ok=True)]
+        with pytest.raises(FhirAccessDenied, match="key"):
+            fetch(server, **client(key_file))
+
+
 # What is refused when the service starts
 
 
@@ -364,36 +367,3 @@ def test_settings_reach_the_client_and_show_no_secret(monkeypatch) -> None:
 
 def test_defaults_of_the_settings_are_those_of_the_client() -> None:
     assert fhir_access_of(Settings()) == FhirAccess()
-
-
-# TLS
-
-
-@pytest.fixture
-def certificate(tmp_path):
-    key, name = ec_key(), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "hospital")])
-    now = datetime.datetime.now(datetime.UTC)
-    made = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA384())
-    )
-    path = tmp_path / "certificate.pem"
-    path.write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    return path, write_pem(key, tmp_path / "tls.pem")
-
-
-def test_a_hospitals_own_certificate_authority_can_be_trusted(certificate) -> None:
-    with served_fhir(OWN, tls=certificate) as server:
-        assert server.base_url.startswith("https://")
-        assert len(names(fetch(server, ca_file=certificate[0]))) == 2
-
-
-def test_a_certificate_that_nobody_vouches_for_is_not_taken(certificate) -> None:
-    with served_fhir(OWN, tls=certificate, token="s3cret") as server:
-        with pytest.raises(ServiceUnavailable):
-            fetch(server, bearer_token="s3cret")
-        assert server.requests == []

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from tumorcast_clinical.model import extract_features
+from tumorcast_core.snapshot import Feature
 
 INDEX = "2026-03-28"
 LOINC, SNOMED = "http://loinc.org", "http://snomed.info/sct"
@@ -90,3 +91,42 @@ def codes(data: bytes, index_date: str = INDEX) -> list[str]:
 def issues_at(data: bytes, index_date: str = INDEX) -> dict[str, str]:
     """Codes of the issues by location."""
     return {issue.location: issue.code for issue in extract_features(data, index_date).issues}
+
+
+def procedure(code: Resource, **more: Any) -> Resource:
+    """A completed Procedure of p1 on 2026-01-15, by default done for a liver cell carcinoma."""
+    base: Resource = {
+        "resourceType": "Procedure",
+        "id": "pr1",
+        "status": "completed",
+        "code": code,
+        "subject": {"reference": "Patient/p1"},
+        "performedDateTime": "2026-01-15",
+        "reasonCode": [concept("http://hl7.org/fhir/sid/icd-10-cm", "C22.0")],
+    }
+    return _made(base, more)
+
+
+def features(data: bytes, name: str, index_date: str = INDEX) -> list[Feature]:
+    """The extracted features of that name, in order."""
+    return [feature for feature in extract_features(data, index_date).features if feature.name == name]
+
+
+def diagnosis(*codings: tuple[str, str], **more: Any) -> Resource:
+    """A Condition c1 of p1 with these (system, code), recorded on 2026-02-01; ``None`` removes an element."""
+    base = {
+        "resourceType": "Condition",
+        "id": "c1",
+        "subject": {"reference": "Patient/p1"},
+        "recordedDate": "2026-02-01",
+        "code": {"coding": [{"system": system, "code": code} for system, code in codings]},
+    }
+    return _made(base, more)
+
+
+def read_of(resource: Resource, index_date: str = INDEX) -> tuple[dict[str, float | str | None], list[str]]:
+    """What is read of one resource beside p1: values of the features that name it, and the codes of its issues."""
+    extraction = extract_features(bundle(resource), index_date)
+    named = f"{resource['resourceType']}/{resource['id']}"
+    values_of_it = {f.name: f.value for f in extraction.features if f.source.split("#")[0] == named}
+    return values_of_it, [i.code for i in extraction.issues if i.location.startswith("Bundle.entry[1]")]

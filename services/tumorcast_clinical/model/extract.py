@@ -126,6 +126,6 @@ class _Walk:
                 tell_contained(entry, self.report)
             if forget:
                 entry.forget()
-            if len(readings) > 2 * self.limits.max_entries:
+            if len(readings) + len(context.unweighed) > 2 * self.limits.max_entries:
                 raise PayloadTooLarge(f"The record has more than {2 * self.limits.max_entries} results.")
         return readings

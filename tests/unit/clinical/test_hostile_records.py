@@ -39,7 +39,8 @@ MCODE = Path(__file__).parents[4] / "shared" / "data" / "fhir_mcode"
     ("resource", "code", "severity"),
     [
         (
-            {"resourceType": "Procedure", "status": "completed", "subject": {"reference": "Patient/p1"}},
+            {"resourceType": "Flag", "status": "active", "code": concept("", "", text="x")}
+            | {"subject": {"reference": "Patient/p1"}},
             "UNUSED_RESOURCE",
             "information",
         ),
@@ -192,6 +193,15 @@ def test_an_empty_bundle_is_a_warning():
 def test_a_bundle_that_is_one_page_of_several_or_of_no_type_is_pointed_out():
     assert codes(bundle(link=[{"relation": "next", "url": "http://x"}])) == ["FURTHER_PAGES"]
     assert codes(bundle(type="heap")) == ["BUNDLE_TYPE_UNKNOWN"]
+
+
+def test_rules_and_modifiers_of_a_bundle_that_are_not_known_are_never_ignored():
+    with pytest.raises(MalformedFhir, match="implicit rules"):
+        extract_features(bundle(observation(), implicitRules="http://example.org/rules"))
+    modified = {"resource": observation("a", "1751-7", 3.8), "modifierExtension": [{"url": "http://example.org/not"}]}
+    data = json.dumps({"resourceType": "Bundle", "type": "batch", "entry": [modified, {"resource": observation()}]})
+    assert values(data.encode()) == {"hemoglobin": 12.5}
+    assert issues_at(data.encode())["Bundle.entry[0]"] == "UNKNOWN_MODIFIER_EXTENSION"
 
 
 @pytest.mark.parametrize("kind", ["collection", "searchset", "document", "transaction", "history", "batch"])

@@ -8,7 +8,8 @@ import pytest
 import tumorcast_clinical
 import tumorcast_core.catalog
 from support.records import LOINC, UCUM, bundle, observation
-from tumorcast_clinical.model import extract_features
+from tumorcast_clinical.model import analyte_table, extract_features
+from tumorcast_clinical.model.units.spelling import ucum_units
 from tumorcast_core.catalog import by_coding, catalog
 from tumorcast_core.snapshot import Modality
 
@@ -32,7 +33,11 @@ def mod_10_check_digit(number: str) -> int:
 def loinc_codes_of(folder: Path) -> set[str]:
     text = "\n".join(file.read_text(encoding="utf-8") for file in folder.rglob("*.yaml"))
     coded = re.findall(r"\bloinc:? +(\d+-\d)\b", text)
-    listed = [code for group in re.findall(r"\bloinc: *\[([^\]]*)\]", text) for code in re.findall(r"\d+-\d\b", group)]
+    listed = [
+        code
+        for group in re.findall(r"\bloinc: *\[([^\]]*)\]", text)
+        for code in re.findall(r"(?<![\w-])\d+-\d\b", group)
+    ]
     return {code for code in (*coded, *listed) if code}
 
 
@@ -238,3 +243,15 @@ def test_a_result_that_may_be_misread_gives_an_issue(loinc, value, unit, code):
 )
 def test_code_and_wording_of_a_unit_must_be_one_for_the_analyte(loinc, value, code, wording, expected):
     assert read(loinc, value, wording, system=UCUM, code=code) == expected
+
+
+def test_the_table_of_analytes_names_codes_and_further_units():
+    rows = {analyte.name: (analyte, units) for analyte, units in analyte_table()}
+    assert LABS.keys() <= rows.keys()
+    assert "age" not in rows
+    assert rows["calcium"][1]["mmol/L"] == 4.0078
+    assert rows["sodium"][1]["meq/L"] == 1
+    assert rows["alanine_aminotransferase"][1]["ukat/L"] == 60
+    assert "ukat/L" not in rows["ca_19_9"][1]
+    assert rows["kras_mutation"][1] == {}
+    assert all(unit in ucum_units() for _, units in rows.values() for unit in units)

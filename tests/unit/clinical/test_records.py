@@ -52,6 +52,9 @@ def test_a_record_as_the_simulator_writes_it_is_read_whole():
         "age": 65.0,
         "sex": "male",
         "therapy_class": "chemoimmunotherapy",
+        "systemic_therapy": "immunotherapy",
+        "systemic_therapy_start": 36.0,
+        "line_of_therapy": 1.0,
     }
     assert found.issues == ()
     assert (found.patient_id, found.date) == ("p1", "2026-03-01")

@@ -183,6 +183,21 @@ def test_every_numeric_lab_has_bounded_trends_in_its_unit():
         assert not any(trend.observed for trend in trends_of_lab)
 
 
+@given(st.lists(st.sampled_from([2, 25, 24.999, 2.001]), min_size=2, max_size=9))
+def test_values_at_the_ends_of_the_range_have_trends_within_theirs(values):
+    resources = [hemoglobin(value, i // 2, id=f"h{i}") for i, value in enumerate(values)]
+    assert all(
+        entry(feature.name).check(feature.value, feature.unit) is None for feature in trends(*resources).values()
+    )
+
+
+@pytest.mark.parametrize("month", ["0001-01", "9999-12"])
+def test_the_first_and_the_last_days_of_the_calendar_are_days(month):
+    series = [hemoglobin(12, 0, id=day, effectiveDateTime=f"{month}-{day}") for day in ("01", "02", "30", "31")]
+    found = extract_features(bundle(*series), f"{month}-31")
+    assert {f.name for f in found.features} >= {f"hemoglobin_{trend}" for trend in ("last", "nadir", "peak", "slope")}
+
+
 def test_trends_are_of_labs_alone():
     assert not {"age_last", "neutrophil_lymphocyte_ratio_last", "child_pugh_score_last", "albumin_last_last"} & set(
         catalog()

@@ -105,7 +105,10 @@ class SmartTokens:
         except httpx.InvalidURL as e:
             raise Failure(ServiceUnavailable(_NO_ENDPOINT)) from e
         check_host(target, self._access.allowed_hosts)
-        key = self._key()
+        try:
+            key = self._key()
+        except (ValueError, OSError) as e:
+            raise Failure(FhirAccessDenied("The key for the FHIR server cannot be read.")) from e
 
         def request() -> httpx.Request:
             form = {

@@ -35,7 +35,9 @@ DERIVATIONS: tuple[Derivation, ...] = (
     trends,
     therapy_class,
     lines_of_therapy,
-    tumor_findings, charlson_index)
+    tumor_findings,
+    charlson_index,
+)
 
 
 def derive(readings: list[Reading], context: Context, today: PartialDate | None) -> list[Feature]:

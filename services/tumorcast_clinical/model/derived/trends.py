@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from functools import cache
 from math import fsum
 
@@ -49,6 +49,23 @@ class Day:
     number: int
     value: float | None
     readings: list[Reading]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The days that a trend is computed from, their sources and joint status, and the latest bound among them."""
+
+    days: list[Day]
+    sources: tuple[str, ...]
+    status: str
+    bound: Reading | None
+
+    @classmethod
+    def of(cls, days: list[Day]) -> Span:
+        readings = [reading for day in days for reading in day.readings]
+        bounds = [reading for reading in readings if reading.feature.comparator]
+        status = joint_status({reading.feature.status for reading in readings})
+        return cls(days, sources_of(readings), status, bounds[-1] if bounds else None)
 
 
 def trends(readings: list[Reading], context: Context, today: PartialDate | None) -> list[Feature]:
@@ -118,32 +135,36 @@ def _therapy_start(context: Context, today: PartialDate) -> date | None:
 
 
 def _trends_of(lab: str, results: list[Result], today: date, start: date | None, context: Context) -> list[Feature]:
-    window = _days(results, today - timedelta(days=WINDOW_DAYS), today)
+    window = Span.of(_days(results, _before(today, WINDOW_DAYS), today))
     latest, baseline = max(day for day, _ in results), _baseline(results, start)
-    last = _days(results, latest, latest)
-    plans: list[tuple[str, list[Day], Callable[[list[Day]], tuple[float, Day]]]] = [("last", last, _last)]
-    if len(window) > 1:
+    last = Span.of(_days(results, latest, latest))
+    plans: list[tuple[str, Span, Callable[[list[Day]], tuple[float, Day]]]] = [("last", last, _last)]
+    if len(window.days) > 1:
         plans += [("nadir", window, _nadir), ("peak", window, _peak), ("slope", window, _slope)]
     if baseline and baseline < latest:
-        plans.append(("change", _days(results, baseline, baseline) + last, _change))
-    bounds = [[day for day in used if day.value is None] for _, used, _ in plans]
-    hindered = [f"{lab}_{trend}" for (trend, _, _), days in zip(plans, bounds, strict=True) if days]
+        change = Span.of(_days(results, baseline, baseline) + last.days)
+        plans.append(("change", change, _change))
+    hindered = [(f"{lab}_{trend}", span.bound) for trend, span, _ in plans if span.bound]
     if hindered:
-        day = max((day for days in bounds for day in days), key=lambda day: day.number)
-        bound = next(reading for reading in day.readings if reading.feature.comparator)
-        context.report.inform(bound.entry, "NOT_DERIVED", f"gives only a bound; not derived: {', '.join(hindered)}.")
+        _, bound = max(hindered, key=lambda pair: pair[1].feature.effective)
+        names = ", ".join(name for name, _ in hindered)
+        context.report.inform(bound.entry, "NOT_DERIVED", f"gives only a bound; not derived: {names}.")
     return [
-        _feature(f"{lab}_{trend}", FORMULAS[trend], used, *compute(used))
-        for (trend, used, compute), days in zip(plans, bounds, strict=True)
-        if not days
+        _feature(f"{lab}_{trend}", FORMULAS[trend], span, *compute(span.days))
+        for trend, span, compute in plans
+        if not span.bound
     ]
 
 
 def _baseline(results: list[Result], start: date | None) -> date | None:
     if start is None:
         return None
-    earliest = start - timedelta(days=BASELINE_DAYS)
+    earliest = _before(start, BASELINE_DAYS)
     return max((day for day, _ in results if earliest <= day <= start), default=None)
+
+
+def _before(day: date, days: int) -> date:
+    return date.fromordinal(max(day.toordinal() - days, 1))
 
 
 def _value(day: Day) -> float:
@@ -173,12 +194,14 @@ def _change(days: list[Day]) -> tuple[float, Day]:
     return _value(days[1]) - _value(days[0]), days[1]
 
 
-def _feature(name: str, formula: str, used: list[Day], value: float, at: Day) -> Feature:
-    readings = [reading for day in used for reading in day.readings]
-    return catalog()[name].make(
-        value,
+def _feature(name: str, formula: str, span: Span, value: float, at: Day) -> Feature:
+    """The trend; what rounding carries over the end of the range is put back on it."""
+    trend = catalog()[name]
+    low, high = trend.range
+    return trend.make(
+        min(max(value, low), high),
         effective=date.fromordinal(at.number).isoformat(),
-        status=joint_status({reading.feature.status for reading in readings}),
-        sources=sources_of(readings),
+        status=span.status,
+        sources=span.sources,
         formula=formula,
     )

@@ -138,9 +138,9 @@ def _read_primary(entry: Entry, diagnosis: Diagnosis, dates: Dates, status: str,
     if morphology and not morphology.histology:
         report.warn(entry, "UNMAPPED_CODE", "has a morphology that histology has no category for.", place)
     elif histology:
-        reading = _reading(entry, "histology", histology, diagnosis, dates, status)
+        found = _reading(entry, "histology", histology, None, dates, status)
         source = f"{entry.source}#{place}" if morphology else entry.source
-        readings.append(replace(reading, feature=replace(reading.feature, coding=None, source=source)))
+        readings.append(replace(found, feature=replace(found.feature, source=source)))
     return readings
 
 
@@ -162,11 +162,12 @@ def _morphology(entry: Entry, report: Report) -> tuple[str, Morphology | None]:
     return "", None
 
 
-def _reading(entry: Entry, name: str, value: str, diagnosis: Diagnosis, dates: Dates, status: str) -> Reading:
+def _reading(entry: Entry, name: str, value: str, diagnosis: Diagnosis | None, dates: Dates, status: str) -> Reading:
+    """A reading under the diagnosis' own code, else under the catalog's."""
     when = dates.effective
     feature = catalog_entry(name).make(
         value,
-        coding=Coding(*diagnosis.coding),
+        coding=Coding(*diagnosis.coding) if diagnosis else None,
         effective=when.text if when else "",
         source=entry.source,
         status=status,

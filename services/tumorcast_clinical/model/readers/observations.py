@@ -22,7 +22,6 @@ _NO_RESULT = {
     "cancelled": ("CANCELLED", "was cancelled; it is not used."),
 }
 
-
 COMPOSED: Mapping[Key, Callable[[Entry, PartialDate | None, Context], list[Reading]]] = {
     DIAGNOSTIC_IMPLICATION: read_implication,
     REGION_STUDIED: read_region_studied,
@@ -43,11 +42,12 @@ def read_observation(entry: Entry, context: Context) -> list[Reading]:
         return []
     if status in NOT_FINAL:
         report.warn(entry, "NOT_FINAL", f"has status {status}.", "status")
+    if "component" in resource or "valueCodeableConcept" in resource:
+        for key in keys_of(child(resource, "code")):
+            if key in COMPOSED:
+                return COMPOSED[key](entry, when, context)
     if "component" not in resource:
         return with_one_short_axis(_read(entry, resource, "", when, report), report)
-    for key in keys_of(child(resource, "code")):
-        if key in COMPOSED:
-            return COMPOSED[key](entry, when, context)
     readings = _read(entry, resource, "", when, report) if has_value(resource) else []
     for i, component in enumerate(items(resource, "component")):
         readings += _read(entry, component, f"component[{i}]", when, report)

@@ -17,7 +17,7 @@ import numpy as np
 
 from tumorcast_clinical.model.record.entry import Entry, Report
 from tumorcast_clinical.model.record.json_reader import load
-from tumorcast_clinical.model.record.parse import Limits, Parsed, parsed
+from tumorcast_clinical.model.record.parse import Limits, Parsed, load_within, parsed
 from tumorcast_clinical.model.record.patients import subject_of
 from tumorcast_clinical.model.record.tree import is_broken
 from tumorcast_clinical.model.record.versions import newest, version_key
@@ -69,7 +69,7 @@ class Lines:
 
     def _line(self, line: bytes, location: str, report: Report) -> list[Entry]:
         try:
-            root = load(line, self.limits.max_depth)
+            root = load_within(line, self.limits)
             return parsed(root, self.limits, report, page=f"{location} ").entries
         except (MalformedFhir, PayloadTooLarge) as e:
             message = e.message.replace("The record", "This line").replace("The Bundle", "This line's Bundle")

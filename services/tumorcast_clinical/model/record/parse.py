@@ -17,6 +17,9 @@ BUNDLE_TYPES = frozenset(
     {"document", "message", "transaction", "transaction-response", "batch", "batch-response", "history", "searchset"}
     | {"collection"}
 )
+_OBJECTS_PER_ENTRY = 40
+_KEYS_PER_ENTRY = 150
+_LEAST_ENTRIES = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +44,20 @@ class Parsed:
 
 def parse(data: bytes, limits: Limits, report: Report) -> Parsed:
     """Read one resource or the entries of a Bundle; raises ``PayloadTooLarge`` or ``MalformedFhir``."""
+    return parsed(load_within(data, limits), limits, report)
+
+
+def load_within(data: bytes, limits: Limits) -> Any:
+    """Read JSON of a size that memory can hold; raises ``PayloadTooLarge`` or ``MalformedFhir``.
+
+    A byte of JSON can cost fifteen of memory: objects and keys are counted before they are built.
+    """
     if len(data) > limits.max_bytes:
         raise PayloadTooLarge(f"The FHIR record is larger than {limits.max_bytes} bytes.")
-    return parsed(load(data, limits.max_depth), limits, report)
+    for mark, most in ((b"{", _OBJECTS_PER_ENTRY), (b":", _KEYS_PER_ENTRY)):
+        if data.count(mark) > most * (limits.max_entries + _LEAST_ENTRIES):
+            raise PayloadTooLarge(f"The record holds more than {limits.max_entries} entries can.")
+    return load(data, limits.max_depth)
 
 
 def parsed(root: Any, limits: Limits, report: Report, *, page: str = "", is_last: bool = True) -> Parsed:
@@ -56,6 +70,8 @@ def parsed(root: Any, limits: Limits, report: Report, *, page: str = "", is_last
         return Parsed([Entry(root, page.rstrip() if page.startswith("line") else f"{page}{name}")])
     if isinstance(root, Ambiguous):
         raise MalformedFhir("A key of the Bundle stands twice.")
+    if root.get("implicitRules"):
+        raise MalformedFhir("The Bundle follows implicit rules that are not known.")
     if is_last and any(text(link, "relation") == "next" for link in items(root, "link")):
         message = "The Bundle has further pages that were not sent."
         report.add(Severity.WARNING, "FURTHER_PAGES", message, f"{page}Bundle.link")
@@ -69,7 +85,7 @@ def parse_pages(pages: Sequence[bytes], limits: Limits, report: Report) -> Parse
     entries: list[Entry] = []
     for i, page in enumerate(pages):
         is_last = i == len(pages) - 1
-        found = parsed(load(page, limits.max_depth), limits, report, page=f"page {i + 1} ", is_last=is_last)
+        found = parsed(load_within(page, limits), limits, report, page=f"page {i + 1} ", is_last=is_last)
         entries += found.entries
     if len(entries) > limits.max_entries:
         raise PayloadTooLarge(f"The record has more than {limits.max_entries} entries.")
@@ -91,7 +107,7 @@ def _bundle(bundle: Json, limits: Limits, report: Report, page: str) -> list[Ent
 
 
 def _entry(item: Any, location: str, report: Report) -> Iterator[Entry]:
-    if type(item) is not dict or TOO_DEEP in item:
+    if type(item) is not dict or TOO_DEEP in item or item.get("modifierExtension"):
         _tell_no_entry(item, location, report)
         return
     full_url, resource = text(item, "fullUrl"), item.get("resource")
@@ -111,6 +127,9 @@ def _entry(item: Any, location: str, report: Report) -> Iterator[Entry]:
 def _tell_no_entry(item: Any, location: str, report: Report) -> None:
     if isinstance(item, Ambiguous):
         report.add(Severity.ERROR, "DUPLICATE_KEY", "A key of this entry stands twice.", location)
+    elif isinstance(item, dict) and TOO_DEEP not in item:
+        message = "This entry carries a modifier extension whose meaning is not known; it is not used."
+        report.add(Severity.ERROR, "UNKNOWN_MODIFIER_EXTENSION", message, location)
     elif isinstance(item, dict):
         report.add(Severity.ERROR, "NESTED_TOO_DEEP", "This entry is nested too deep to be read.", location)
     else:

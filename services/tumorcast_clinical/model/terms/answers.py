@@ -58,10 +58,11 @@ def answer_of(concept: Json, value_set: str) -> Answer | Refusal:
     known = value_sets()[value_set]
     codings = items(concept, "coding")
     coded = {known[key] for coding in codings if (key := (system_of(coding), text(coding, "code").strip())) in known}
+    staged = [coding for coding in codings if system_of(coding).rstrip("/") in _STAGING_SYSTEMS]
+    coded |= {found for coding in staged if (found := _worded(text(coding, "code"), value_set))}
     if len(coded) > 1:
         return Refusal("CONFLICTING_CODES", "has an answer coded in two different ways; it is not used.")
     wordings = {text(concept, "text"), *(text(coding, "display") for coding in codings)}
-    wordings |= {text(coding, "code") for coding in codings if system_of(coding).rstrip("/") in _STAGING_SYSTEMS}
     said = {_worded(wording, value_set) for wording in wordings} - {None}
     if coded and said - coded:
         return Refusal("CONFLICTING_CODES", "has an answer whose code and wording differ; it is not used.")

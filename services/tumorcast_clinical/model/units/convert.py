@@ -15,20 +15,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from fractions import Fraction
-from functools import cache, lru_cache
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
 import yaml
 
 from tumorcast_clinical.model.record.entry import Refusal
-from tumorcast_clinical.model.units.spelling import Unit, known_units, read_unit
+from tumorcast_clinical.model.units.spelling import Unit, keep, known_units, read_unit
 from tumorcast_core.catalog import CatalogEntry
 
 __all__ = ["Number", "Unit", "agree", "convert", "factors_to", "known_units", "plausible", "read_unit"]
 
 Number = int | Decimal | Fraction
-_MAX_KEPT = 4096
+_KEPT: dict[tuple[str, str, str], tuple[int, int]] = {}
 _SECONDS_PER_MINUTE = 60
 _CELLS, _CELLS_PER_UNIT, _FEWEST_COUNTED = "10*9/L", 1000, 0.01
 
@@ -41,7 +41,7 @@ def _yaml(name: str) -> Any:
 
 def convert(value: Number, spelling: str, analyte: CatalogEntry) -> float | Refusal:
     """``value`` in the analyte's canonical unit, checked against the catalog's range."""
-    factor = _factor(spelling, analyte.name, analyte.unit)
+    factor = _factor(spelling, analyte)
     if factor is None:
         return _no_factor(spelling, analyte)
     above, below = value.as_integer_ratio()
@@ -59,7 +59,7 @@ def agree(first: str, second: str, analyte: CatalogEntry) -> bool:
     """
     if first == second or read_unit(first) is None or read_unit(second) is None:
         return True
-    given = [_factor(spelling, analyte.name, analyte.unit) for spelling in (first, second)]
+    given = [_factor(spelling, analyte) for spelling in (first, second)]
     return given[0] == given[1] and (given[0] is not None or read_unit(first) == read_unit(second))
 
 
@@ -88,12 +88,14 @@ def _smallest_above_zero() -> Mapping[str, float]:
     return {name: float(least) for name, least in _yaml("bridges.yaml")["smallest_above_zero"].items()}
 
 
-@lru_cache(maxsize=_MAX_KEPT)
-def _factor(spelling: str, name: str, canonical: str) -> tuple[int, int] | None:
+def _factor(spelling: str, analyte: CatalogEntry) -> tuple[int, int] | None:
     """What multiplies a number in this unit, as a ratio; ``None`` where it is not known or of another quantity."""
-    given = read_unit(spelling)
-    factor = _factors(name, canonical).get(given.dimension) if given else None
-    return (given.size * factor).as_integer_ratio() if given and factor else None
+    key = (spelling, analyte.name, analyte.unit)
+    found = _KEPT.get(key)
+    if found is None and (given := read_unit(spelling)) and given.dimension in factors_to(analyte):
+        found = (given.size * factors_to(analyte)[given.dimension]).as_integer_ratio()
+        keep(_KEPT, key, found)
+    return found
 
 
 @cache

@@ -7,9 +7,9 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cache, lru_cache
+from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
@@ -43,6 +43,11 @@ class Unit:
 
     dimension: str
     size: Fraction
+
+
+Key = TypeVar("Key")
+Known = TypeVar("Known")
+_KEPT: dict[str, Unit] = {}
 
 
 @cache
@@ -95,26 +100,36 @@ def _dimensions() -> Mapping[Powers, tuple[str, Fraction]]:
     return found
 
 
-@lru_cache(maxsize=_MAX_KEPT)
 def read_unit(spelling: str) -> Unit | None:
     """Find the unit, however it is spelled; ``None`` if it is not known.
 
-    In this order, for the first that answers: the table, the body surface of a filtration rate, the table without
-    UCUM's annotations (of which none that states a number is dropped), UCUM's grammar.
+    In this order, for the first that answers: the table, the body surface of a filtration rate, the table and UCUM's
+    grammar, the same without UCUM's annotations (of which none that states a number is dropped). Spellings that are
+    known are kept; others are not, since they may be anything that someone wrote.
 
     >>> read_unit("x10^3/µL") == read_unit("K/uL") == read_unit("thousand per microliter") == read_unit("G/L")
     True
     >>> read_unit("mL/min/1.73 m²") == read_unit("mL/min")
     False
     """
-    if len(spelling) > _MAX_LENGTH:
-        return None
-    known = known_units()
-    if spelling in known:
-        return known[spelling]
-    uniform = _uniform(spelling)
+    found = _KEPT.get(spelling)
+    if found is None and len(spelling) <= _MAX_LENGTH:
+        found = known_units().get(spelling) or _read(_uniform(spelling))
+        if found:
+            keep(_KEPT, spelling, found)
+    return found
+
+
+def keep(kept: dict[Key, Known], key: Key, known: Known) -> None:
+    """Remember what was found, until there is too much of it."""
+    if len(kept) >= _MAX_KEPT:
+        kept.clear()
+    kept[key] = known
+
+
+def _read(uniform: str) -> Unit | None:
     if surface := _BODY_SURFACE.match(uniform):
-        return known["mL/min/{1.73_m2}" if surface["rate"].lower() == "ml/min" else "mL/s/{1.73_m2}"]
+        return known_units()["mL/min/{1.73_m2}" if surface["rate"].lower() == "ml/min" else "mL/s/{1.73_m2}"]
     if qualifier := _QUALIFIER.search(uniform):
         return _qualified(_QUALIFIER.sub("", uniform), qualifier["kind"].lower().replace("-", ""))
     return _plain(uniform) or _plain(_ANNOTATION.sub("", uniform))

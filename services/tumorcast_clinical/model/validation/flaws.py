@@ -16,15 +16,17 @@ from tumorcast_clinical.model.record.json_reader import Ambiguous, NotJson
 from tumorcast_clinical.model.record.tree import is_broken
 
 ELEMENT = re.compile(r"[a-z][A-Za-z0-9]{0,40}")
+_MOST_NODES = 100_000  # a resource that is not usual is checked by a slower way
 _LARGEST = 10**300  # what follows can be held by an IEEE 754 double
 
 
 def flaw_of(entry: Entry, max_depth: int) -> Refusal | None:
     """Find the first flaw of a resource, or none."""
-    for path, depth, key, node in _walk(entry.resource):
+    for count, (path, depth, key, node) in enumerate(_walk(entry.resource)):
         if depth > max_depth:
-            message = "is nested too deep to be read; it is not used."
-            return Refusal("NESTED_TOO_DEEP", message)
+            return Refusal("NESTED_TOO_DEEP", "is nested too deep to be read; it is not used.")
+        if count > _MOST_NODES:
+            return Refusal("RESOURCE_TOO_LARGE", "has too many elements to be checked; it is not used.")
         refusal = _flaw(key, node)
         if refusal is not None:
             return Refusal(*refusal, path=path)
