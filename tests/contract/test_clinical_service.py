@@ -47,7 +47,10 @@ def test_features_arrive_as_the_model_layer_makes_them():
     assert tuple(map(wire.feature_from, answer.features)) == extraction.features
     assert tuple(map(wire.issue_from, answer.issues)) == extraction.issues
     assert answer.patient_id == "p1"
-    assert {f.name for f in answer.features} == {"hemoglobin", "age", "sex", "therapy_class"}
+    assert {f.name for f in answer.features} == {
+        *("hemoglobin", "age", "sex", "therapy_class"),
+        *("systemic_therapy", "systemic_therapy_start", "line_of_therapy"),
+    }
     assert [issue.code for issue in answer.issues] == ["UNKNOWN_UNIT"]
 
 

@@ -1,6 +1,6 @@
 """The feature catalog: the one owner of every input's name, coding, unit, range and categories.
 
-One YAML file per modality (``labs.yaml`` holds labs), one entry per feature::
+One YAML file or folder per modality (``notes.yaml``, ``labs/``), one entry per feature::
 
     description  what it is, in a clinician's words
     unit         canonical UCUM unit; absent for dimensionless numbers and categories
@@ -114,8 +114,19 @@ def catalog() -> Mapping[str, CatalogEntry]:
 
 
 def _load(modality: str) -> Mapping[str, Any]:
-    text = files(__name__).joinpath(f"{modality}.yaml").read_text(encoding="utf-8")
-    return yaml.load(text, Loader=yaml.CSafeLoader) or {}
+    """Read ``<modality>.yaml``, or every file of the folder of that name; raises ``ValueError`` if a name recurs."""
+    root = files(__name__)
+    folder = root.joinpath(modality)
+    parts = (
+        sorted(folder.iterdir(), key=lambda part: part.name) if folder.is_dir() else [root.joinpath(f"{modality}.yaml")]
+    )
+    found: dict[str, Any] = {}
+    for part in parts:
+        entries = yaml.load(part.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader) or {}
+        if recurring := found.keys() & entries.keys():
+            raise ValueError(f"the catalog has two entries {min(recurring)}")
+        found |= entries
+    return found
 
 
 @cache

@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 import pytest
-from tests.support.records import INDEX, LOINC, SNOMED, Resource, bundle, concept, observation, patient
 
+from support.records import INDEX, LOINC, SNOMED, Resource, bundle, concept, observation, patient
 from tumorcast_clinical.model import extract_features
 
 US_CORE = "http://hl7.org/fhir/us/core/StructureDefinition/"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.records import INDEX, SNOMED, Resource, bundle, codes, concept, diagnosis, read_of
 
+from support.records import INDEX, SNOMED, Resource, bundle, codes, concept, diagnosis, read_of
 from tumorcast_clinical.model import extract_features
 from tumorcast_clinical.model.terms.diagnoses import Diagnosis, diagnosis_of, morphology_of
 from tumorcast_core.snapshot import Feature

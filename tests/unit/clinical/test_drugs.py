@@ -135,7 +135,7 @@ def test_a_drugs_name_is_found_among_any_other_words(words, name):
     assert name in {drug.name for drug in found.drugs}
 
 
-# --- statuses, intents and dates --------------------------------------------------------------------------------------
+# --- statuses, intents and dates -------------------------------------------------------------------------------------
 
 NOT_GIVEN, NOT_CURRENT = ["THERAPY_NOT_GIVEN"], ["THERAPY_NOT_CURRENT"]
 REQUEST, STATEMENT, ADMINISTRATION = "MedicationRequest", "MedicationStatement", "MedicationAdministration"
@@ -251,7 +251,7 @@ def test_a_supportive_or_local_drug_is_told_and_gives_no_feature(text):
     assert (features(data, "systemic_therapy"), codes(data)) == ([], ["UNUSED_THERAPY"])
 
 
-# --- references -------------------------------------------------------------------------------------------------------
+# --- references ------------------------------------------------------------------------------------------------------
 
 DRUG = {"resourceType": "Medication", "id": "d1", "code": concept(RXNORM, "32592")}
 
@@ -301,7 +301,7 @@ def test_a_medication_is_read_by_its_code_else_by_its_active_ingredients(medicin
     assert ([f.value for f in features(data, "systemic_therapy")], codes(data)) == (expected, issues)
 
 
-# --- indications ------------------------------------------------------------------------------------------------------
+# --- indications -----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -94,6 +94,12 @@ def test_a_line_names_its_sources_formula_and_start():
     assert feature.source == ""
 
 
+def test_a_line_names_the_first_course_of_each_of_its_drugs():
+    weekly = given_on(*(("paclitaxel", days) for days in (28, 21, 14, 7)), ("carboplatin", 21))
+    (feature,) = features(bundle(*weekly), "line_of_therapy")
+    assert feature.sources == ("MedicationAdministration/a0", "MedicationAdministration/a4")
+
+
 def test_a_line_of_orders_alone_is_marked():
     (feature,) = features(bundle(medication()), "line_of_therapy")
     assert feature.status == "ordered"
@@ -123,7 +129,7 @@ def test_a_drug_that_another_resource_dates_may_lack_its_start():
     assert line(*given_on(("carboplatin", 30)), undated) == (1, 30)
 
 
-# --- prior therapy ----------------------------------------------------------------------------------------------------
+# --- prior therapy ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -145,7 +151,7 @@ def test_prior_therapy_is_present_if_the_record_shows_it_and_never_absent(resour
     assert [f.sources for f in found] == ([sources] if prior else [])
 
 
-# --- what an Observation states -----------------------------------------------------------------------------------------
+# --- what an Observation states --------------------------------------------------------------------------------------
 
 
 def stated(number: int, days: int | None) -> Resource:
@@ -180,7 +186,7 @@ def test_the_line_has_a_loinc_code():
     assert (feature.coding.system, feature.coding.code) == (LOINC, "91379-8")
 
 
-# --- laws ---------------------------------------------------------------------------------------------------------------
+# --- laws ------------------------------------------------------------------------------------------------------------
 
 DRUGS = st.sampled_from(["carboplatin", "docetaxel", "pembrolizumab", "letrozole", "imatinib"])
 RECORDS = st.lists(st.tuples(DRUGS, st.integers(0, 700)), min_size=1, max_size=8)

@@ -117,12 +117,26 @@ CANCER = {
     "subject": {"reference": "Patient/p1"},
     "code": concept(SNOMED, "254837009", "Malignant neoplasm of breast (disorder)"),
 }
+INTENT = {
+    "url": "http://hl7.org/fhir/us/mcode/StructureDefinition/mcode-treatment-intent",
+    "valueCodeableConcept": concept(SNOMED, "373808002"),
+}
+REFUTED = CANCER | {
+    "id": "c7",
+    "verificationStatus": concept("http://terminology.hl7.org/CodeSystem/condition-ver-status", "refuted"),
+}
+CONTAINED = {**CANCER, "id": "in"}
 
 
 @pytest.mark.parametrize(
     ("more", "used", "issue"),
     [
         ({"reasonCode": None}, False, "INDICATION_NOT_CERTAIN"),
+        ({"reasonCode": None, "extension": [INTENT]}, True, None),
+        ({"reasonCode": None, "extension": [INTENT | {"url": "http://x"}]}, False, "INDICATION_NOT_CERTAIN"),
+        ({"reasonCode": None, "reasonReference": [{"reference": "Condition/c7"}]}, False, "INDICATION_NOT_CERTAIN"),
+        ({"reasonCode": None, "reasonReference": [{"reference": "#in"}], "contained": [CONTAINED]}, True, None),
+        ({"reasonCode": [concept(SNOMED, "254837009")]}, True, None),
         ({"reasonCode": [concept(ICD, "D24.1")]}, False, "THERAPY_NOT_OF_CANCER"),
         ({"reasonCode": [concept("", "", text="benign tumor")]}, False, "INDICATION_NOT_CERTAIN"),
         ({"reasonCode": [concept(ICD, "C50.911")]}, True, None),
@@ -133,7 +147,7 @@ CANCER = {
     ],
 )
 def test_an_operation_counts_only_if_it_was_done_for_a_cancer(more, used, issue):
-    data = bundle(procedure(LUMPECTOMY, **more), CANCER)
+    data = bundle(procedure(LUMPECTOMY, **more), CANCER, REFUTED)
     told = {"INDICATION_NOT_CERTAIN", "THERAPY_NOT_OF_CANCER"} & set(codes(data))
     assert (bool(features(data, "cancer_surgery")), told) == (used, {issue} - {None})
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.records import INDEX, LOINC, SNOMED, Resource, bundle, codes, concept, observation
 
+from support.records import INDEX, LOINC, SNOMED, Resource, bundle, codes, concept, observation
 from tumorcast_clinical.model import extract_features
 from tumorcast_clinical.model.terms.answers import value_sets
 

@@ -28,7 +28,7 @@ def test_a_code_that_free_text_and_records_share_means_what_records_state() -> N
 
 def test_no_name_stands_twice_in_the_files_or_is_that_of_a_trend() -> None:
     folder = files("tumorcast_core.catalog")
-    lines = [line for m in Modality for line in folder.joinpath(f"{m}.yaml").read_text(encoding="utf-8").splitlines()]
+    lines = [line for file in folder.rglob("*.yaml") for line in file.read_text(encoding="utf-8").splitlines()]
     names = [line.split(":")[0] for line in lines if line[:1].isalpha()]
     trends = trends_of(catalog().values())
     assert len(set(names)) == len(names) == len(catalog()) - len(trends)

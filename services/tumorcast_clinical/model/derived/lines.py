@@ -96,7 +96,7 @@ def _number(lines: list[Line], readings: list[Reading], context: Context, today:
     if number > _MOST_LINES:
         context.report.inform(line.courses[0].entry, "NOT_DERIVED", "is one of too many lines of therapy.")
         return []
-    sources = {course.entry.source for other in (begun or lines) for course in other.courses}
+    sources = {*_evidence([course for other in (begun or lines) for course in other.courses])}
     if stated:
         sources.add(stated.feature.source)
     return [
@@ -121,7 +121,7 @@ def _since(context: Context, today: PartialDate) -> list[Feature]:
             (today.first - begin.first).days,
             effective=begin.text,
             status="ordered" if starting and all(course.mark == "ordered" for course in starting) else "",
-            sources=tuple(sorted({course.entry.source for course in starting})),
+            sources=_evidence(starting),
             formula=_SINCE,
         )
     ]
@@ -135,11 +135,21 @@ def _prior(lines: list[Line], context: Context, today: date) -> list[Feature]:
     given = [course for course in earlier if course.mark != "ordered"]
     if not given:
         return []
-    return [
-        catalog_entry("prior_systemic_therapy").make(
-            "present", sources=tuple(sorted({course.entry.source for course in given})), formula=_PRIOR
-        )
-    ]
+    return [catalog_entry("prior_systemic_therapy").make("present", sources=_evidence(given), formula=_PRIOR)]
+
+
+def _evidence(courses: list[Course]) -> tuple[str, ...]:
+    """The sources of the first course of each drug: a year of weekly infusions is one."""
+    first: dict[str, Course] = {}
+    for course in courses:
+        known = first.setdefault(course.drug, course)
+        if _order(course) < _order(known):
+            first[course.drug] = course
+    return tuple(sorted({course.entry.source for course in first.values()}))
+
+
+def _order(course: Course) -> tuple[date, str]:
+    return course.begin.first if course.begin else date.max, course.entry.source
 
 
 def _stated(readings: list[Reading]) -> Reading | None:

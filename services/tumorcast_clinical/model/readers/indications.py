@@ -1,7 +1,7 @@
 """Whether a treatment was given for a cancer, as its reasons and profile say.
 
-mCODE's profiles are of cancer treatment alone (mCODE 4, "cancer-related"). Reasons are ICD-10 codes, wording, or
-references to Conditions of the record.
+mCODE's profiles and its extension for the intent are of cancer treatment alone (mCODE 4). Reasons are codes of
+diagnoses, wording, or references to Conditions of the record; what such a Condition refutes is no reason.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from tumorcast_clinical.model.terms.systems import system_of
 
 _MCODE = "http://hl7.org/fhir/us/mcode/StructureDefinition/mcode-"
 _MCODE_TREATMENTS = ("cancer-related", "radiotherapy")
+_MCODE_INTENTS = ("treatment-intent", "procedure-intent")
 _CANCERS = frozenset({Kind.PRIMARY, Kind.SECONDARY, Kind.MALIGNANT, Kind.METASTATIC, Kind.IN_SITU, Kind.UNCERTAIN})
 # ICD-10 chapter II without benign neoplasms; Z51.0, Z51.1: sessions of radiotherapy and chemotherapy for neoplasm.
 _CANCER_CODE = re.compile(r"(?:C\d\d|D0\d|D3[7-9]|D4[0-8]|Z51\.?[01]).*", re.DOTALL)
@@ -39,10 +40,8 @@ class Indication(Enum):
 
 def indication_of(entry: Entry, context: Context) -> Indication:
     """Find what the treatment was given for: any cancer among the reasons decides."""
-    profiles = child(entry.resource, "meta").get("profile")
-    for profile in profiles if isinstance(profiles, list) else ():
-        if isinstance(profile, str) and profile.removeprefix(_MCODE).startswith(_MCODE_TREATMENTS):
-            return Indication.CANCER
+    if _is_mcode(entry.resource):
+        return Indication.CANCER
     reasons = [*items(entry.resource, "reasonCode"), *_conditions(entry, context)]
     found = {_of_reason(reason) for reason in reasons}
     if Indication.CANCER in found:
@@ -50,11 +49,24 @@ def indication_of(entry: Entry, context: Context) -> Indication:
     return Indication.OTHER if found == {Indication.OTHER} else Indication.UNKNOWN
 
 
+def _is_mcode(resource: Json) -> bool:
+    """Whether it claims a profile of mCODE for treatments, or carries mCODE's intent of the treatment."""
+    profiles = child(resource, "meta").get("profile")
+    claimed = [profile for profile in profiles if isinstance(profile, str)] if isinstance(profiles, list) else []
+    if any(profile.removeprefix(_MCODE).startswith(_MCODE_TREATMENTS) for profile in claimed):
+        return True
+    return any(
+        text(extension, "url").removeprefix(_MCODE) in _MCODE_INTENTS for extension in items(resource, "extension")
+    )
+
+
 def _conditions(entry: Entry, context: Context) -> list[Json]:
     """Codes of the Conditions that are referred to as reasons; a reference's own display where they are not found."""
+    contained = {f"#{text(item, 'id')}": item for item in items(entry.resource, "contained")}
     reasons = []
     for reference in items(entry.resource, "reasonReference"):
-        condition = context.referred.get(text(reference, "reference"), {})
+        name = text(reference, "reference")
+        condition = contained.get(name) or context.referred.get(name, {})
         verification = {text(coding, "code") for coding in items(child(condition, "verificationStatus"), "coding")}
         if not verification & _UNTRUE:
             reasons.append(child(condition, "code") or {"text": text(reference, "display")})

@@ -73,8 +73,10 @@ def product_of(concept: Json) -> Product | Refusal:
     """Find the drugs that a CodeableConcept means; code and wording must not contradict each other."""
     keys = keys_of(concept)
     coded = [(key, known) for key in keys if (known := _by_code(*key))]
-    words = _words(concept)
-    worded = {name: _table().drugs[name] for name in _named(words)}
+    displays = [_words(coding, "display") for coding in items(concept, "coding")]
+    wordings = [*displays, _words(concept, "text")]
+    named = [_named(words) for words in wordings]
+    worded = {name: _table().drugs[name] for names in named for name in names}
     if not coded and not worded:
         return unmapped(keys)
     drugs: dict[str, Drug] = {}
@@ -84,16 +86,12 @@ def product_of(concept: Json) -> Product | Refusal:
         drugs |= known
     if coded and worded and not _agree(worded, drugs):
         return _conflict("names another drug than its code; it is not used.")
-    if _PLACEBO & set(words):
+    words = {word for wording in wordings for word in wording}
+    if not _PLACEBO.isdisjoint(words):
         message = "names a placebo beside a drug; what was given is not known."
         return Refusal("BLINDED_THERAPY", message, severity=Severity.WARNING)
-    key = coded[0][0] if coded else next((k for k, said in zip(keys, _displays(concept), strict=True) if said), None)
-    return _product(drugs, worded, key, set(words))
-
-
-def _displays(concept: Json) -> list[set[str]]:
-    """The drugs that each coding's display names."""
-    return [_named(_WORD.findall(text(c, "display").lower()[:_LONGEST_WORDING])) for c in items(concept, "coding")]
+    key = coded[0][0] if coded else next((key for key, names in zip(keys, named, strict=False) if names), None)
+    return _product(drugs, worded, key, words)
 
 
 def _product(drugs: dict[str, Drug], worded: dict[str, Drug], key: Key | None, words: set[str]) -> Product:
@@ -101,7 +99,7 @@ def _product(drugs: dict[str, Drug], worded: dict[str, Drug], key: Key | None, w
         drugs = worded
     added = {name: drug for name, drug in worded.items() if name not in drugs}
     every = [drug for _, drug in sorted((drugs | added).items())]
-    if words & _LOCAL_WORDS:
+    if not _LOCAL_WORDS.isdisjoint(words):
         every = [Drug(drug.name, "local") for drug in every]
     label = " / ".join(drug.name for drug in every)
     coding = Coding(*key, label) if key else Coding("", label, label)
@@ -144,21 +142,22 @@ def _conflict(message: str) -> Refusal:
     return Refusal("CONFLICTING_CODES", message)
 
 
-def _words(concept: Json) -> list[str]:
-    wordings = [text(concept, "text"), *(text(coding, "display") for coding in items(concept, "coding"))]
-    return [word for wording in wordings for word in (*_WORD.findall(wording.lower()[:_LONGEST_WORDING]), "")]
+def _words(node: Json, key: str) -> list[str]:
+    return _WORD.findall(text(node, key)[:_LONGEST_WORDING].lower())
 
 
 def _named(words: list[str]) -> set[str]:
     """Names of drugs among the words, the longest first: "trastuzumab deruxtecan" is no trastuzumab."""
-    by_words, found, i = _table().by_words, set(), 0
-    while i < len(words):
-        here = [
-            (len(said), name) for said, name in by_words.get(words[i], ()) if tuple(words[i : i + len(said)]) == said
-        ]
+    by_words = _table().by_words
+    found: set[str] = set()
+    taken = 0
+    for i, word in enumerate(words):
+        if i < taken or word not in by_words:
+            continue
+        here = [(len(said), name) for said, name in by_words[word] if tuple(words[i : i + len(said)]) == said]
         longest = max((length for length, _ in here), default=1)
         found |= {name for length, name in here if length == longest}
-        i += longest
+        taken = i + longest
     return found
 
 
