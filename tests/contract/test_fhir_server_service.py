@@ -8,7 +8,7 @@ from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
 from starlette.responses import Response
 
-from support.fhir_server import ServedFhir, at, served_fhir, trickling
+from support.fhir_server import ServedFhir, at, searchset, served_fhir, trickling
 from support.records import INDEX, bundle, condition, medication, observation, patient
 from tumorcast.clinical.v1 import clinical_service_pb2 as pb
 from tumorcast.clinical.v1.clinical_service_pb2_grpc import ClinicalServiceStub, add_ClinicalServiceServicer_to_server
@@ -65,6 +65,14 @@ def test_a_fetched_record_gives_the_features_of_the_same_record_sent(everything,
     assert (fetched.patient_id, fetched.date) == (sent.patient_id, sent.date)
     news = {issue.code for issue in fetched.issues} - {issue.code for issue in sent.issues}
     assert news <= {"SEARCHED_BY_TYPE", "TYPE_NOT_SERVED"}
+
+
+def test_of_several_patients_in_the_answer_the_one_that_was_asked_for_is_read() -> None:
+    sent = ask(pb.ExtractFeaturesRequest(fhir=bundle(*OWN), index_date=INDEX))
+    with served_fhir(faults=[at("everything", searchset(*OTHERS, patient(), *OWN))]) as server:
+        fetched = ask(request_for(server), fhir_allowed_hosts=(server.host,))
+    assert list(fetched.features) == list(sent.features)
+    assert fetched.patient_id == "p1"
 
 
 def test_every_type_that_features_come_from_is_searched() -> None:

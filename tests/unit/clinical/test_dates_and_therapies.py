@@ -197,7 +197,7 @@ def test_a_drug_may_be_named_by_a_medication_resource(contained):
         (
             {"stage": [{"summary": concept("", "", text="IV"), "assessment": [{"reference": "Observation/s"}]}]},
             None,
-            ["STAGE_IN_ASSESSMENT"],
+            ["STAGE_IN_ASSESSMENT", "STAGE_NOT_READ"],
         ),
     ],
 )

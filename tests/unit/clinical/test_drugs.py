@@ -110,6 +110,13 @@ def test_two_codings_that_agree_are_one_drug():
     assert (found.coding.system, found.coding.code) == (ATC, "L01XA03")
 
 
+@pytest.mark.parametrize("codings", [("ATC", "RXNORM"), ("RXNORM", "ATC")])
+def test_the_class_of_an_atc_code_counts_in_any_order(codings):
+    known = {"ATC": coding(ATC, "L04AX03"), "RXNORM": coding(RXNORM, "6851")}
+    (drug,) = product_of({"coding": [known[name] for name in codings]}).drugs
+    assert (drug.name, drug.drug_class) == ("methotrexate", "supportive")
+
+
 def test_words_that_name_a_further_drug_than_the_code_are_told():
     data = bundle(medication(medicationCodeableConcept=concept(RXNORM, "4492", text="fluorouracil, oxaliplatin")))
     assert codes(data) == ["READ_FROM_TEXT"]

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from support.records import INDEX, LOINC, SNOMED, Resource, bundle, codes, concept, observation
+from support.records import INDEX, LOINC, SNOMED, Resource, bundle, codes, concept, diagnosis, observation
 from tumorcast_clinical.model import extract_features
 from tumorcast_clinical.model.terms.answers import value_sets
 
 AJCC_8, UICC_8 = "American Joint Committee on Cancer", "Union for International Cancer Control"
+MCODE = Path(__file__).parents[4] / "shared" / "data" / "fhir_mcode"
 AJCC, UICC = "http://cancerstaging.org", "https://www.uicc.org/resources/tnm"
 
 
@@ -140,3 +143,72 @@ def test_no_snomed_answer_belongs_to_two_categories_or_to_both_bases(axis, basis
     )
     assert not mine.keys() & theirs.keys()
     assert all(value_sets()[f"any_{axis}"][key] == member for key, member in mine.items())
+
+
+@pytest.mark.parametrize(
+    ("code", "expected", "issues"),
+    [
+        ("8500/3", {"histology": "ductal_carcinoma"}, []),
+        ("8071/3", {"histology": "squamous_cell_carcinoma"}, []),
+        ("8500/2", {}, ["IN_SITU_NEOPLASM"]),
+        ("8140/0", {}, ["BENIGN_NEOPLASM"]),
+        ("8140/6", {}, ["UNUSED_ELEMENT"]),
+        ("9999/3", {}, ["UNKNOWN_VALUE"]),
+        ("C34.1", {}, ["UNKNOWN_VALUE"]),
+    ],
+)
+def test_a_morphology_observation_gives_the_histology_of_what_is_malignant(code, expected, issues):
+    answer = concept("http://terminology.hl7.org/CodeSystem/icd-o-3", code)
+    assert read(LOINC, "59847-4", answer) == (expected, issues)
+
+
+@pytest.mark.parametrize(
+    ("reference", "issues"),
+    [
+        ("Observation/g", ["STAGE_IN_ASSESSMENT"]),
+        ("https://fhir.example/r4/Observation/g/_history/2", ["STAGE_IN_ASSESSMENT"]),
+        ("Observation/lost", ["STAGE_IN_ASSESSMENT", "STAGE_NOT_READ"]),
+    ],
+)
+def test_a_stage_whose_assessment_the_record_does_not_hold_is_told(reference, issues):
+    group = observation("g", code=concept(SNOMED, "399537006"), valueCodeableConcept=concept(AJCC, "3A"))
+    stage = {"summary": concept(AJCC, "3A"), "assessment": [{"reference": reference}]}
+    cancer = diagnosis(("http://hl7.org/fhir/sid/icd-10-cm", "C34.11"), stage=[stage])
+    assert codes(bundle(group, cancer)) == issues
+
+
+@pytest.mark.skipif(not MCODE.is_dir(), reason="the mCODE bundles of ../shared/data are not here")
+@pytest.mark.parametrize(
+    ("file", "expected"),
+    [
+        (
+            "trial_matching/TrialMatching_Patient01.json",
+            {"primary_cancer": "breast", "histology": "ductal_carcinoma", "stage_group": "IV"}
+            | {f"metastasis_{site}": "present" for site in ("bone", "liver", "lymph_node")}
+            | {"ecog_performance_status": 1.0},
+        ),
+        (
+            "trial_matching/TrialMatching_Patient02.json",
+            {"primary_cancer": "breast", "histology": "ductal_carcinoma", "stage_group": "IV"}
+            | {"metastasis_bone": "present", "ecog_performance_status": 1.0},
+        ),
+        (
+            "extraction_fixtures/csv-staging-bundle.json",
+            {
+                "clinical_t_category": "T3",
+                "clinical_n_category": "N3",
+                "clinical_m_category": "M0",
+                "stage_group": "III",
+            },
+        ),
+        ("extraction_fixtures/csv-cancer-disease-status-bundle.json", {"disease_status": "complete_remission"}),
+    ],
+)
+def test_the_mcode_bundles_give_their_disease_and_stage(file, expected):
+    names = ("primary_cancer", "histology", "stage_group", "ecog_performance_status", "disease_status")
+    found = {f.name: f.value for f in extract_features((MCODE / file).read_bytes()).features}
+    assert {
+        name: value
+        for name, value in found.items()
+        if name in names or name.startswith("metastasis_") or name.endswith("_category")
+    } == expected

@@ -146,7 +146,7 @@ def test_a_wrong_or_implausible_quantity_never_appears_as_a_value(loinc, value, 
         ({"value": 38, "unit": "g/dL", "system": UCUM, "code": "g/L"}, "CONFLICTING_UNITS"),
         ({"value": 3.8}, "UNKNOWN_UNIT"),
         ({"unit": "g/dL"}, "NO_VALUE"),
-        ({"value": "3.8", "unit": "g/dL"}, "NO_VALUE"),
+        ({"value": "3.8", "unit": "g/dL"}, "INVALID_RESOURCE"),
         ({"value": 3.8, "unit": "g/dL", "comparator": "~"}, "INVALID_CODE"),
     ],
 )

@@ -97,5 +97,5 @@ def test_a_file_that_cannot_be_a_record_is_refused(name: str, content: bytes, tm
 
 
 def test_nothing_of_the_patient_is_printed() -> None:
-    assert "17" not in repr(fhir_patient("https://ehr.example.org/fhir/Patient/17"))
+    assert "MRN-4711" not in repr(fhir_patient("https://ehr.example.org/fhir/Patient/MRN-4711"))
     assert isinstance(fhir_patient("https://ehr.example.org/fhir/Patient/17"), FhirPatient)

@@ -12,11 +12,15 @@ from tumorcast_clinical.adapters.fhir_server.access import FhirAccess
 from tumorcast_clinical.adapters.fhir_server.credentials import Credentials
 from tumorcast_clinical.adapters.fhir_server.transport import Failure, Transport
 from tumorcast_core.deadline import Deadline
-from tumorcast_core.errors import ServiceUnavailable
+from tumorcast_core.errors import DeadlineExceeded, ServiceUnavailable, TumorcastError
 
 _FHIR_JSON = "application/fhir+json"
 _MAX_ASIDE_BYTES = 8 << 20
 """Of an answer that is no part of the record: a capability statement, a token."""
+
+
+_READING_S = 3.0
+"""Of the caller's time, kept for reading what was fetched: a part of a record with a word on the rest is an answer."""
 
 
 class TooSlow(Failure):
@@ -40,8 +44,11 @@ class Session:
     ) -> None:
         self._transport, self._credentials, self._base = transport, credentials, base
         self._client = transport.client()
-        self._end_s = time.monotonic() + access.longest_s
-        self._until_s = min(self._end_s, deadline.at_s)
+        own_end_s, early_s = time.monotonic() + access.longest_s, deadline.reserve(_READING_S).at_s
+        self._too_late: TumorcastError = (
+            DeadlineExceeded() if early_s < own_end_s else ServiceUnavailable("The FHIR server is too slow.")
+        )
+        self._end_s = min(own_end_s, early_s)
         self._max_bytes = access.max_bytes
         self.bytes_left = access.max_bytes
 
@@ -64,7 +71,7 @@ class Session:
             async with asyncio.timeout(max(0.0, self._end_s - time.monotonic())):
                 return await self._authorized(url, max_bytes)
         except TimeoutError as e:
-            raise TooSlow(ServiceUnavailable("The FHIR server is too slow.")) from e
+            raise TooSlow(self._too_late) from e
 
     async def _authorized(self, url: httpx.URL, max_bytes: int) -> bytes:
         """With a token; one that is refused is renewed once."""
@@ -90,7 +97,7 @@ class Session:
         def request() -> httpx.Request:
             return self._client.build_request("GET", url, headers={"Accept": _FHIR_JSON} | header)
 
-        return await self._transport.send(self._client, request, max_bytes, self._until_s)
+        return await self._transport.send(self._client, request, max_bytes, self._end_s)
 
     async def _ask(self, request: Callable[[], httpx.Request]) -> bytes:
-        return await self._transport.send(self._client, request, _MAX_ASIDE_BYTES, self._until_s)
+        return await self._transport.send(self._client, request, _MAX_ASIDE_BYTES, self._end_s)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from tumorcast_clinical.model.derived.assessed_stages import tell_lost_stages
 from tumorcast_clinical.model.derived.body import body_measures
 from tumorcast_clinical.model.derived.comorbidity import charlson_index
 from tumorcast_clinical.model.derived.formulas import Deriving
@@ -37,6 +38,7 @@ DERIVATIONS: tuple[Derivation, ...] = (
     lines_of_therapy,
     tumor_findings,
     charlson_index,
+    tell_lost_stages,
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from tumorcast_clinical.model.readers.morphology import as_histology
 from tumorcast_clinical.model.readers.performance import percent_score
 from tumorcast_clinical.model.readers.values import Value, value_of
 from tumorcast_clinical.model.record.entry import Refusal
@@ -99,6 +100,7 @@ def _loinc(code: str) -> Json:
 
 
 PREPARED: Mapping[str, Callable[[Json, CatalogEntry], Json | Refusal]] = {
+    "histology": as_histology,
     "karnofsky_performance_status": percent_score,
     "estrogen_receptor": _receptor,
     "her2_immune_stain": _stain_score,

@@ -32,7 +32,7 @@ def read_stages(
     for i, stage in enumerate(items(entry.resource, "stage")):
         place = f"stage[{i}]"
         if stage.get("assessment"):
-            context.report.inform(entry, "STAGE_IN_ASSESSMENT", "has a stage that is read from its assessment.", place)
+            context.report.inform(entry, "STAGE_IN_ASSESSMENT", "has a stage that its assessment states.", place)
         elif not _is_of_cancer(entry.resource, stage, diagnosis):
             message = "has a stage, but does not say of a cancer; it is not used."
             context.report.warn(entry, "STAGE_NOT_OF_CANCER", message, place)

@@ -60,7 +60,7 @@ def load_within(data: bytes, limits: Limits) -> Any:
     return load(data, limits.max_depth)
 
 
-def parsed(root: Any, limits: Limits, report: Report, *, page: str = "", is_last: bool = True) -> Parsed:
+def parsed(root: Any, limits: Limits, report: Report, *, page: str = "") -> Parsed:
     """Take JSON that was read as one resource or the entries of a Bundle; ``page`` stands before each location."""
     if not isinstance(root, dict) or not text(root, "resourceType"):
         raise MalformedFhir("The record is not a FHIR resource: it is no JSON object with a resourceType.")
@@ -72,21 +72,30 @@ def parsed(root: Any, limits: Limits, report: Report, *, page: str = "", is_last
         raise MalformedFhir("A key of the Bundle stands twice.")
     if root.get("implicitRules"):
         raise MalformedFhir("The Bundle follows implicit rules that are not known.")
-    if is_last and any(text(link, "relation") == "next" for link in items(root, "link")):
+    if not page and any(text(link, "relation") == "next" for link in items(root, "link")):
         message = "The Bundle has further pages that were not sent."
         report.add(Severity.WARNING, "FURTHER_PAGES", message, f"{page}Bundle.link")
     return Parsed(_bundle(root, limits, report, page), text(root, "type"))
 
 
 def parse_pages(pages: Sequence[bytes], limits: Limits, report: Report) -> Parsed:
-    """Read the pages of one answer of a server as one record."""
+    """Read the pages of one answer of a server as one record; who fetched them says whether there are more.
+
+    A page that cannot be read costs itself; if none can, the first one's error is raised.
+    """
     if sum(map(len, pages)) > limits.max_bytes:
         raise PayloadTooLarge(f"The FHIR record is larger than {limits.max_bytes} bytes.")
     entries: list[Entry] = []
-    for i, page in enumerate(pages):
-        is_last = i == len(pages) - 1
-        found = parsed(load_within(page, limits), limits, report, page=f"page {i + 1} ", is_last=is_last)
-        entries += found.entries
+    errors: list[MalformedFhir] = []
+    for number, page in enumerate(pages, 1):
+        try:
+            entries += parsed(load_within(page, limits), limits, report, page=f"page {number} ").entries
+        except MalformedFhir as e:
+            message = f"{e.message.replace('The record', 'This page').removesuffix('.')}; it is not used."
+            report.add(Severity.ERROR, e.reason, message, f"page {number}")
+            errors.append(e)
+    if errors and len(errors) == len(pages):
+        raise errors[0]
     if len(entries) > limits.max_entries:
         raise PayloadTooLarge(f"The record has more than {limits.max_entries} entries.")
     return Parsed(entries)

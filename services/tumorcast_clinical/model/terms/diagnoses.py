@@ -147,6 +147,8 @@ def _of_icd_10(code: str, system: str) -> Diagnosis | None:
 
 
 def _joined(found: list[Diagnosis]) -> Diagnosis | Refusal | None:
+    if len(found) < 2:
+        return found[0] if found else None
     kinds = {diagnosis.kind for diagnosis in found}
     for general, special in _GENERAL.items():
         if kinds & set(special):
@@ -158,8 +160,6 @@ def _joined(found: list[Diagnosis]) -> Diagnosis | Refusal | None:
     histologies = {diagnosis.histology for diagnosis in kept} - {""}
     if len(kinds) > 1 or len(values) > 1 or len(histologies - _GENERAL_HISTOLOGIES) > 1:
         return Refusal("CONFLICTING_CODES", "is coded as two different diagnoses; it is not used.", "code")
-    if not kept:
-        return None
     first = next(diagnosis for diagnosis in kept if diagnosis.value in values)
     histology = next(iter(sorted(histologies - _GENERAL_HISTOLOGIES) or sorted(histologies)), "")
     remission = any(diagnosis.in_remission for diagnosis in kept)

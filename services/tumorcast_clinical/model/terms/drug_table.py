@@ -80,7 +80,7 @@ def product_of(concept: Json) -> Product | Refusal:
     if not coded and not worded:
         return unmapped(keys)
     drugs: dict[str, Drug] = {}
-    for _, known in coded:
+    for _, known in sorted(coded, key=lambda item: item[0][0] == ATC):
         if drugs and not _agree(known, drugs):
             return _conflict("is coded as two different drugs; it is not used.")
         drugs |= known
@@ -108,7 +108,7 @@ def _product(drugs: dict[str, Drug], worded: dict[str, Drug], key: Key | None, w
 
 
 def _by_code(system: str, code: str) -> dict[str, Drug]:
-    """Drugs of a code; those of an ATC code have the class of its group."""
+    """Drugs of a code; a drug of an ATC code has the class of its group, as everolimus has two."""
     table, code = _table(), code.upper() if system == ATC else code
     known = {name: table.drugs[name] for name in table.by_code.get((system, code), ())}
     group = _group(code) if system == ATC else ""

@@ -70,7 +70,7 @@ class _Table:
     sct: Mapping[str, str]
     cpt: tuple[tuple[int, int, str], ...]
     ops: Mapping[str, str]
-    words: Mapping[tuple[str, ...], str]
+    words: Mapping[str, list[tuple[tuple[str, ...], str]]]
 
 
 def kind_of(concept: Json) -> Kind | Refusal:
@@ -144,19 +144,14 @@ def _of_icd_10_pcs(code: str) -> str:
 def _by_words(concept: Json) -> str:
     """The one kind that the wording names, empty if it names none or several; what treats nobody decides."""
     wordings = [text(concept, "text"), *(text(coding, "display") for coding in items(concept, "coding"))]
-    kinds = set()
+    by_words, kinds = _table().words, set()
     for wording in wordings:
-        words = _WORD.findall(wording.lower()[:_LONGEST_WORDING])
-        kinds |= {kind for said, kind in _table().words.items() if _holds(words, said)}
+        words = _WORD.findall(wording[:_LONGEST_WORDING].lower())
+        for i, word in enumerate(words):
+            kinds |= {kind for said, kind in by_words.get(word, ()) if tuple(words[i : i + len(said)]) == said}
     if NOT_TREATMENT in kinds:
         return NOT_TREATMENT
     return kinds.pop() if len(kinds) == 1 else ""
-
-
-def _holds(words: list[str], said: tuple[str, ...]) -> bool:
-    if said[0] not in words:
-        return False
-    return any(tuple(words[i : i + len(said)]) == said for i in range(len(words)))
 
 
 @cache
@@ -165,9 +160,13 @@ def _table() -> _Table:
     raw: dict[str, dict[str, Any]] = yaml.load(source.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
     bounds = [(str(pair).split("-"), kind) for kind, codes in raw.items() for pair in codes.get("cpt", ())]
     ranges = [(int(low), int(high), kind) for (low, high), kind in bounds]
+    words: dict[str, list[tuple[tuple[str, ...], str]]] = {}
+    for kind, codes in raw.items():
+        for said in codes.get("words", ()):
+            words.setdefault(said.split()[0], []).append((tuple(said.split()), kind))
     return _Table(
         sct={str(code): kind for kind, codes in raw.items() for code in codes.get("sct", ())},
         cpt=tuple((low, high, kind) for low, high, kind in sorted(ranges, key=lambda item: item[1] - item[0])),
         ops={str(code): kind for kind, codes in raw.items() for code in codes.get("ops", ())},
-        words={tuple(str(said).split()): kind for kind, codes in raw.items() for said in codes.get("words", ())},
+        words=words,
     )
