@@ -39,7 +39,7 @@ def fhir_access_of(settings: Settings) -> FhirAccess:
 def servicer_of(settings: Settings) -> ClinicalServicer:
     """Wire the servicer; raises ``ValueError`` or ``OSError`` where settings contradict each other or files are bad."""
     limits = Limits(settings.max_fhir_mib << 20, settings.max_fhir_depth, settings.max_fhir_entries)
-    return ClinicalServicer(limits, FhirServer(fhir_access_of(settings)))
+    return ClinicalServicer(limits, FhirServer(fhir_access_of(settings)), settings.max_records_at_once)
 
 
 async def serve(settings: Settings) -> None:

@@ -15,10 +15,14 @@ from tumorcast_core.snapshot import Issue
 
 
 class ClinicalServicer(ClinicalServiceServicer):
-    """Answers ``ClinicalService``; the reading itself happens in a thread, so that health checks go on."""
+    """Answers ``ClinicalService``; the reading itself happens in a thread, so that health checks go on.
 
-    def __init__(self, limits: Limits, fhir_server: FhirServer) -> None:
+    At most ``at_once`` records are read at one time: more would be no sooner done and hold their memory longer.
+    """
+
+    def __init__(self, limits: Limits, fhir_server: FhirServer, at_once: int) -> None:
         self._limits, self._fhir_server = limits, fhir_server
+        self._turns = asyncio.Semaphore(at_once)
 
     async def close(self) -> None:
         """Close the connections to FHIR servers."""
@@ -33,7 +37,8 @@ class ClinicalServicer(ClinicalServiceServicer):
         """Extract features from one record, as sent or fetched; what could not be fetched stands first."""
         fhir, missing = await self._record(request, grpc_context)
         patient_id = request.fhir_server.patient_id
-        extraction = await asyncio.to_thread(extract_features, fhir, request.index_date, self._limits, patient_id)
+        async with self._turns:
+            extraction = await asyncio.to_thread(extract_features, fhir, request.index_date, self._limits, patient_id)
         return pb.ExtractFeaturesResponse(
             features=map(wire.feature_to, extraction.features),
             issues=map(wire.issue_to, (*missing, *extraction.issues)),

@@ -10,6 +10,7 @@ import pytest
 from support.records import bundle, medication, observation, patient
 from tumorcast_clinical.model import extract_features
 from tumorcast_platform.cli import run
+from tumorcast_platform.inputs.features import read_features
 
 INDEX = "2026-03-28"
 NEU = observation("neu", "751-8", 6, "K/uL", status="preliminary")
@@ -109,6 +110,15 @@ def test_lines_are_read_and_one_of_several_patients_can_be_named(tmp_path, capsy
     assert (status, document["features"], document["issues"][0]["code"]) == (0, [], "SEVERAL_PATIENTS")
     _, document = told(capsys, str(file), "--patient", "p2")
     assert [f["source"] for f in document["features"] if f["name"] == "hemoglobin"] == ["Observation/b"]
+
+
+def test_what_is_printed_can_be_given_to_predict_as_features(record, tmp_path, capsys):
+    _, document = told(capsys, str(record), "--index-date", INDEX)
+    file = tmp_path / "features.json"
+    file.write_text(json.dumps(document))
+    given = {(f.name, f.value, f.unit, f.comparator, f.status, f.sources) for f in read_features(file)}
+    found = extract_features(RECORD, INDEX).features
+    assert given == {(f.name, f.value, f.unit, f.comparator, f.status, f.sources) for f in found}
 
 
 def test_as_text_each_feature_and_each_issue_is_a_line_of_its_own(record, capsys):
