@@ -32,8 +32,8 @@ def unreadable_document(error: TumorcastError) -> dict[str, Any]:
     return {"features": [], "issues": [issue]}
 
 
-def analyte_document(entry: CatalogEntry, other_units: Iterable[str]) -> dict[str, Any]:
-    """What the catalog says of one analyte, and the units that are converted to its own."""
+def analyte_document(entry: CatalogEntry, other_units: Mapping[str, float]) -> dict[str, Any]:
+    """What the catalog says of one analyte, and the units that are converted to its own by a factor."""
     bounded = {"range": list(entry.range)} if not entry.categories else {"categories": list(entry.categories)}
     return {
         "name": entry.name,
@@ -43,7 +43,7 @@ def analyte_document(entry: CatalogEntry, other_units: Iterable[str]) -> dict[st
         "unit": entry.unit,
         **bounded,
         "codings": [{"system": c.system, "code": c.code, "display": c.display} for c in entry.codings],
-        "other_units": list(other_units),
+        "other_units": [{"unit": unit, "factor": factor} for unit, factor in other_units.items()],
     }
 
 
@@ -63,13 +63,27 @@ def record_page(document: Document) -> list[Line]:
 
 
 def analytes_page(analytes: Iterable[Document]) -> list[Line]:
-    """All analytes as a table: name, unit, plausible range or categories, codes."""
-    rows = []
+    """All analytes as tables, one for each modality and group: name, unit, plausible range or categories, codes."""
+    groups: dict[str, list[tuple[str, ...]]] = {}
     for analyte in analytes:
-        values = analyte.get("categories") or [f"{bound:g}" for bound in analyte["range"]]
-        span = " | ".join(values) if "categories" in analyte else " to ".join(values)
-        rows.append((analyte["name"], analyte["unit"], span, ", ".join(c["code"] for c in analyte["codings"])))
-    return [Line(row).within(WIDTH) for row in columns(rows, align="<<<<", indent=0)]
+        codes = " ".join(coding["code"] for coding in analyte["codings"])
+        row = _short(analyte["name"], 42), _short(analyte["unit"], 14), _short(_span(analyte), 20), _short(codes, 18)
+        groups.setdefault(f"{analyte['modality']} {analyte['group']}".rstrip(), []).append(row)
+    lines = []
+    for title, rows in groups.items():
+        lines += [Line(title, Style.HEADING), *map(Line, columns(rows, align="<<<<", gap=2)), Line()]
+    return lines[:-1]
+
+
+def _span(analyte: Document) -> str:
+    if "categories" in analyte:
+        return " ".join(analyte["categories"])
+    low, high = analyte["range"]
+    return f"{low:g} to {high:g}"
+
+
+def _short(text: str, width: int) -> str:
+    return text if len(text) <= width else f"{text[: width - 1]}…"
 
 
 def _feature(feature: Feature) -> dict[str, Any]:

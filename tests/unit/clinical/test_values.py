@@ -187,10 +187,8 @@ def test_a_status_decides_whether_a_result_counts(status, expected, issues):
         (concept("", "718-7"), "CODE_SYSTEM_MISSING"),
         (concept("http://hospital.example/codes", "718-7"), "CODE_SYSTEM_UNKNOWN"),
         (concept("", "", text="Hemoglobin"), "NO_CODE"),
-        (
-            concept(SNOMED, "118586006"),
-            "UNMAPPED_CODE",
-        ),  # "ratio" of anything
+        (concept(SNOMED, "118586006"), "UNMAPPED_CODE"),  # "ratio" of anything
+        (concept(SNOMED, "118565006"), "UNMAPPED_CODE"),  # "volume" of anything
         (concept(LOINC, "30525-0"), "UNMAPPED_CODE"),  # an age of that day is not the age at the index date
         ({"coding": [{"system": LOINC, "code": "718-7"}, {"system": LOINC, "code": "1751-7"}]}, "CONFLICTING_CODES"),
     ],

@@ -136,7 +136,9 @@ def test_the_analytes_say_their_unit_and_codes(capsys):
     albumin = analytes["albumin"]
     assert (albumin["unit"], albumin["range"], albumin["modality"]) == ("g/dL", [0.5, 7], "labs")
     assert "1751-7" in {coding["code"] for coding in albumin["codings"]}
-    assert {"g/L", "umol/L"} <= set(albumin["other_units"])
+    factors = {other["unit"]: other["factor"] for other in albumin["other_units"]}
+    assert factors["g/L"] == pytest.approx(0.1)
+    assert factors["umol/L"] == pytest.approx(0.0066437, rel=1e-3)  # 66.4 kg a mole
     assert analytes["stage_group"]["categories"] == ["I", "II", "III", "IV"]
     assert "age" not in analytes
     assert run(["clinical", "analytes"]) == 0
