@@ -53,8 +53,9 @@ bench: $(INSTALLED) ## readers against their peers, encoder, serving, records, o
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target .tools/peers $(PEERS)
 	PYTHONPATH=$(CURDIR)/.tools/peers $(BIN)/pytest tests/benchmarks -s -m ""
 
-fuzz: $(INSTALLED) ## 20,000 damaged DICOM files, each read or refused (some minutes; FUZZ="--seed 2")
+fuzz: $(INSTALLED) ## 20,000 damaged DICOM files and 20,000 damaged FHIR records (some minutes; FUZZ="--seed 2")
 	PYTHONPATH=tests $(BIN)/python -m fuzz.dicom_fuzz $(FUZZ)
+	PYTHONPATH=tests $(BIN)/python -m fuzz.record_fuzz $(FUZZ)
 
 clean: ## remove .venv, caches and build outputs
 	rm -rf .venv .tools build dist out .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -44,7 +44,24 @@ KEYS = (
     *("status", "code", "subject", "value", "valueQuantity", "valueString", "valueInteger", "valueRange", "component"),
     *("valueCodeableConcept", "dataAbsentReason", "effectiveDateTime", "effectivePeriod", "issued", "id", "meta"),
     *("resourceType", "contained", "extension", "modifierExtension", "implicitRules", "focus", "hasMember"),
-    *("identifier", "reference", "unit", "system", "comparator", "specimen", "stage", "_status", "Status", "", "\ud800"),
+    *(
+        "identifier",
+        "reference",
+        "unit",
+        "system",
+        "comparator",
+        "specimen",
+        "stage",
+        "_status",
+        "Status",
+        "",
+        "\ud800",
+    ),
+)
+DATED = ("effectiveDateTime", "recordedDate", "onsetDateTime", "start", "end", "authoredOn", "performedDateTime")
+DATES = (
+    *("2026-03-29", "2026-03", "2026", "2027-01", "2031-01-01T00:00:00Z", "2026-03-28T23:59:59-12:00", "1899-12-31"),
+    *("2026-03-28", "2026-03-01", "2025-13"),
 )
 BUNDLE_TYPES = (
     *("document", "message", "transaction", "transaction-response", "batch", "batch-response", "history", "searchset"),
@@ -129,7 +146,7 @@ def twin_key(random: Random, root: Any) -> None:
 
 def add_key(random: Random, root: Any) -> None:
     """Add an element that may or may not belong there."""
-    node, key = random.choice(spots(root))
+    node, _ = random.choice(spots(root))
     if isinstance(node, dict):
         taken, name = random.choice(spots(root))
         node[random.choice(KEYS)] = copy.deepcopy(random.choice([taken[name], random.choice(ODD_VALUES)]))
@@ -172,7 +189,8 @@ def repeat(random: Random, root: Any) -> None:
 
 def change_status(random: Random, root: Any) -> None:
     """Another status, right or wrong for the resource."""
-    for node, key in random.sample(found, min(3, len(found))) if (found := _named(root, "status")) else []:
+    found = _named(root, "status")
+    for node, key in random.sample(found, min(3, len(found))):
         node[key] = random.choice(STATUSES)
 
 
@@ -185,11 +203,9 @@ def change_subject(random: Random, root: Any) -> None:
 
 def change_date(random: Random, root: Any) -> None:
     """Another date, perhaps after the index date."""
-    dates = ("effectiveDateTime", "recordedDate", "onsetDateTime", "start", "end", "authoredOn", "performedDateTime")
-    for node, key in random.sample(found, min(3, len(found))) if (found := _named(root, *dates)) else []:
-        node[key] = random.choice(
-            ["2026-03-29", "2026-03", "2026", "2027-01", "2031-01-01T00:00:00Z", "2026-03-28T23:59:59-12:00", "1899-12-31"]
-        )
+    found = _named(root, *DATED)
+    for node, key in random.sample(found, min(3, len(found))):
+        node[key] = random.choice(DATES)
 
 
 JSON_MUTATORS: tuple[Callable[[Random, Any], None], ...] = (

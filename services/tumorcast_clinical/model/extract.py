@@ -15,11 +15,11 @@ from tumorcast_clinical.model.record.entry import Entry, Report
 from tumorcast_clinical.model.record.landmark import Landmark, latest_day, reference_day
 from tumorcast_clinical.model.record.lines import Lines, survey
 from tumorcast_clinical.model.record.parse import Limits, Parsed, parse, parse_pages
-from tumorcast_clinical.model.record.patients import Subject, identify, subject_of
-from tumorcast_clinical.model.record.tree import Json
+from tumorcast_clinical.model.record.patients import OTHERS, Subject, identify, patient_named_by
+from tumorcast_clinical.model.record.references import Referred
 from tumorcast_clinical.model.record.versions import newest
-from tumorcast_clinical.model.rivals import in_order, tell_rivals
-from tumorcast_clinical.model.unread import REFERRED, tell_contained, tell_unread
+from tumorcast_clinical.model.rivals import in_order, settle
+from tumorcast_clinical.model.unread import REFERRED, tell_contained, tell_unread, tell_unreferred
 from tumorcast_clinical.model.validation.resources import is_valid
 from tumorcast_core.errors import PayloadTooLarge
 from tumorcast_core.snapshot import Extraction, Severity
@@ -75,13 +75,16 @@ class _Walk:
         max_depth = self.limits.max_depth
         entries = [e for e in newest(parsed, self.report) if is_valid(e, self.report, max_depth)]
         patients = [entry for entry in entries if entry.type == "Patient"]
-        named = [subject_of(entry)[0] for entry in entries if entry.type in _KINDS] if len(patients) != 1 else []
-        subject = identify(patients, named, self.patient_id)
+        named = [patient_named_by(entry) for entry in entries if entry.type in _KINDS] if len(patients) != 1 else []
+        others = [entry.full_url for entry in entries if entry.type in OTHERS]
+        subject = identify(patients, named, self.patient_id, others)
         if subject is None:
             for entry in entries:
-                if entry.type in _KINDS or entry.type == "Patient":
+                if entry.type in _KINDS or entry.type in REFERRED or entry.type == "Patient":
                     message = "stands in a record of several patients; nothing of it is used."
                     self.report.error(entry, "SEVERAL_PATIENTS", message)
+                else:
+                    tell_unread(entry, self.report)
             return Extraction(issues=self.report.issues)
         return self._read(entries, subject, [entry for entry in entries if entry.type in REFERRED])
 
@@ -102,15 +105,16 @@ class _Walk:
     def _read(
         self, entries: Iterable[Entry], subject: Subject, referred: list[Entry], *, forget: bool = False
     ) -> Extraction:
-        names: dict[str, Json] = {n: e.resource for e in referred for n in (e.full_url, e.source) if n}
-        context = Context(self.landmark, self.report, names)
+        own = [e for e in referred if e.type != "Condition" or subject.owns(e, Report())]
+        context = Context(self.landmark, self.report, Referred(own))
         readings = self._read_all(entries, subject, context, forget=forget) + weighed(context)
+        tell_unreferred(referred, context.referred, self.report)
         seen = [r.when for r in readings if r.when] + [c.begin for c in context.courses if c.begin]
         today = reference_day(self.landmark, seen)
         if subject.entry:
             readings += read_patient(subject.entry, today, context)
-        tell_rivals(readings, self.report)
-        features = [reading.feature for reading in readings] + derive(readings, context, today)
+        counted = settle(readings, self.report)
+        features = [reading.feature for reading in readings] + derive(counted, context, today)
         latest = latest_day(seen)
         date = latest.first.isoformat() if latest else ""
         return Extraction(in_order(features), issues=self.report.issues, patient_id=subject.id, date=date)
@@ -121,6 +125,7 @@ class _Walk:
             read = READERS.get(entry.type)
             if read is None:
                 tell_unread(entry, self.report)
+                subject.tell_if_other(entry, self.report)
             elif subject.owns(entry, self.report):
                 readings += read(entry, context)
                 tell_contained(entry, self.report)

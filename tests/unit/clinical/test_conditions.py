@@ -259,7 +259,7 @@ def test_the_german_certainty_of_a_code_is_heeded(code, issues):
     assert (bool(values), found) == (not issues, issues)
 
 
-@pytest.mark.parametrize("code", ["refuted", "entered-in-error", "unconfirmed", "provisional", "differential"])
+@pytest.mark.parametrize("code", ["refuted", "unconfirmed", "provisional", "differential"])
 def test_a_diagnosis_that_is_not_confirmed_gives_no_feature(code):
     resource = diagnosis((CM, "C34.11"), verificationStatus=concept(VERIFICATION, code))
     assert read_of(resource) == ({}, ["CONDITION_NOT_CONFIRMED"])

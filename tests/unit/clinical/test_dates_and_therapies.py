@@ -183,7 +183,7 @@ def test_a_drug_may_be_named_by_a_medication_resource(contained):
         ({}, "IV", []),
         ({"verificationStatus": concept("http://x", "confirmed")}, "IV", []),
         ({"verificationStatus": concept("http://x", "refuted")}, None, ["CONDITION_NOT_CONFIRMED"]),
-        ({"verificationStatus": concept("http://x", "entered-in-error")}, None, ["CONDITION_NOT_CONFIRMED"]),
+        ({"verificationStatus": concept("http://x", "entered-in-error")}, None, ["ENTERED_IN_ERROR"]),
         ({"clinicalStatus": concept(CLINICAL, "active")}, "IV", []),
         ({"clinicalStatus": concept(CLINICAL, "resolved")}, None, ["CONDITION_NOT_CURRENT"]),
         ({"clinicalStatus": concept(CLINICAL, "inactive")}, None, ["CONDITION_NOT_CURRENT"]),

@@ -195,7 +195,7 @@ def test_a_result_is_read_as_its_analyte_in_the_canonical_unit(loinc, value, uni
         ("19180-9", "free beta subunit of hCG"),
         ("2118-8", "a pregnancy test"),
         ("2007-3", "CA 15-3, present or not"),
-        ("3026-2", "total thyroxine"),
+        ("3050-2", "triiodothyronine uptake"),
         ("2991-8", "free testosterone"),
         ("77145-1", "fasting glucose of a specimen class that no group has"),
         ("10839-9", "troponin I"),

@@ -6,16 +6,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from support.records import INDEX, LOINC, RXNORM, Resource, bundle, codes, concept, features, medication, observation
+from support.records import INDEX, RXNORM, Resource, bundle, codes, concept, features, medication, observation
 from tumorcast_clinical.model import extract_features
 from tumorcast_clinical.model.derived.lines import current_line_start
 from tumorcast_clinical.model.readers import Context
 from tumorcast_clinical.model.readers.medications import read_medication
 from tumorcast_clinical.model.record.entry import Entry, Report
 from tumorcast_clinical.model.record.landmark import Landmark
+from tumorcast_clinical.model.terms.systems import NCI_THESAURUS
 from tumorcast_core.dates import read_date
 
 TODAY = date.fromisoformat(INDEX)
+LINE_OF_THERAPY = concept(NCI_THESAURUS, "C133518")
 
 
 def given_on(*drugs_and_days: tuple[str, int]) -> list[Resource]:
@@ -156,7 +158,7 @@ def test_prior_therapy_is_present_if_the_record_shows_it_and_never_absent(resour
 
 def stated(number: int, days: int | None) -> Resource:
     when = (TODAY - timedelta(days=days)).isoformat() if days is not None else None
-    return observation("lot", "91379-8", valueInteger=number, effectiveDateTime=when)
+    return observation("lot", code=LINE_OF_THERAPY, valueInteger=number, effectiveDateTime=when)
 
 
 @pytest.mark.parametrize(
@@ -181,9 +183,15 @@ def test_a_line_that_counts_on_from_a_stated_one_names_it_as_a_source():
     assert derived.sources == ("MedicationAdministration/a1", "Observation/lot")
 
 
-def test_the_line_has_a_loinc_code():
+def test_the_line_has_the_code_of_the_nci_thesaurus():
     (feature,) = features(bundle(stated(2, 30)), "line_of_therapy")
-    assert (feature.coding.system, feature.coding.code) == (LOINC, "91379-8")
+    assert (feature.coding.system, feature.coding.code) == (NCI_THESAURUS, "C133518")
+
+
+def test_a_hearing_threshold_is_no_line_of_therapy():
+    hearing = observation("o1", "91379-8", valueInteger=15)
+    assert features(bundle(hearing), "line_of_therapy") == []
+    assert codes(bundle(hearing)) == ["UNMAPPED_CODE"]
 
 
 # --- laws ------------------------------------------------------------------------------------------------------------

@@ -98,8 +98,8 @@ def performed(**when: object) -> Resource:
     [
         (performed(performedPeriod={"start": "2026-03-01", "end": "2026-04-15"}), ["2026-03-01"], []),
         (performed(performedPeriod={"start": "2026-04-01"}), [], ["AFTER_INDEX_DATE"]),
-        (performed(performedPeriod={"end": "2026-03-01"}), [""], ["DATE_NOT_CERTAIN"]),
-        (performed(performedString="last spring"), [""], ["DATE_NOT_CERTAIN"]),
+        (performed(performedPeriod={"end": "2026-03-01"}), ["2026-03-01"], []),
+        (performed(performedString="last spring"), [""], ["DATE_NOT_CERTAIN", "UNUSED_ELEMENT"]),
         (performed(), [""], ["DATE_NOT_CERTAIN"]),
         (procedure(RADIATION, performedDateTime="2019"), ["2019"], []),
         (procedure(RADIATION, performedDateTime="2026"), ["2026"], ["DATE_NOT_CERTAIN"]),

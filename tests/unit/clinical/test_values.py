@@ -283,7 +283,8 @@ def test_a_stage_that_only_words_state_is_marked():
         ({"valueCodeableConcept": concept(LOINC, "LA9622-7", "ECOG 0")}, 0),
         ({"valueQuantity": {"value": 100, "unit": "%"}}, "UNIT_MISMATCH"),
         ({"valueCodeableConcept": concept("", "", text="good")}, "UNKNOWN_VALUE"),
-        ({"valueString": "1"}, "VALUE_TYPE"),
+        ({"valueString": "1"}, 1),
+        ({"valueString": "good"}, "UNKNOWN_VALUE"),
     ],
 )
 def test_ecog_is_read_in_each_of_its_forms(value, expected):
@@ -320,11 +321,16 @@ def test_tumor_mutational_burden_is_read(unit):
 
 def test_every_number_that_is_read_has_a_canonical_unit_in_the_table():
     for entry in catalog.catalog().values():
-        if entry.observed and not entry.categories and entry.modality in (
-            Modality.LABS,
-            Modality.GENOMICS,
-            Modality.CLINICAL,
-            Modality.THERAPY,
+        if (
+            entry.observed
+            and not entry.categories
+            and entry.modality
+            in (
+                Modality.LABS,
+                Modality.GENOMICS,
+                Modality.CLINICAL,
+                Modality.THERAPY,
+            )
         ):
             assert read_unit(entry.unit) == known_units()[entry.unit]
 
@@ -367,7 +373,7 @@ def test_a_final_result_stands_after_a_preliminary_one_of_the_same_time():
 
 def test_results_of_one_time_that_differ_are_pointed_out():
     assert read(observation("a", value=9), observation("b", value=12))[1] == ["SEVERAL_VALUES", "SEVERAL_VALUES"]
-    assert read(observation("a", value=9), observation("b", value=9))[1] == []
+    assert read(observation("a", value=9), observation("b", value=9))[1] == ["REPEATED_RESULT"]
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from tumorcast_clinical.model.derived.after_death import tell_after_death
 from tumorcast_clinical.model.derived.assessed_stages import tell_lost_stages
+from tumorcast_clinical.model.derived.before_birth import tell_before_birth
 from tumorcast_clinical.model.derived.body import body_measures
 from tumorcast_clinical.model.derived.comorbidity import charlson_index
+from tumorcast_clinical.model.derived.consistency import tell_inconsistent
 from tumorcast_clinical.model.derived.formulas import Deriving
 from tumorcast_clinical.model.derived.lines import lines_of_therapy
 from tumorcast_clinical.model.derived.person import Person
+from tumorcast_clinical.model.derived.primaries import tell_several_primaries
 from tumorcast_clinical.model.derived.ratios import COUNTS, RATIOS
 from tumorcast_clinical.model.derived.scores import SCORES
 from tumorcast_clinical.model.derived.therapy_class import therapy_class
@@ -39,6 +43,10 @@ DERIVATIONS: tuple[Derivation, ...] = (
     tumor_findings,
     charlson_index,
     tell_lost_stages,
+    tell_several_primaries,
+    tell_after_death,
+    tell_before_birth,
+    tell_inconsistent,
 )
 
 

@@ -19,7 +19,7 @@ def tell_lost_stages(readings: list[Reading], context: Context, _today: PartialD
     read = {name for entry in groups for name in (entry.source, entry.full_url) if name}
     for entry in staged.values():
         for i, stage in enumerate(items(entry.resource, "stage")):
-            named = [text(reference, "reference") for reference in items(stage, "assessment")]
+            named = {text(reference, "reference") for reference in items(stage, "assessment")} - {""}
             if named and not any(_is_read(name, read) for name in named):
                 message = "has a stage whose assessment gave no stage group; it is not used."
                 context.report.warn(entry, "STAGE_NOT_READ", message, f"stage[{i}]")

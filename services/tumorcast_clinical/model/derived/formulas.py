@@ -101,7 +101,7 @@ class Deriving:
         if missing:
             if missing <= formula.findings:
                 why = f"is of a day without {' and '.join(sorted(formula.findings))}"
-                self._hinder(formula, found[next(iter(formula.inputs))][0], why, once=True)
+                self._hinder(formula, min(found[next(iter(formula.inputs))], key=_place), why, once=True)
             return []
         several = next((name for name in formula.inputs if len(found[name]) > 1), None)
         groups = _by_sample(formula, found) if several and formula.of_one_day else [found]
@@ -139,7 +139,9 @@ class Deriving:
 
     def _hinder(self, formula: Formula, reading: Reading, why: str, *, once: bool = False) -> list[Reading]:
         """Remember what hindered the formula; ``once``: whatever hinders all of the record alike is told once."""
-        self._hindered.setdefault((0 if once else id(reading.entry), why), (reading, []))[1].append(formula.name)
+        key = (0 if once else id(reading.entry), why)
+        known, names = self._hindered.get(key, (reading, []))
+        self._hindered[key] = (min(known, reading, key=_place), [*names, formula.name])
         return []
 
 
@@ -150,7 +152,7 @@ def _names(formulas: Iterable[Formula]) -> frozenset[str]:
 def sample_of(reading: Reading) -> Hashable:
     """What readings of one sample have in common: the specimen, else the moment, else the observation.
 
-    A contained specimen (``#…``) belongs to its observation alone.
+    A contained specimen (``#…``) without a time belongs to its observation alone.
     """
     if reading.sample and not reading.sample.startswith("#"):
         return reading.sample

@@ -14,7 +14,8 @@ _READ = ("chemotherapy", "immunotherapy")
 def therapy_class(_readings: list[Reading], context: Context, today: PartialDate | None) -> list[Feature]:
     """Derive the class of the systemic therapy that is current on ``today``; at most one feature.
 
-    Drugs of other classes (targeted, endocrine, ...) stand beside it in ``systemic_therapy`` and do not change it.
+    Drugs of other classes (targeted, endocrine, ...) stand beside it in ``systemic_therapy`` and do not change it. What
+    is only ordered counts, marked by its status.
     """
     current: list[Course] = []
     told: set[str] = set()
@@ -37,7 +38,14 @@ def therapy_class(_readings: list[Reading], context: Context, today: PartialDate
         catalog_entry("therapy_class").make(
             value,
             effective=latest.text if latest else "",
+            status=_status(current),
             sources=tuple(sorted({course.entry.source for course in current})),
             formula=_FORMULA,
         )
     ]
+
+
+def _status(current: list[Course]) -> str:
+    """``ordered`` if a class of it rests on orders alone, of which no administration shows that they were followed."""
+    given = {course.drug_class for course in current if course.mark != "ordered"}
+    return "" if given == {course.drug_class for course in current} else "ordered"

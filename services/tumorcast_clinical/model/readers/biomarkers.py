@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from tumorcast_clinical.model.readers.morphology import as_histology
-from tumorcast_clinical.model.readers.performance import percent_score
+from tumorcast_clinical.model.readers.performance import pack_years, percent_score
+from tumorcast_clinical.model.readers.staging import as_stage_group
 from tumorcast_clinical.model.readers.values import Value, value_of
 from tumorcast_clinical.model.record.entry import Refusal
 from tumorcast_clinical.model.record.tree import Json, child, items, number, text
@@ -17,6 +18,7 @@ from tumorcast_core.snapshot import Severity
 
 _POSITIVE_FROM_PERCENT = 1
 _POSITIVE, _NEGATIVE = "LA6576-8", "LA6577-6"
+_DETECTED, _NOT_DETECTED = "LA9633-4", "LA9634-2"
 _SCORES = {0: "LA6111-4", 1: "LA11841-6", 2: "LA11842-4", 3: "LA11843-2"}
 
 
@@ -28,6 +30,8 @@ def stated(node: Json, analyte: CatalogEntry) -> Value | Refusal:
         if isinstance(prepared, Refusal):
             return prepared
         node = prepared
+    if analyte.answers and "dataAbsentReason" not in node:
+        node = _spoken(node, analyte)
     found = value_of(node, analyte)
     if isinstance(found, Refusal) and found.code == "UNKNOWN_VALUE":
         return inconclusive(child(node, "valueCodeableConcept"), analyte.name) or found
@@ -45,7 +49,7 @@ def inconclusive(concept: Json, what: str) -> Refusal | None:
 def _receptor(node: Json, analyte: CatalogEntry) -> Json | Refusal:
     """Read stained cells in percent as a status: positive from 1 % on (Allison 2020, J Clin Oncol 38:1346)."""
     if "valueQuantity" not in node:
-        return _worded(node, analyte)
+        return node
     percentage = value_of(node, catalog_entry(f"{analyte.name}_percent"))
     if isinstance(percentage, Refusal):
         return percentage
@@ -71,7 +75,7 @@ def _stain_score(node: Json, analyte: CatalogEntry) -> Json | Refusal:
     """Read an immune stain scored 0 to 3 as its answer."""
     key = next((key for key in ("valueInteger", "valueQuantity") if key in node), None)
     if key is None:
-        return _worded(node, analyte)
+        return node
     found = child(node, key)
     score = number(node, key) if key == "valueInteger" else number(found, "value")
     units = {text(found, "unit").lower(), text(found, "code")} - {"", "1", "{score}", "score"}
@@ -83,16 +87,23 @@ def _stain_score(node: Json, analyte: CatalogEntry) -> Json | Refusal:
 def _interpreted(node: Json, analyte: CatalogEntry) -> Json | Refusal:
     """Read a measurement by its interpretation, where that is a known answer."""
     if "valueQuantity" not in node:
-        return _worded(node, analyte)
+        return node
     answers = items(node, "interpretation")
     known = [concept for concept in answers if isinstance(answer_of(concept, analyte.answers), Answer)]
     return {"valueCodeableConcept": known[0]} if len(known) == 1 else node
 
 
-def _worded(node: Json, _analyte: CatalogEntry) -> Json | Refusal:
+def _worded(node: Json) -> Json:
     """Read a string as the wording of an answer."""
     wording = text(node, "valueString")
     return {"valueCodeableConcept": {"text": wording}} if wording else node
+
+
+def _spoken(node: Json, analyte: CatalogEntry) -> Json:
+    """Read a string as the wording of an answer, true and false as present and absent."""
+    if type(node.get("valueBoolean")) is bool and analyte.answers == "presence":
+        return {"valueCodeableConcept": _loinc(_DETECTED if node["valueBoolean"] else _NOT_DETECTED)}
+    return _worded(node)
 
 
 def _loinc(code: str) -> Json:
@@ -104,14 +115,10 @@ PREPARED: Mapping[str, Callable[[Json, CatalogEntry], Json | Refusal]] = {
     "karnofsky_performance_status": percent_score,
     "estrogen_receptor": _receptor,
     "her2_immune_stain": _stain_score,
-    "her2_in_situ_hybridization": _worded,
-    "her2_status": _worded,
     "microsatellite_instability": _interpreted,
-    "mlh1_protein": _worded,
-    "msh2_protein": _worded,
-    "msh6_protein": _worded,
-    "pms2_protein": _worded,
     "progesterone_receptor": _receptor,
+    "smoking_pack_years": pack_years,
+    "stage_group": as_stage_group,
     "tumor_mutational_burden_level": _interpreted,
 }
 """By feature, what brings an answer into the form that the catalog asks for."""

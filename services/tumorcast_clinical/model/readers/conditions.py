@@ -27,9 +27,11 @@ from tumorcast_clinical.model.terms.diagnoses import (
     Morphology,
     comorbidities,
     diagnosis_of,
+    is_elsewhere,
     morphology_of,
     site_of,
 )
+from tumorcast_clinical.model.terms.disclaimers import is_no_primary_cancer, telling_wordings_of
 from tumorcast_clinical.model.terms.systems import SNOMED
 from tumorcast_core.catalog import entry as catalog_entry
 from tumorcast_core.snapshot import Coding, Severity
@@ -45,31 +47,36 @@ _TOLD = {
     Kind.SCREENING: ("SCREENING", "is a reason for an examination, not a disease; it is not used."),
     Kind.FOLLOW_UP: ("FOLLOW_UP", "is a reason for a visit, not a disease; it is not used."),
 }
-_BEHAVIOR = {"0": Kind.BENIGN, "1": Kind.UNCERTAIN, "2": Kind.IN_SITU}
+_NOT_OF_A_PRIMARY = frozenset("0126")
+"""ICD-O-3 behaviors: benign, uncertain, in situ, metastatic."""
 
 
 def read_condition(entry: Entry, context: Context) -> list[Reading]:
     """Read what a Condition that is true and lasts at the index date says of the patient's diseases."""
     report, code = context.report, child(entry.resource, "code")
-    if is_doubted(entry, report):
+    wordings = telling_wordings_of(code)
+    if is_doubted(entry, wordings, report):
         return []
     diagnosis = _of_category(diagnosis_of(code), entry)
     if isinstance(diagnosis, Diagnosis) and diagnosis.kind in _TOLD:
         report.inform(entry, *_TOLD[diagnosis.kind], "code")
         return []
     counts_past = isinstance(diagnosis, Diagnosis) and bool(comorbidities().get(diagnosis.value, {}).get("history"))
-    if is_former(entry) and not counts_past:
+    if is_former(entry, wordings) and not counts_past:
         report.warn(
             entry, "PERSONAL_HISTORY", "is stated as history, not as a current disease; it is not used.", "code"
         )
         return []
-    status, over = state_at(entry, context.landmark, report)
+    status, over = state_at(entry, wordings, context.landmark, report)
     if over and not counts_past:
-        report.inform(entry, "CONDITION_NOT_CURRENT", "was over by the index date; it is not used.", "clinicalStatus")
+        place = "clinicalStatus" if "clinicalStatus" in entry.resource else "abatement"
+        report.inform(entry, "CONDITION_NOT_CURRENT", "was over by the index date; it is not used.", place)
         return []
     dates = dates_of(entry)
     if not is_admitted(entry, dates, context.landmark, report):
         return []
+    if not isinstance(diagnosis, Refusal):
+        diagnosis = _contradiction(entry, diagnosis, wordings) or diagnosis
     if isinstance(diagnosis, Refusal):
         report.refuse(entry, diagnosis)
         return []
@@ -87,6 +94,20 @@ def _of_category(diagnosis: Diagnosis | Refusal | None, entry: Entry) -> Diagnos
     if diagnosis.kind is Kind.PRIMARY:
         return Refusal("CONFLICTING_CODES", "is coded as a primary cancer and as a metastasis; it is not used.", "code")
     return replace(diagnosis, kind=Kind.METASTATIC) if diagnosis.kind is Kind.MALIGNANT else diagnosis
+
+
+def _contradiction(entry: Entry, diagnosis: Diagnosis | None, wordings: list[str]) -> Refusal | None:
+    """Why a code for a primary cancer cannot be believed: its wording or its morphology is of another behavior."""
+    if diagnosis is None or diagnosis.kind not in (Kind.PRIMARY, Kind.MALIGNANT):
+        return None
+    if is_no_primary_cancer(wordings):
+        message = "is coded as a primary cancer and worded as benign, in situ or a metastasis; it is not used."
+        return Refusal("CONFLICTING_CODES", message, "code")
+    place, morphology = _morphology(entry)
+    if morphology and morphology.behavior in _NOT_OF_A_PRIMARY:
+        message = "has a diagnosis and a morphology of different behavior; it is not used."
+        return Refusal("CONFLICTING_CODES", message, place)
+    return None
 
 
 def _tell_unmapped(entry: Entry, report: Report) -> None:
@@ -109,6 +130,7 @@ def _read_metastasis(entry: Entry, diagnosis: Diagnosis, dates: Dates, status: s
     site = diagnosis.value
     if site in ("", "other"):
         site = site_of(items(entry.resource, "bodySite"), of_metastasis=True) or site
+    _tell_elsewhere(entry, diagnosis, report)
     if any(text(extension, "url") == _MORPHOLOGY for extension in items(entry.resource, "extension")):
         report.inform(
             entry, "UNUSED_ELEMENT", "has the morphology of a metastasis, which no feature reads.", "extension"
@@ -121,12 +143,10 @@ def _read_metastasis(entry: Entry, diagnosis: Diagnosis, dates: Dates, status: s
 
 
 def _read_primary(entry: Entry, diagnosis: Diagnosis, dates: Dates, status: str, report: Report) -> list[Reading]:
-    place, morphology = _morphology(entry, report)
-    behavior = morphology.behavior if morphology else ""
-    if behavior in _BEHAVIOR or behavior == "6":
-        message = "has a diagnosis and a morphology of different behavior; it is not used."
-        report.error(entry, "CONFLICTING_CODES", message, place)
-        return []
+    place, morphology = _morphology(entry)
+    if place and morphology is None:
+        report.warn(entry, "UNMAPPED_CODE", "has a morphology that is not known; it is not used.", place)
+    _tell_elsewhere(entry, diagnosis, report)
     site = diagnosis.value or site_of(items(entry.resource, "bodySite"), of_metastasis=False)
     site = _site(site, diagnosis, morphology)
     readings = []
@@ -144,21 +164,25 @@ def _read_primary(entry: Entry, diagnosis: Diagnosis, dates: Dates, status: str,
     return readings
 
 
+def _tell_elsewhere(entry: Entry, diagnosis: Diagnosis, report: Report) -> None:
+    """Warn of a body site apart from the one that the diagnosis itself names."""
+    is_metastasis = diagnosis.kind in (Kind.SECONDARY, Kind.METASTATIC)
+    if is_elsewhere(site_of(items(entry.resource, "bodySite"), is_metastasis), diagnosis.value):
+        message = "names a body site apart from that of its diagnosis, which counts."
+        report.warn(entry, "CONFLICTING_SITES", message, "bodySite")
+
+
 def _site(site: str, diagnosis: Diagnosis, morphology: Morphology | None) -> str:
     """The site, which a morphology such as a lymphoma's decides where the code names only a place or none."""
     is_place = diagnosis.kind is Kind.MALIGNANT or diagnosis.coding[0].endswith("icd-o-3")
     return morphology.site if morphology and morphology.site and is_place else site
 
 
-def _morphology(entry: Entry, report: Report) -> tuple[str, Morphology | None]:
+def _morphology(entry: Entry) -> tuple[str, Morphology | None]:
     """The extension that mCODE 4 states histology, morphology and behavior in, and what it means."""
     for i, extension in enumerate(items(entry.resource, "extension")):
         if text(extension, "url") == _MORPHOLOGY:
-            place = f"extension[{i}]"
-            found = morphology_of(child(extension, "valueCodeableConcept"))
-            if found is None:
-                report.warn(entry, "UNMAPPED_CODE", "has a morphology that is not known; it is not used.", place)
-            return place, found
+            return f"extension[{i}]", morphology_of(child(extension, "valueCodeableConcept"))
     return "", None
 
 

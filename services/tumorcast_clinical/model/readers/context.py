@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tumorcast_clinical.model.record.entry import Entry, Report
 from tumorcast_clinical.model.record.landmark import Landmark
-from tumorcast_clinical.model.record.tree import Json
+from tumorcast_clinical.model.record.references import Referred
 from tumorcast_core.dates import PartialDate
 from tumorcast_core.snapshot import Feature
 
@@ -45,14 +44,15 @@ class Course:
 class Context:
     """The index date, the issues so far, resources that others refer to, and the treatments found so far.
 
-    ``referred`` holds resources (Medication) by everything that a reference may call them. ``significances`` are the
-    clinical significances of variants, by what a reference may call them, as implications elsewhere state them;
+    ``referred`` holds resources (Medication, Condition) that references may mean. ``significances`` are the
+    clinical significances of variants, by what a reference may call them, as ``implications`` elsewhere state them;
     ``unweighed`` are the variants that wait for theirs (``significance.weighed``).
     """
 
     landmark: Landmark
     report: Report
-    referred: Mapping[str, Json] = field(default_factory=dict)
+    referred: Referred = field(default_factory=Referred)
     courses: list[Course] = field(default_factory=list)
     significances: dict[str, set[str]] = field(default_factory=dict)
+    implications: list[tuple[Entry, set[str]]] = field(default_factory=list)
     unweighed: list[Reading] = field(default_factory=list)

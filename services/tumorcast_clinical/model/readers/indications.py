@@ -13,7 +13,7 @@ from tumorcast_clinical.model.readers.context import Context
 from tumorcast_clinical.model.record.entry import Entry
 from tumorcast_clinical.model.record.tree import Json, child, items, text
 from tumorcast_clinical.model.terms.diagnoses import ICD_10_SYSTEMS, Diagnosis, Kind, diagnosis_of
-from tumorcast_clinical.model.terms.systems import system_of
+from tumorcast_clinical.model.terms.systems import SNOMED, system_of
 
 _MCODE = "http://hl7.org/fhir/us/mcode/StructureDefinition/mcode-"
 _MCODE_TREATMENTS = ("cancer-related", "radiotherapy")
@@ -25,6 +25,17 @@ _UNSPECIFIC_CODE = re.compile(r"[RUVWXYZ]\d\d.*", re.DOTALL)
 _CANCER_WORD = re.compile(
     r"cancer|carcinom|neoplas|tumou?r|malignan|sarcoma|melanoma|blastoma|glioma|mesotheliom|lymphoma|leuka?emia"
     r"|myeloma|krebs|metasta"
+)
+# SNOMED CT: rheumatoid arthritis, psoriasis, psoriatic arthritis, systemic lupus erythematosus, multiple sclerosis,
+# Crohn's disease, ulcerative colitis, ankylosing spondylitis, endometriosis.
+_OTHER_DISEASES = frozenset(
+    {"69896004", "9014002", "156370009", "55464009", "24700007", "34000006", "64766004", "9631008"} | {"129103003"}
+)
+_OTHER_WORD = re.compile(
+    r"arthriti|rheuma|psoria|lupus|vasculiti|granulomatosis|multiple s[ck]lero|crohn|colitis|pemphig|myasthenia"
+    r"|uveitis|sarcoidosis|scleroderma|myositis|dermatitis|eczema|sickle|thalass[ae]+mia|endometrios|infertil"
+    r"|macular degeneration|retinopath|ectopic pregnancy|puberty|gyn[ae]+comastia|neuromyelitis"
+    r"|h[ae]+molytic an[ae]+mia|thrombocytopenic purpura|keratos[ei]s|graft versus host|nephrotic|transplant rejection"
 )
 _OTHERS = frozenset({Kind.BENIGN, Kind.COMORBIDITY})
 _UNTRUE = frozenset({"refuted", "entered-in-error"})
@@ -62,11 +73,10 @@ def _is_mcode(resource: Json) -> bool:
 
 def _conditions(entry: Entry, context: Context) -> list[Json]:
     """Codes of the Conditions that are referred to as reasons; a reference's own display where they are not found."""
-    contained = {f"#{text(item, 'id')}": item for item in items(entry.resource, "contained")}
     reasons = []
     for reference in items(entry.resource, "reasonReference"):
         name = text(reference, "reference")
-        condition = contained.get(name) or context.referred.get(name, {})
+        condition = context.referred.find(name, entry) or {}
         verification = {text(coding, "code") for coding in items(child(condition, "verificationStatus"), "coding")}
         if not verification & _UNTRUE:
             reasons.append(child(condition, "code") or {"text": text(reference, "display")})
@@ -83,5 +93,8 @@ def _of_reason(reason: Json) -> Indication:
     words = " ".join([text(reason, "text"), *(text(coding, "display") for coding in items(reason, "coding"))]).lower()
     if _CANCER_WORD.search(words) and "benign" not in words:
         return Indication.CANCER
+    snomed = {text(coding, "code") for coding in items(reason, "coding") if system_of(coding) == SNOMED}
+    if snomed & _OTHER_DISEASES or _OTHER_WORD.search(words):
+        return Indication.OTHER
     specific = codes and not any(_UNSPECIFIC_CODE.fullmatch(code) for code in codes)
     return Indication.OTHER if specific else Indication.UNKNOWN

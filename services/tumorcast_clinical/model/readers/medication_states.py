@@ -8,16 +8,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, timedelta
+from fractions import Fraction
+from math import ceil
 
 from tumorcast_clinical.model.record.entry import Entry, Refusal, Report
 from tumorcast_clinical.model.record.landmark import Landmark, Side
-from tumorcast_clinical.model.record.tree import Json, child, items, text
+from tumorcast_clinical.model.record.tree import Json, child, items, number, text
 from tumorcast_core.dates import PartialDate, read_date
 from tumorcast_core.snapshot import Severity
 
 ADMINISTRATION_LASTS_DAYS = 42
 """An administration counts as current for two cycles of the common three-week regimens."""
 
+_DAYS = {
+    "min": Fraction(1, 1440),
+    "h": Fraction(1, 24),
+    "d": Fraction(1),
+    "wk": Fraction(7),
+    "mo": Fraction(31),
+    "a": Fraction(366),
+}
+"""Longest length of the units of time that FHIR takes for durations (R4 2.24.0.6)."""
+_LONGEST_DAYS = 100_000
 _ORDERS = frozenset({"order", "original-order", "reflex-order", "filler-order", "instance-order"})
 _NOT_GIVEN = frozenset({"cancelled", "draft", "not-done", "not-taken", "intended"})
 _MARKED = frozenset({"stopped", "on-hold", "unknown"})
@@ -56,16 +68,16 @@ def state_of(entry: Entry, span: Span, landmark: Landmark, report: Report) -> St
 
 
 def _refusal(entry: Entry, status: str) -> Refusal | None:
-    code, path, why = "THERAPY_NOT_GIVEN", "status", ""
-    if status == "entered-in-error":
-        code, why = "ENTERED_IN_ERROR", "was entered in error; it is not used."
-    elif status in _NOT_GIVEN:
+    path, why = "status", ""
+    if status in _NOT_GIVEN:
         why = f"has status {status}: the drug was not given; it is not used."
     elif entry.resource.get("doNotPerform") is True:
         path, why = "doNotPerform", "says that the drug must not be given."
     elif entry.type == "MedicationRequest" and text(entry.resource, "intent") not in _ORDERS:
         path, why = "intent", "is a proposal or a plan, not an order."
-    return Refusal(code, why, path, Severity.INFORMATION) if why else None
+    elif number(child(entry.resource, "dosage", "dose"), "value") == 0:
+        path, why = "dosage.dose", "states a dose of none; it is not used."
+    return Refusal("THERAPY_NOT_GIVEN", why, path, Severity.INFORMATION) if why else None
 
 
 def _went_on(entry: Entry, span: Span, landmark: Landmark) -> bool:
@@ -112,15 +124,36 @@ def _later(when: PartialDate, days: int) -> PartialDate:
 def _span_of_order(resource: Json) -> tuple[PartialDate | None, PartialDate | None]:
     """When an order was written and is to be taken from, the later of the two, and when it runs out."""
     validity = child(resource, "dispenseRequest", "validityPeriod")
-    bounds = [child(dose, "timing", "repeat", "boundsPeriod") for dose in items(resource, "dosageInstruction")]
-    starts = [read_date(text(period, "start")) for period in bounds]
-    ends = [read_date(text(period, "end")) for period in bounds]
+    timings = [child(dose, "timing") for dose in items(resource, "dosageInstruction")]
+    starts = [_first_of(timing) for timing in timings]
     first = min((day for day in starts if day), key=_first, default=None) if all(starts) else None
-    last = max((day for day in ends if day), key=_first, default=None) if all(ends) else None
     written = read_date(text(resource, "authoredOn") or text(validity, "start"))
     begin = max((day for day in (written, first) if day), key=_first, default=None)
+    ends = [_last_of(timing, begin) for timing in timings]
+    last = max((day for day in ends if day), key=_first, default=None) if all(ends) else None
     runs_out = min((day for day in (read_date(text(validity, "end")), last) if day), key=_first, default=None)
     return begin, runs_out
+
+
+def _first_of(timing: Json) -> PartialDate | None:
+    start = read_date(text(child(timing, "repeat", "boundsPeriod"), "start"))
+    return start or min(_events(timing), key=_first, default=None)
+
+
+def _last_of(timing: Json, begin: PartialDate | None) -> PartialDate | None:
+    """The last day of a timing: as stated, after its duration, or its last event."""
+    end = read_date(text(child(timing, "repeat", "boundsPeriod"), "end"))
+    duration = child(timing, "repeat", "boundsDuration")
+    length, unit = number(duration, "value"), _DAYS.get(text(duration, "code") or text(duration, "unit"))
+    if end or begin is None or length is None or unit is None:
+        return end or max(_events(timing), key=_first, default=None)
+    return _later(begin, min(ceil(length * unit), _LONGEST_DAYS))
+
+
+def _events(timing: Json) -> list[PartialDate]:
+    events = timing.get("event")
+    written = [event for event in events if isinstance(event, str)] if isinstance(events, list) else []
+    return [day for event in written if (day := read_date(event))]
 
 
 def _first(when: PartialDate) -> date:

@@ -6,15 +6,15 @@ from collections.abc import Callable, Mapping
 
 from tumorcast_clinical.model.readers.biomarkers import stated
 from tumorcast_clinical.model.readers.context import Context, Reading
+from tumorcast_clinical.model.readers.effective import effective, sample, was_known
 from tumorcast_clinical.model.readers.significance import DIAGNOSTIC_IMPLICATION, read_implication
 from tumorcast_clinical.model.readers.tumor_size import with_one_short_axis
 from tumorcast_clinical.model.readers.values import has_value
 from tumorcast_clinical.model.readers.variants import REGION_STUDIED, VARIANT, read_region_studied, read_variant
 from tumorcast_clinical.model.record.entry import Entry, Refusal, Report
-from tumorcast_clinical.model.record.landmark import Side
 from tumorcast_clinical.model.record.tree import Json, child, items, text
 from tumorcast_clinical.model.terms.analytes import Key, analyte_of, keys_of
-from tumorcast_core.dates import PartialDate, read_date
+from tumorcast_core.dates import PartialDate
 
 NOT_FINAL = frozenset({"preliminary", "registered", "unknown"})
 _NO_RESULT = {
@@ -38,7 +38,7 @@ def read_observation(entry: Entry, context: Context) -> list[Reading]:
         report.inform(entry, *_NO_RESULT[status], "status")
         return []
     when = effective(entry, context)
-    if not context.landmark.admits(entry, when, report) or not _was_known(entry, context):
+    if not context.landmark.admits(entry, when, report) or not was_known(entry, context):
         return []
     if status in NOT_FINAL:
         report.warn(entry, "NOT_FINAL", f"has status {status}.", "status")
@@ -75,38 +75,4 @@ def _read(entry: Entry, node: Json, below: str, when: PartialDate | None, report
         comparator=found.comparator,
         status="" if status == "final" else status,
     )
-    return [Reading(feature, entry, _sample(entry, when), when)]
-
-
-def effective(entry: Entry, context: Context) -> PartialDate | None:
-    """When it was true: a moment, the end (else the start) of a period, or when it was issued."""
-    resource = entry.resource
-    moment = text(resource, "effectiveDateTime") or text(resource, "effectiveInstant")
-    if moment:
-        return read_date(moment)
-    period = child(resource, "effectivePeriod")
-    written = text(period, "end") or text(period, "start")
-    if written:
-        return read_date(written)
-    issued = read_date(text(resource, "issued"))
-    if issued:
-        context.report.inform(entry, "DATE_FROM_ISSUED", "is dated by the day it was issued.", "issued")
-    return issued
-
-
-def _was_known(entry: Entry, context: Context) -> bool:
-    """Whether the result was out by the index date; a sample's result that came later could not be used on it."""
-    issued = text(entry.resource, "issued")
-    if not issued or context.landmark.side(read_date(issued)) is not Side.AFTER:
-        return True
-    context.report.error(entry, "AFTER_INDEX_DATE", "was issued after the index date; it is not used.", "issued")
-    return False
-
-
-def _sample(entry: Entry, when: PartialDate | None) -> str:
-    """Name what readings of one sample have in common: the specimen, else the same moment."""
-    if "specimen" in entry.resource:
-        specimen = text(child(entry.resource, "specimen"), "reference")
-        if specimen:
-            return specimen
-    return when.text if when and when.is_day else ""
+    return [Reading(feature, entry, sample(entry, when), when)]

@@ -22,9 +22,10 @@ def read_implication(entry: Entry, _when: PartialDate | None, context: Context) 
         message = "states no clinical significance of a variant of the record; it is not used."
         context.report.inform(entry, "UNUSED_IMPLICATION", message)
         return []
-    for source in sources:
-        for name in _names(text(source, "reference")):
-            context.significances.setdefault(name, set()).add(significance)
+    names = {name for source in sources for name in _names(text(source, "reference"))}
+    for name in names:
+        context.significances.setdefault(name, set()).add(significance)
+    context.implications.append((entry, names))
     return []
 
 
@@ -36,6 +37,11 @@ def weighed(context: Context) -> list[Reading]:
         found = {significance for name in names for significance in context.significances.get(name, ())}
         if counts(reading, found, context):
             kept.append(reading)
+    waiting = {name for reading in context.unweighed for name in (reading.entry.source, reading.entry.full_url)}
+    for entry, implied in context.implications:
+        if not implied & waiting:
+            message = "is of no variant of the record that waits for its clinical significance; it is not used."
+            context.report.inform(entry, "UNUSED_IMPLICATION", message)
     context.unweighed.clear()
     return kept
 

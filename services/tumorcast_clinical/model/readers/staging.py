@@ -11,8 +11,11 @@ from tumorcast_clinical.model.record.tree import Json, child, items, text
 from tumorcast_clinical.model.terms.answers import answer_of
 from tumorcast_clinical.model.terms.diagnoses import ICD_10_SYSTEMS, Diagnosis, Kind
 from tumorcast_clinical.model.terms.systems import system_of
+from tumorcast_clinical.model.terms.wordings import is_of_another_staging
+from tumorcast_core.catalog import CatalogEntry
 from tumorcast_core.catalog import entry as catalog_entry
 from tumorcast_core.dates import PartialDate
+from tumorcast_core.snapshot import Severity
 
 _CANCERS = frozenset(
     {Kind.PRIMARY, Kind.SECONDARY, Kind.MALIGNANT, Kind.METASTATIC, Kind.IN_SITU, Kind.BENIGN, Kind.UNCERTAIN}
@@ -22,6 +25,9 @@ _CANCER_WORD = re.compile(
     r"cancer|carcinom|neoplas|tumou?r|malignan|sarcoma|melanoma|blastoma|glioma|mesotheliom|lymphoma|leuk[a]?emia|myeloma"
 )
 _CANCER_STAGE = re.compile(r"ajcc|uicc|tnm|cancer|tumou?r|neoplas|21908-9|21902-2|21914-7")
+_ANOTHER_STAGING = Refusal(
+    "STAGE_NOT_READ", "has a stage of another system than TNM's; it is not used.", severity=Severity.WARNING
+)
 
 
 def read_stages(
@@ -31,14 +37,22 @@ def read_stages(
     readings = []
     for i, stage in enumerate(items(entry.resource, "stage")):
         place = f"stage[{i}]"
-        if stage.get("assessment"):
+        if any(text(reference, "reference") for reference in items(stage, "assessment")):
             context.report.inform(entry, "STAGE_IN_ASSESSMENT", "has a stage that its assessment states.", place)
         elif not _is_of_cancer(entry.resource, stage, diagnosis):
             message = "has a stage, but does not say of a cancer; it is not used."
             context.report.warn(entry, "STAGE_NOT_OF_CANCER", message, place)
+        elif is_of_another_staging(words_of(child(stage, "type"))):
+            context.report.refuse(entry, replace(_ANOTHER_STAGING, path="type"), place)
         else:
             readings += _read_stage(entry, stage, place, when, status, context)
     return readings
+
+
+def as_stage_group(node: Json, _analyte: CatalogEntry) -> Json | Refusal:
+    """Refuse the stage that an Observation states by the method of another staging."""
+    another = is_of_another_staging(words_of(child(node, "method")))
+    return replace(_ANOTHER_STAGING, path="method") if another else node
 
 
 def names_a_cancer(concept: Json) -> bool:

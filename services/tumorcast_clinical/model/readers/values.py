@@ -82,7 +82,7 @@ def _bounded(quantity: Json, analyte: CatalogEntry) -> Value | Refusal:
     comparator = quantity.get("comparator", "")
     if comparator and comparator not in _COMPARATORS:
         message = f"states {analyte.name} with a comparator that is not known; it is not used."
-        return Refusal("INVALID_CODE", message, "valueQuantity")
+        return Refusal("INVALID_CODE", message, "valueQuantity.comparator")
     found = _quantity(quantity, analyte, "valueQuantity")
     return found if isinstance(found, Refusal) else Value(found, comparator)
 

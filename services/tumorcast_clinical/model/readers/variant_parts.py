@@ -16,8 +16,11 @@ TO_BE_CODED = "http://hl7.org/fhir/uv/genomics-reporting/CodeSystem/tbd-codes-cs
 GENE, SIGNIFICANCE, SOURCE_CLASS = (LOINC, "48018-6"), (LOINC, "53037-8"), (LOINC, "48002-0")
 _CHANGE_TYPES = ((LOINC, "48019-4"), (LOINC, "48006-1"), (TO_BE_CODED, "molecular-consequence"))
 _CODING_CHANGE, _PROTEIN_CHANGE, _GENOMIC_CHANGE = (LOINC, "48004-6"), (LOINC, "48005-3"), (LOINC, "81290-9")
+_COPY_NUMBER = (LOINC, "82155-3")
 _VARIATION, _ALTERNATE_ALLELE = (LOINC, "81252-9"), (LOINC, "69551-0")
-_UNCHANGED_PROTEIN = re.compile(r"p\.\(?(?:[A-Za-z*]{0,3}\d*)=\)?")
+_UNCHANGED_PROTEIN = re.compile(
+    r"p\.\(?(?:[A-Za-z*]{0,3}\d*)=\)?|(?i:\bwild[- ]?type\b|\bno (?:mutation|change|variant)\b)"
+)
 # Hot spots of the TERT promoter: c.-124C>T and c.-146C>T, by position in GRCh37 and GRCh38, and their neighbors
 # (Huang 2013, Science 339:957)
 _PROMOTER = re.compile(r"c\.(?:1)?-(?:57|124|125|138|139|146)(?!\d)|g\.(?:1295113|1295135|1295228|1295250)G>A")
@@ -49,7 +52,9 @@ class Variant:
         for kind in ("silent", "fusion", "amplification", "gain", "loss", "sequence"):
             if kind in kinds:
                 return kind
-        return "sequence" if self._wordings(_CODING_CHANGE, _PROTEIN_CHANGE) else ""
+        if self._wordings(_CODING_CHANGE, _PROTEIN_CHANGE):
+            return "sequence"
+        return "copies" if _COPY_NUMBER in self.components else ""
 
     @property
     def significance(self) -> str:

@@ -29,6 +29,7 @@ _ALL_OF = {"ntrk_fusion": frozenset({"NTRK1", "NTRK2", "NTRK3"})}
 _NOT_READ = {
     "silent": "leaves the protein as it is",
     "gain": "is a gain of copies, which may be no amplification",
+    "copies": "states a number of copies and does not call it an amplification",
     "loss": "is a loss of copies, which may be of one allele",
 }
 
@@ -48,10 +49,15 @@ def read_variant(entry: Entry, when: PartialDate | None, context: Context) -> li
     if isinstance(found, Refusal):
         context.report.refuse(entry, found)
         return []
+    if variant.significance and not counts(found, {variant.significance}, context):
+        return []
+    if not variant.source_class and any(found.feature.name == gene.tumors_own for _, gene in genes):
+        message = "does not say whether the variant is inherited; it is read as the tumor's."
+        context.report.warn(entry, "SOURCE_CLASS_NOT_STATED", message)
     if not variant.significance:
         context.unweighed.append(found)
         return []
-    return [found] if counts(found, {variant.significance}, context) else []
+    return [found]
 
 
 def read_region_studied(entry: Entry, _when: PartialDate | None, context: Context) -> list[Reading]:

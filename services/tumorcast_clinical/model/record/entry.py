@@ -53,7 +53,7 @@ class Entry:
         if not below:
             return self.location
         if _LINE.fullmatch(self.location):
-            return f"{self.location} {self.type or 'Resource'}.{below}"
+            return f"{self.location} {self.type if is_resource_type(self.type) else 'Resource'}.{below}"
         return f"{self.location}.{below}"
 
 

@@ -10,6 +10,8 @@ from enum import Enum
 from tumorcast_clinical.model.record.entry import Entry, Report
 from tumorcast_core.dates import PartialDate, index_day
 
+_UTC_LENGTH = len("2026-03-01T10:00:00Z")
+
 
 class Side(Enum):
     """Where a date lies against the last day that may be used."""
@@ -70,3 +72,18 @@ def reference_day(landmark: Landmark, seen: Iterable[PartialDate]) -> PartialDat
 def latest_day(seen: Iterable[PartialDate]) -> PartialDate | None:
     """Return the latest date that names a day."""
     return max((when for when in seen if when.is_day), key=lambda when: (when.first, when.text), default=None)
+
+
+def instant(written: str) -> str:
+    """Return a time as UTC has it, so that one moment has one name; a date without time as written.
+
+    >>> instant("2026-03-01T11:00:00.000+01:00"), instant("2026-03-01")
+    ('2026-03-01T10:00:00Z', '2026-03-01')
+    """
+    if "T" not in written or (len(written) == _UTC_LENGTH and written.endswith("Z")):
+        return written
+    try:
+        moment = datetime.fromisoformat(written)
+        return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat()}Z" if moment.tzinfo else written
+    except (ValueError, OverflowError):  # a leap second, or the first and last hours of the calendar
+        return written

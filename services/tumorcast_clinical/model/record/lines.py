@@ -6,6 +6,7 @@ Of each resource eight bytes are kept on the way; features and issues are bounde
 
 from __future__ import annotations
 
+import codecs
 import io
 from array import array
 from collections.abc import Callable, Iterator
@@ -16,9 +17,8 @@ from typing import BinaryIO
 import numpy as np
 
 from tumorcast_clinical.model.record.entry import Entry, Report
-from tumorcast_clinical.model.record.json_reader import load
 from tumorcast_clinical.model.record.parse import Limits, Parsed, load_within, parsed
-from tumorcast_clinical.model.record.patients import subject_of
+from tumorcast_clinical.model.record.patients import patient_named_by
 from tumorcast_clinical.model.record.tree import is_broken
 from tumorcast_clinical.model.record.versions import newest, version_key
 from tumorcast_core.errors import MalformedFhir, PayloadTooLarge
@@ -50,7 +50,10 @@ class Lines:
         with self.open_() as file:
             lines: list[bytes] = []
             while len(lines) <= _LINES_TRIED and (line := file.readline(self.limits.max_bytes + 1)):
-                if line.strip():
+                if len(line) > self.limits.max_bytes:
+                    _skip_line(file, line)
+                    lines.append(b"")
+                elif not _is_blank(line):
                     lines.append(line)
         return len(lines) > 1 and any(_is_object(line, self.limits) for line in lines)
 
@@ -64,7 +67,7 @@ class Lines:
                     message = f"This line is longer than {self.limits.max_bytes} bytes; it is not used."
                     report.add(Severity.ERROR, "PAYLOAD_TOO_LARGE", message, f"line {number}")
                     _skip_line(file, line)
-                elif line.strip():
+                elif not _is_blank(line):
                     yield from self._line(line, f"line {number}", report)
 
     def _line(self, line: bytes, location: str, report: Report) -> list[Entry]:
@@ -103,10 +106,10 @@ def survey(lines: Lines, kinds: frozenset[str], referred: frozenset[str], report
             _keep(patients, entry, lines.limits)
         elif entry.type in referred:
             _keep(others, entry, lines.limits)
-        elif entry.type in kinds and len(subjects) < _NAMES_KEPT:
-            reference = subject_of(entry)[0]
-            if not is_broken(reference):
-                subjects.add(reference)
+        if entry.type in kinds and len(subjects) < _NAMES_KEPT:
+            name = patient_named_by(entry)
+            if name and not is_broken(name):
+                subjects.add(name)
     dropped = _superseded(lines, keys, report)
     current = [entry for entry in patients if entry.location not in dropped]
     return Survey(current, frozenset(subjects), [e for e in others if e.location not in dropped], dropped)
@@ -134,10 +137,15 @@ def _superseded(lines: Lines, keys: array[int], report: Report) -> frozenset[str
     return frozenset(entry.location for entry in rivals if entry.location not in kept)
 
 
+def _is_blank(line: bytes) -> bool:
+    """Whether a line has nothing but blanks, and a byte order mark where it is the first."""
+    return not line.strip() or line.strip() == codecs.BOM_UTF8
+
+
 def _is_object(line: bytes, limits: Limits) -> bool:
     try:
-        return isinstance(load(line, limits.max_depth), dict)
-    except MalformedFhir:
+        return isinstance(load_within(line, limits), dict)
+    except (MalformedFhir, PayloadTooLarge):
         return False
 
 

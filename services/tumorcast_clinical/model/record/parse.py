@@ -75,7 +75,7 @@ def parsed(root: Any, limits: Limits, report: Report, *, page: str = "") -> Pars
     if not page and any(text(link, "relation") == "next" for link in items(root, "link")):
         message = "The Bundle has further pages that were not sent."
         report.add(Severity.WARNING, "FURTHER_PAGES", message, f"{page}Bundle.link")
-    return Parsed(_bundle(root, limits, report, page), text(root, "type"))
+    return Parsed(_bundle(root, limits, report, f"{page}Bundle"), text(root, "type"))
 
 
 def parse_pages(pages: Sequence[bytes], limits: Limits, report: Report) -> Parsed:
@@ -101,26 +101,31 @@ def parse_pages(pages: Sequence[bytes], limits: Limits, report: Report) -> Parse
     return Parsed(entries)
 
 
-def _bundle(bundle: Json, limits: Limits, report: Report, page: str) -> list[Entry]:
+def _bundle(bundle: Json, limits: Limits, report: Report, place: str) -> list[Entry]:
     entries = bundle.get("entry", [])
     if not isinstance(entries, list):
         raise MalformedFhir("Bundle.entry is not a list.")
     if len(entries) > limits.max_entries:
         raise PayloadTooLarge(f"The Bundle has more than {limits.max_entries} entries.")
     if not entries:
-        report.add(Severity.WARNING, "EMPTY_BUNDLE", "The Bundle has no entries.", f"{page}Bundle")
+        report.add(Severity.WARNING, "EMPTY_BUNDLE", "The Bundle has no entries.", place)
     if text(bundle, "type") not in BUNDLE_TYPES:
         message = "The Bundle does not say of which type it is."
-        report.add(Severity.WARNING, "BUNDLE_TYPE_UNKNOWN", message, f"{page}Bundle.type")
-    return [entry for i, item in enumerate(entries) for entry in _entry(item, f"{page}Bundle.entry[{i}]", report)]
+        report.add(Severity.WARNING, "BUNDLE_TYPE_UNKNOWN", message, f"{place}.type")
+    found = [entry for i, item in enumerate(entries) for entry in _entry(item, f"{place}.entry[{i}]", limits, report)]
+    if len(found) > limits.max_entries:
+        raise PayloadTooLarge(f"The Bundle has more than {limits.max_entries} entries.")
+    return found
 
 
-def _entry(item: Any, location: str, report: Report) -> Iterator[Entry]:
+def _entry(item: Any, location: str, limits: Limits, report: Report) -> Iterator[Entry]:
     if type(item) is not dict or TOO_DEEP in item or item.get("modifierExtension"):
         _tell_no_entry(item, location, report)
         return
     full_url, resource = text(item, "fullUrl"), item.get("resource")
-    if isinstance(resource, dict) and text(resource, "resourceType"):
+    if type(resource) is dict and text(resource, "resourceType") == "Bundle" and type(resource.get("entry")) is list:
+        yield from _nested(resource, f"{location}.resource", limits, report)
+    elif isinstance(resource, dict) and text(resource, "resourceType"):
         yield Entry(resource, f"{location}.resource", full_url)
     elif "resource" in item:
         message = "This entry's resource has no resourceType."
@@ -129,8 +134,25 @@ def _entry(item: Any, location: str, report: Report) -> Iterator[Entry]:
         url = text(child(item, "request"), "url")
         if text(child(item, "request"), "method") == "DELETE" and url:
             yield Entry({}, location, url)
+            report.add(Severity.INFORMATION, "NO_RESOURCE", "This entry deletes a resource and holds none.", location)
+        elif outcome := child(item, "response", "outcome"):
+            yield Entry(outcome, f"{location}.response.outcome")
+        elif text(child(item, "response"), "status").startswith(("4", "5")):
+            message = "This entry's request has failed; the record may be incomplete."
+            report.add(Severity.ERROR, "OPERATION_OUTCOME", message, location)
         else:
             report.add(Severity.INFORMATION, "NO_RESOURCE", "This entry holds no resource.", location)
+
+
+def _nested(bundle: Json, place: str, limits: Limits, report: Report) -> list[Entry]:
+    """The entries of a Bundle in a Bundle, as the answer to a batch of searches holds them (FHIR R4 3.1.0.11.1)."""
+    if bundle.get("implicitRules") or bundle.get("modifierExtension"):
+        return [Entry(bundle, place)]
+    if any(text(link, "relation") == "next" for link in items(bundle, "link")):
+        report.add(
+            Severity.WARNING, "FURTHER_PAGES", "The Bundle has further pages that were not sent.", f"{place}.link"
+        )
+    return _bundle(bundle, limits, report, place)
 
 
 def _tell_no_entry(item: Any, location: str, report: Report) -> None:

@@ -1,7 +1,7 @@
 """One version of each resource: deleted, superseded and repeated ones are told, not read.
 
-A history Bundle stands newest first (FHIR R4 3.2.0.10.1); elsewhere ``meta.lastUpdated``, then a numeric
-``meta.versionId``, decides, so that the order of entries does not matter.
+``meta.lastUpdated``, then a numeric ``meta.versionId``, decides, so that the order of entries does not matter; where
+they do not tell versions apart, a history Bundle stands newest first (FHIR R4 3.2.0.10.1).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def newest(parsed: Parsed, report: Report) -> list[Entry]:
 def version_key(entry: Entry) -> str:
     """Name what versions of one resource have in common: the server, if named, the type and the id."""
     if not entry.id:
-        return entry.location
+        return entry.full_url or entry.location
     url = entry.full_url
     name = f"{entry.type}/{entry.id}"
     return url if url and url.startswith(("http:", "https:")) and url.endswith(f"/{name}") else name
@@ -46,7 +46,8 @@ def _current(versions: list[Entry], history: bool, report: Report) -> Entry | No
         return None
     if len(present) < 2:
         return present[0] if present else None
-    if history:
+    ages = [_age(entry) for entry in present]
+    if history and len(set(ages)) < len(ages):
         _tell(present[0], present[1:], report)
         return present[0]
     return _latest(present, report)

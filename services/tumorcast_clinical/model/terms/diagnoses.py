@@ -7,26 +7,22 @@ concept are joined: a general one yields to a specific one, and two that contrad
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
-from importlib.resources import files
-from typing import Any, TypeVar
-
-import yaml
+from typing import Any
 
 from tumorcast_clinical.model.record.entry import Refusal
 from tumorcast_clinical.model.record.tree import Json, items, text
+from tumorcast_clinical.model.terms.condition_tables import by_number, icd_o, longest, plain, prefixes, snomed, table_of
 from tumorcast_clinical.model.terms.systems import ICD_10, ICD_10_CM, ICD_10_GM, ICD_O_3, SNOMED, system_of
 
 ICD_10_SYSTEMS = frozenset({ICD_10, ICD_10_CM, ICD_10_GM})
 
 _ICD = re.compile(r"[A-Z]\d[0-9A-Z]{1,5}")
-_DECORATION = re.compile(r"[.\s]|[-+*!†#]+$")
-_REMISSION = re.compile(r"C9[0-5]\d1|C8[1-8]\dA")
+_REMISSION = re.compile(r"C9[0-5][0-9A-Z]1|C8[68]\d1|C8[1-8][0-9A-Z]A")
 _MORPHOLOGY = re.compile(r"M?(\d{4})(?:/(\d))?\d?")
-_RANGE = re.compile(r"([A-Z]?)(\d+)-[A-Z]?(\d+)")
 
 
 class Kind(StrEnum):
@@ -46,7 +42,6 @@ class Kind(StrEnum):
     FOLLOW_UP = "follow_up"
 
 
-_T = TypeVar("_T")
 _GENERAL = {Kind.MALIGNANT: (Kind.PRIMARY,), Kind.METASTATIC: (Kind.SECONDARY,)}
 
 
@@ -81,18 +76,40 @@ def diagnosis_of(concept: Json) -> Diagnosis | Refusal | None:
 
 def site_of(concepts: Iterable[Json], of_metastasis: bool) -> str:
     """The site that body sites name (SNOMED CT, ICD-O-3 topography); empty if none, or several different ones."""
-    snomed = _snomed("place_of_metastasis" if of_metastasis else "place")
-    topography = _icd_o("topography_of_metastasis" if of_metastasis else "topography")
+    places = snomed("place_of_metastasis" if of_metastasis else "place")
+    topography = icd_o("topography_of_metastasis" if of_metastasis else "topography")
     sites = set()
     for concept in concepts:
         for coding in items(concept, "coding"):
             system, code = system_of(coding), text(coding, "code").strip()
             if system == SNOMED:
-                sites.add(snomed.get(code, ""))
+                sites.add(places.get(code, ""))
             elif system == ICD_O_3:
-                sites.add(_longest(topography, _plain(code)) or "")
+                sites.add(longest(topography, plain(code)) or "")
     sites.discard("")
     return sites.pop() if len(sites) == 1 else ""
+
+
+def is_elsewhere(site: str, value: str) -> bool:
+    """Whether two site groups are of organs apart from each other; of neighbors, records name now one, now the other.
+
+    >>> is_elsewhere("lung", "breast"), is_elsewhere("liver", "biliary_tract"), is_elsewhere("lung", "other")
+    (True, False, False)
+    """
+    if site in ("", value):
+        return False
+    organs = {*snomed("place").values(), *snomed("place_of_metastasis").values()} - {"other", "lymph_node"}
+    return {site, value} <= organs and not any({site, value} <= near for near in _NEIGHBORS)
+
+
+_NEIGHBORS = (
+    frozenset({"liver", "biliary_tract", "pancreas"}),
+    frozenset({"kidney", "bladder_urothelial", "adrenal"}),
+    frozenset({"uterus", "cervix", "ovary", "peritoneum"}),
+    frozenset({"esophagus", "stomach", "head_and_neck"}),
+    frozenset({"colorectal", "anus"}),
+    frozenset({"lung", "pleura"}),
+)
 
 
 def morphology_of(concept: Json) -> Morphology | None:
@@ -107,10 +124,10 @@ def morphology_of(concept: Json) -> Morphology | None:
         system = system_of(coding)
         if system == ICD_O_3 and (match := _MORPHOLOGY.fullmatch(code)):
             number = int(match[1])
-            histology, site = _by_number("histology").get(number, ""), _by_number("site_by_morphology").get(number, "")
+            histology, site = by_number("histology").get(number, ""), by_number("site_by_morphology").get(number, "")
             found.add(Morphology(histology, match[2] or "", site))
-        elif system == SNOMED and code in _snomed("morphology"):
-            found.add(Morphology(_snomed("morphology")[code], ""))
+        elif system == SNOMED and code in snomed("morphology"):
+            found.add(Morphology(snomed("morphology")[code], ""))
     known = {m.histology for m in found}
     behaviors = {m.behavior for m in found} - {""}
     if len(known) != 1 or len(behaviors) > 1:
@@ -120,18 +137,18 @@ def morphology_of(concept: Json) -> Morphology | None:
 
 def comorbidities() -> Mapping[str, Mapping[str, Any]]:
     """The comorbidity groups with weight, ``history`` and ``part_of``."""
-    return _yaml("comorbidities")
+    return table_of("comorbidities")
 
 
 def _meaning(coding: Json) -> Diagnosis | None:
     system, code = system_of(coding), text(coding, "code").strip()
     if system in ICD_10_SYSTEMS:
-        plain = _plain(code)
-        found = _of_icd_10(plain, system) if _ICD.fullmatch(plain) else None
+        bare = plain(code)
+        found = _of_icd_10(bare, system) if _ICD.fullmatch(bare) else None
     elif system == SNOMED:
         found = _snomed_diagnoses().get(code)
     elif system == ICD_O_3:
-        site = _longest(_icd_o("topography"), _plain(code))
+        site = longest(icd_o("topography"), plain(code))
         found = Diagnosis(Kind.PRIMARY, site) if site else None
     else:
         found = None
@@ -139,10 +156,10 @@ def _meaning(coding: Json) -> Diagnosis | None:
 
 
 def _of_icd_10(code: str, system: str) -> Diagnosis | None:
-    found = _longest(_icd_10(system), code)
+    found = longest(_icd_10(system), code)
     if found is None or found.kind is not Kind.PRIMARY:
         return found
-    histology = _longest(_icd_10_histology(), code) or ""
+    histology = longest(_icd_10_histology(), code) or ""
     return replace(found, histology=histology, in_remission=bool(_REMISSION.fullmatch(code[:5])))
 
 
@@ -176,89 +193,34 @@ def _specific(values: set[str]) -> set[str]:
     return values - {"other"} or values
 
 
-def _plain(code: str) -> str:
-    return _DECORATION.sub("", code.upper()) if code else ""
-
-
-def _longest(table: Mapping[str, _T], code: str) -> _T | None:
-    for length in range(len(code), 2, -1):
-        if code[:length] in table:
-            return table[code[:length]]
-    return None
-
-
-@cache
-def _yaml(name: str) -> Mapping[str, Any]:
-    folder = files("tumorcast_clinical.model.terms").joinpath("conditions")
-    loaded: Mapping[str, Any] = yaml.load(folder.joinpath(f"{name}.yaml").read_text("utf-8"), Loader=yaml.CSafeLoader)
-    return loaded
-
-
 @cache
 def _icd_10(system: str) -> Mapping[str, Diagnosis]:
-    raw = _yaml("icd10")
+    raw = table_of("icd10")
     table: dict[str, Diagnosis] = {}
     for name, group in comorbidities().items():
-        table |= {_plain(code): Diagnosis(Kind.COMORBIDITY, name) for code in group["icd10"]}
+        table |= {plain(code): Diagnosis(Kind.COMORBIDITY, name) for code in group["icd10"]}
     for kind in Kind:
         listed = raw.get(kind, {})
         by_value = listed if isinstance(listed, dict) else {"": listed}
-        table |= {prefix: Diagnosis(kind, value) for prefix, value in _prefixes(by_value)}
+        table |= {prefix: Diagnosis(kind, value) for prefix, value in prefixes(by_value)}
     if system == ICD_10_CM:
-        table |= {prefix: Diagnosis(Kind.SECONDARY, value) for prefix, value in _prefixes(raw["icd10cm_secondary"])}
+        table |= {prefix: Diagnosis(Kind.SECONDARY, value) for prefix, value in prefixes(raw["icd10cm_secondary"])}
     return table
 
 
 @cache
 def _icd_10_histology() -> Mapping[str, str]:
-    return dict(_prefixes(_yaml("icd10")["histology"]))
-
-
-@cache
-def _icd_o(section: str) -> Mapping[str, str]:
-    table: dict[str, str] = {}
-    for prefix, value in _prefixes(_yaml("icdo3")[section]):
-        if value != "other" or prefix not in table:
-            table[prefix] = value
-    return table
-
-
-@cache
-def _by_number(section: str) -> Mapping[int, str]:
-    """Value by morphology number; of ranges that hold one number, the narrowest counts."""
-    spans = []
-    for value, listed in _yaml("icdo3")[section].items():
-        for item in map(str, listed):
-            first, _, last = item.partition("-")
-            spans.append((int(first), int(last or first), value))
-    spans.sort(key=lambda span: span[0] - span[1])
-    return {number: value for first, last, value in spans for number in range(first, last + 1)}
-
-
-@cache
-def _snomed(section: str) -> Mapping[str, str]:
-    return {str(code): value for value, codes in _yaml("snomed")[section].items() for code in codes}
+    return dict(prefixes(table_of("icd10")["histology"]))
 
 
 @cache
 def _snomed_diagnoses() -> Mapping[str, Diagnosis]:
-    raw, table = _yaml("snomed"), dict[str, Diagnosis]()
+    raw, table = table_of("snomed"), dict[str, Diagnosis]()
     for name, group in comorbidities().items():
         table |= {str(code): Diagnosis(Kind.COMORBIDITY, name) for code in group["sct"]}
     for kind in Kind:
         listed = raw.get(kind, {})
         by_value = listed if isinstance(listed, dict) else {"": listed}
         for value, codes in by_value.items():
-            table |= {str(code): Diagnosis(kind, value, _snomed("histology").get(str(code), "")) for code in codes}
+            table |= {str(code): Diagnosis(kind, value, snomed("histology").get(str(code), "")) for code in codes}
     return table
-
-
-def _prefixes(by_value: Mapping[str, Iterable[str]]) -> Iterator[tuple[str, str]]:
-    for value, listed in by_value.items():
-        for item in map(str, listed):
-            match = _RANGE.fullmatch(item)
-            if match:
-                for number in range(int(match[2]), int(match[3]) + 1):
-                    yield f"{match[1]}{number:02d}", value
-            else:
-                yield _plain(item), value

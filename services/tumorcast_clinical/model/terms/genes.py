@@ -28,6 +28,11 @@ class Gene:
     from_text: bool = False
 
     @property
+    def tumors_own(self) -> str:
+        """The feature of a mutation in the tumor where the gene has one for inherited ones, too; empty if not."""
+        return self.features.get("mutation", "") if "germline" in self.features else ""
+
+    @property
     def coding(self) -> Coding:
         return Coding(HGNC, f"HGNC:{self.hgnc}", self.symbol)
 

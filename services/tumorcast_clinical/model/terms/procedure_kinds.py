@@ -12,7 +12,6 @@ positions:
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -23,7 +22,8 @@ import yaml
 
 from tumorcast_clinical.model.record.entry import Refusal
 from tumorcast_clinical.model.record.tree import Json, items, text
-from tumorcast_clinical.model.terms.analytes import keys_of, unmapped
+from tumorcast_clinical.model.terms.analytes import Key, keys_of, unmapped
+from tumorcast_clinical.model.terms.mentions import mentions_of, words_of
 from tumorcast_clinical.model.terms.systems import SNOMED
 from tumorcast_core.snapshot import Coding, Severity
 
@@ -48,8 +48,9 @@ _BY_ITSELF = "cancer_surgery_by_itself"
 _SURGERY = "cancer_surgery"
 _SURGICAL_ROOTS = frozenset("BT56")
 _RADIATION_MODALITIES = frozenset("012Y")
-_WORD = re.compile(r"[^\W\d_]+")
-_LONGEST_WORDING = 500
+_JOINING = frozenset({"with", "and", "plus", "mit", "und", "avec", "et"})
+_COMBINED = {_BY_ITSELF: (_SURGERY,), "chemoradiotherapy": ("chemotherapy", "radiotherapy")}
+"""What the tables call otherwise: surgery of a cancer whatever the reason, and two treatments in one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,38 +74,49 @@ class _Table:
     words: Mapping[str, list[tuple[tuple[str, ...], str]]]
 
 
-def kind_of(concept: Json) -> Kind | Refusal:
-    """Find the kind of treatment that a procedure's code means, by code, else by wording."""
+def kinds_of(concept: Json) -> list[Kind] | Refusal:
+    """Find the kinds of treatment that a procedure's code means, by code, else by wording: chemoradiation is two."""
     keys = keys_of(concept)
     coded = [(key, kind) for key in keys if (kind := _by_code(*key))]
     worded = _by_words(concept)
-    kinds = {_plain(kind) for _, kind in coded}
-    if len(kinds) > 1:
-        return Refusal("CONFLICTING_CODES", "is coded as two different kinds of procedure; it is not used.", "code")
     if coded:
-        (system, code), kind = coded[0]
-        if kinds != {NOT_TREATMENT} and worded and worded not in (_plain(kind), NOT_TREATMENT):
-            message = "names another kind of procedure than its code; it is not used."
-            return Refusal("CONFLICTING_CODES", message, "code")
-        by_itself = any(kind == _BY_ITSELF for _, kind in coded)
-        return _found(_plain(kind), Coding(system, code, _plain(kind).replace("_", " ")), by_itself=by_itself)
+        return _of_codes(coded, worded)
+    if isinstance(worded, Refusal):
+        return worded
     if worded:
-        return _found(worded, Coding("", worded, worded.replace("_", " ")), from_text=True)
+        return _found([Kind(kind, Coding("", kind, kind.replace("_", " ")), from_text=True) for kind in worded])
     if any(system in _PUBLIC for system, _ in keys):
         message = "has a code that stands for no feature of the catalog; it is not used."
         return Refusal("UNMAPPED_CODE", message, "code", Severity.INFORMATION)
     return unmapped(keys)
 
 
-def _found(name: str, coding: Coding, *, by_itself: bool = False, from_text: bool = False) -> Kind | Refusal:
-    if name == NOT_TREATMENT:
+def _of_codes(coded: list[tuple[Key, str]], worded: tuple[str, ...] | Refusal) -> list[Kind] | Refusal:
+    """The kinds of known codes, which neither each other nor the wording may contradict."""
+    meant = [_plain(kind) for _, kind in coded]
+    kinds = max(meant, key=len)
+    if any(not set(kind) <= set(kinds) for kind in meant):
+        return Refusal("CONFLICTING_CODES", "is coded as two different kinds of procedure; it is not used.", "code")
+    if isinstance(worded, Refusal) and worded.code == "THERAPY_NOT_GIVEN":
+        return worded
+    clear = () if isinstance(worded, Refusal) or kinds == (NOT_TREATMENT,) else worded
+    if clear not in ((), (NOT_TREATMENT,)) and not set(clear) & set(kinds):
+        message = "names another kind of procedure than its code; it is not used."
+        return Refusal("CONFLICTING_CODES", message, "code")
+    (system, code), _ = next(pair for pair, kind in zip(coded, meant, strict=True) if kind == kinds)
+    by_itself = any(kind == _BY_ITSELF for _, kind in coded)
+    return _found([Kind(kind, Coding(system, code, kind.replace("_", " ")), by_itself) for kind in kinds])
+
+
+def _found(kinds: list[Kind]) -> list[Kind] | Refusal:
+    if any(kind.name == NOT_TREATMENT for kind in kinds):
         message = "is a biopsy, planning or another procedure that does not treat a cancer; it is not used."
         return Refusal("NOT_TREATMENT", message, "code", Severity.INFORMATION)
-    return Kind(name, coding, by_itself, from_text)
+    return kinds
 
 
-def _plain(kind: str) -> str:
-    return _SURGERY if kind == _BY_ITSELF else kind
+def _plain(kind: str) -> tuple[str, ...]:
+    return _COMBINED.get(kind, (kind,))
 
 
 def _by_code(system: str, code: str) -> str:
@@ -141,17 +153,57 @@ def _of_icd_10_pcs(code: str) -> str:
     return ""
 
 
-def _by_words(concept: Json) -> str:
-    """The one kind that the wording names, empty if it names none or several; what treats nobody decides."""
-    wordings = [text(concept, "text"), *(text(coding, "display") for coding in items(concept, "coding"))]
-    by_words, kinds = _table().words, set()
-    for wording in wordings:
-        words = _WORD.findall(wording[:_LONGEST_WORDING].lower())
-        for i, word in enumerate(words):
-            kinds |= {kind for said, kind in by_words.get(word, ()) if tuple(words[i : i + len(said)]) == said}
-    if NOT_TREATMENT in kinds:
-        return NOT_TREATMENT
-    return kinds.pop() if len(kinds) == 1 else ""
+def _by_words(concept: Json) -> tuple[str, ...] | Refusal:
+    """The kinds that the wordings name, none if they say nothing clear; what treats nobody decides."""
+    found: set[str] = set()
+    for wording in (text(concept, "text"), *(text(coding, "display") for coding in items(concept, "coding"))):
+        kinds = _of_wording(words_of(wording)) if wording else ()
+        if isinstance(kinds, Refusal):
+            return kinds
+        found |= set(kinds)
+    if NOT_TREATMENT in found:
+        return (NOT_TREATMENT,)
+    return tuple(sorted(found))
+
+
+def _of_wording(words: list[str]) -> tuple[str, ...] | Refusal:
+    """The kinds that one wording names, part by part: "mastectomy with reconstruction" has two parts.
+
+    A part that names two kinds ("radiotherapy after mastectomy") leaves open which of them was done.
+    """
+    found: list[str] = []
+    mentions = mentions_of(words, _table().words)
+    if mentions.denied - {NOT_TREATMENT}:
+        message = "is named in words that say that it was not done; it is not used."
+        return Refusal("THERAPY_NOT_GIVEN", message, "code", Severity.WARNING)
+    for part in _parts(words):
+        kinds = {plain for kind in mentions_of(part, _table().words).stated for plain in _plain(kind)}
+        if NOT_TREATMENT in kinds and not found:
+            others = mentions.stated - {NOT_TREATMENT} and not kinds - {NOT_TREATMENT}
+            return _unclear() if others else (NOT_TREATMENT,)
+        if NOT_TREATMENT in kinds:
+            continue
+        combined = _COMBINED["chemoradiotherapy"]
+        if len(kinds) > 1 and kinds != set(combined):
+            return ()
+        found += sorted(kinds)
+    return tuple(dict.fromkeys(found))
+
+
+def _unclear() -> Refusal:
+    message = "names a treatment beside what treats nobody; what was done is not known."
+    return Refusal("THERAPY_NOT_CERTAIN", message, "code", Severity.WARNING)
+
+
+def _parts(words: list[str]) -> list[list[str]]:
+    """The words between those that join."""
+    parts: list[list[str]] = [[]]
+    for word in words:
+        if word in _JOINING:
+            parts.append([])
+        else:
+            parts[-1].append(word)
+    return [part for part in parts if part]
 
 
 @cache

@@ -41,10 +41,18 @@ _ALIASES = {
         "urn:oid:2.16.840.1.113883.3.26.1.1",
         "https://nih-ncpi.github.io/ncpi-fhir-ig/CodeSystem-ncit.html",
     ),
-    ICD_10: ("urn:oid:2.16.840.1.113883.6.3",),
+    ICD_10: (
+        "urn:oid:2.16.840.1.113883.6.3",
+        "http://id.who.int/icd/release/10",
+        "http://hl7.org/fhir/sid/icd-10-am",
+    ),
     ICD_10_CM: ("urn:oid:2.16.840.1.113883.6.90",),
     ICD_10_GM: ("http://fhir.de/CodeSystem/dimdi/icd-10-gm",),
-    ICD_O_3: ("urn:oid:2.16.840.1.113883.6.43.1", "http://terminology.hl7.org/CodeSystem/icd-o-3-morphology"),
+    ICD_O_3: (
+        "urn:oid:2.16.840.1.113883.6.43.1",
+        "http://terminology.hl7.org/CodeSystem/icd-o-3-morphology",
+        "http://hl7.org/fhir/sid/icd-o-3",
+    ),
     ATC: (
         "http://fhir.de/CodeSystem/bfarm/atc",
         "http://fhir.de/CodeSystem/dimdi/atc",

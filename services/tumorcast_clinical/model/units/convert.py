@@ -17,15 +17,26 @@ from decimal import Decimal
 from fractions import Fraction
 from functools import cache
 from importlib.resources import files
+from math import isclose
 from typing import Any
 
 import yaml
 
 from tumorcast_clinical.model.record.entry import Refusal
-from tumorcast_clinical.model.units.spelling import Unit, keep, known_units, read_unit
+from tumorcast_clinical.model.units.spelling import Unit, keep, known_units, read_unit, ucum_units
 from tumorcast_core.catalog import CatalogEntry
 
-__all__ = ["Number", "Unit", "agree", "convert", "factors_to", "known_units", "plausible", "read_unit"]
+__all__ = [
+    "Number",
+    "Unit",
+    "agree",
+    "are_one_number",
+    "convert",
+    "factors_to",
+    "known_units",
+    "plausible",
+    "read_unit",
+]
 
 Number = int | Decimal | Fraction
 _KEPT: dict[tuple[str, str, str], tuple[int, int]] = {}
@@ -76,6 +87,25 @@ def plausible(number: float | Number, analyte: CatalogEntry) -> float | Refusal:
         message = f"states {analyte.name} as parts of a cell, perhaps in a wrong unit; it is not used."
         return Refusal("IMPLAUSIBLE_VALUE", message)
     return float(number)
+
+
+def are_one_number(first: float, second: float, analyte: CatalogEntry) -> bool:
+    """Whether two different values are, to rounding, one number in two of the analyte's units: a unit is mistaken.
+
+    >>> from tumorcast_core.catalog import entry
+    >>> are_one_number(120, 12, entry("c_reactive_protein")), are_one_number(120, 24, entry("c_reactive_protein"))
+    (True, False)
+    """
+    low, high = sorted((first, second))
+    return low > 0 and any(isclose(high / low, ratio, rel_tol=1e-9) for ratio in _ratios(analyte.name, analyte.unit))
+
+
+@cache
+def _ratios(name: str, canonical: str) -> frozenset[float]:
+    """What one number in a unit is of the same number in a smaller one, of all that convert to ``canonical``."""
+    factors = _factors(name, canonical)
+    sizes = {u.size * factors[u.dimension] for u in ucum_units().values() if u.dimension in factors}
+    return frozenset(float(large / small) for large in sizes for small in sizes if large > small)
 
 
 def factors_to(analyte: CatalogEntry) -> Mapping[str, Fraction]:
