@@ -261,6 +261,7 @@ def test_a_supportive_or_local_drug_is_told_and_gives_no_feature(text):
 # --- references ------------------------------------------------------------------------------------------------------
 
 DRUG = {"resourceType": "Medication", "id": "d1", "code": concept(RXNORM, "32592")}
+UNUSED = ["UNUSED_RESOURCE"]
 
 
 def referring(reference: Resource, **more: object) -> Resource:
@@ -273,12 +274,12 @@ def referring(reference: Resource, **more: object) -> Resource:
         ({"reference": "Medication/d1"}, ["chemotherapy"], []),
         ({"reference": "Medication/d1/_history/2"}, ["chemotherapy"], []),
         ({"reference": "http://server.example/fhir/Medication/d1"}, ["chemotherapy"], []),
-        ({"reference": "Medication/d2"}, [], ["REFERENCE_NOT_FOUND", "UNUSED_RESOURCE"]),
-        ({"reference": "#d1"}, [], ["REFERENCE_NOT_FOUND", "UNUSED_RESOURCE"]),
-        ({"reference": "urn:uuid:0c3c5f3e-7c3f-4f6e-9a57-2b4b5d3c0a11"}, [], ["REFERENCE_NOT_FOUND", "UNUSED_RESOURCE"]),
-        ({"reference": "Medication/d2", "display": "Carboplatin"}, ["chemotherapy"], ["READ_FROM_TEXT", "UNUSED_RESOURCE"]),
-        ({"display": "Carboplatin"}, ["chemotherapy"], ["READ_FROM_TEXT", "UNUSED_RESOURCE"]),
-        ({"reference": "Medication/d2", "display": "the usual"}, [], ["REFERENCE_NOT_FOUND", "UNUSED_RESOURCE"]),
+        ({"reference": "Medication/d2"}, [], ["REFERENCE_NOT_FOUND", *UNUSED]),
+        ({"reference": "#d1"}, [], ["REFERENCE_NOT_FOUND", *UNUSED]),
+        ({"reference": "urn:uuid:0c3c5f3e-7c3f-4f6e-9a57-2b4b5d3c0a11"}, [], ["REFERENCE_NOT_FOUND", *UNUSED]),
+        ({"reference": "Medication/d2", "display": "Carboplatin"}, ["chemotherapy"], ["READ_FROM_TEXT", *UNUSED]),
+        ({"display": "Carboplatin"}, ["chemotherapy"], ["READ_FROM_TEXT", *UNUSED]),
+        ({"reference": "Medication/d2", "display": "the usual"}, [], ["REFERENCE_NOT_FOUND", *UNUSED]),
     ],
 )
 def test_a_reference_to_the_drug_is_resolved_or_told(reference, expected, issues):
