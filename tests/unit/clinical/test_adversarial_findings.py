@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from support.record_cases import ENTRY, NONE, Case, Expected, check, named
-from support.records import INDEX, LOINC, SNOMED, Resource, concept, observation, patient
+from support.records import INDEX, LOINC, SNOMED, Resource, bundle, concept, condition, observation, patient
 from tumorcast_clinical.model import extract_features
 
 HGNC = "http://www.genenames.org/geneId"
@@ -164,3 +164,17 @@ def test_a_result_after_the_death_is_told() -> None:
     record = json.dumps({"resourceType": "Bundle", "type": "collection", "entry": entries}).encode()
     told = [(issue.code, issue.location) for issue in extract_features(record, INDEX).issues]
     assert told == [("AFTER_DEATH", ENTRY.format(1))]
+
+
+@pytest.mark.parametrize(
+    ("status", "read"), [("refuted", False), ("differential", False), ("entered-in-error", False), ("confirmed", True)]
+)
+def test_a_stage_of_a_refuted_cancer_is_none(status: str, read: bool) -> None:
+    verification = concept("http://terminology.hl7.org/CodeSystem/condition-ver-status", status)
+    stage = observation(
+        "s", "21908-9", focus=[{"reference": "Condition/c1"}], valueCodeableConcept=concept(SNOMED, "258228008")
+    )
+    found = extract_features(bundle(stage, condition(verificationStatus=verification, stage=[])), INDEX)
+    assert ("stage_group" in {feature.name for feature in found.features}) is read
+    told = {(issue.code, issue.location) for issue in found.issues}
+    assert (("CONDITION_NOT_CONFIRMED", "Bundle.entry[1].resource.focus[0]") in told) is not read

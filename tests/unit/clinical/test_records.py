@@ -216,3 +216,20 @@ def test_what_a_history_deletes_is_not_used(full_url):
 def test_a_history_counts_its_first_version():
     data = bundle(observation(value=9), observation(value=12), type="history")
     assert values(data)["hemoglobin"] == 9.0
+
+
+@pytest.mark.parametrize(
+    ("full_url", "expected"),
+    [
+        ("https://ehr.example/fhir/Observation/o1", []),
+        ("https://ehr.example/fhir/Observation/o2", ["FULL_URL_MISMATCH"]),
+        ("https://ehr.example/fhir/Observation/o2/_history/1", []),
+        ("urn:uuid:0b1e6a3c-9f3c-4e3e-8f3e-2f6d1c1f7a10", []),
+        ("https://ehr.example/a-document/7", []),
+    ],
+)
+def test_a_resource_under_the_full_url_of_another_id_is_doubted(full_url, expected):
+    entries = [{"resource": patient()}, {"fullUrl": full_url, "resource": observation()}]
+    data = json.dumps({"resourceType": "Bundle", "type": "collection", "entry": entries}).encode()
+    assert values(data)["hemoglobin"] == 12.5
+    assert codes(data) == expected

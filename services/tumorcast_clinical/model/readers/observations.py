@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from tumorcast_clinical.model.readers.biomarkers import stated
 from tumorcast_clinical.model.readers.context import Context, Reading
 from tumorcast_clinical.model.readers.effective import effective, sample, was_known
+from tumorcast_clinical.model.readers.focus import is_of_untrue_condition
 from tumorcast_clinical.model.readers.significance import DIAGNOSTIC_IMPLICATION, read_implication
 from tumorcast_clinical.model.readers.tumor_size import with_one_short_axis
 from tumorcast_clinical.model.readers.values import has_value
@@ -39,6 +40,8 @@ def read_observation(entry: Entry, context: Context) -> list[Reading]:
         return []
     when = effective(entry, context)
     if not context.landmark.admits(entry, when, report) or not was_known(entry, context):
+        return []
+    if "focus" in resource and is_of_untrue_condition(entry, context):
         return []
     if status in NOT_FINAL:
         report.warn(entry, "NOT_FINAL", f"has status {status}.", "status")

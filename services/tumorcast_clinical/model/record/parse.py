@@ -126,7 +126,10 @@ def _entry(item: Any, location: str, limits: Limits, report: Report) -> Iterator
     if type(resource) is dict and text(resource, "resourceType") == "Bundle" and type(resource.get("entry")) is list:
         yield from _nested(resource, f"{location}.resource", limits, report)
     elif isinstance(resource, dict) and text(resource, "resourceType"):
-        yield Entry(resource, f"{location}.resource", full_url)
+        entry = Entry(resource, f"{location}.resource", full_url)
+        if full_url and not full_url.endswith(entry.id) and f"/{entry.type}/" in full_url and entry.id:
+            _tell_two_names(entry, report)
+        yield entry
     elif "resource" in item:
         message = "This entry's resource has no resourceType."
         report.add(Severity.ERROR, "INVALID_RESOURCE", message, f"{location}.resource")
@@ -153,6 +156,12 @@ def _nested(bundle: Json, place: str, limits: Limits, report: Report) -> list[En
             Severity.WARNING, "FURTHER_PAGES", "The Bundle has further pages that were not sent.", f"{place}.link"
         )
     return _bundle(bundle, limits, report, place)
+
+
+def _tell_two_names(entry: Entry, report: Report) -> None:
+    """Doubt an entry whose ``fullUrl`` is of another id than its resource (FHIR R4 2.36.4, Bundle.entry.fullUrl)."""
+    if entry.full_url.startswith(("http:", "https:")) and "/_history/" not in entry.full_url:
+        report.warn(entry, "FULL_URL_MISMATCH", "stands under the fullUrl of another id; it is read by its own.")
 
 
 def _tell_no_entry(item: Any, location: str, report: Report) -> None:
