@@ -1,4 +1,4 @@
-"""What an Observation is about, besides the patient: a stage or finding of a disease that the record refutes is none."""
+"""What an Observation is about besides the patient: a stage or finding of a disease that is refuted is none."""
 
 from __future__ import annotations
 

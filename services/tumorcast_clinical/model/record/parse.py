@@ -159,7 +159,7 @@ def _nested(bundle: Json, place: str, limits: Limits, report: Report) -> list[En
 
 
 def _tell_two_names(entry: Entry, report: Report) -> None:
-    """Doubt an entry whose ``fullUrl`` is of another id than its resource (FHIR R4 2.36.4, Bundle.entry.fullUrl)."""
+    """Doubt an entry whose ``fullUrl`` is of another id than its resource (FHIR R4, Bundle.entry.fullUrl)."""
     if entry.full_url.startswith(("http:", "https:")) and "/_history/" not in entry.full_url:
         report.warn(entry, "FULL_URL_MISMATCH", "stands under the fullUrl of another id; it is read by its own.")
 
