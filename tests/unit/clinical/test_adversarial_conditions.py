@@ -217,7 +217,7 @@ BREAST_SITE = [concept(SNOMED, "76752008")]
              {"primary_cancer": ("leukemia",), "histology": ("chronic_lymphocytic_leukemia",)}, []),
         Case("ICD-10-AM", [cancer(system="http://hl7.org/fhir/sid/icd-10-am", code="C34.1")], LUNG, []),
         Case("ICD-9-CM", [cancer(system="http://hl7.org/fhir/sid/icd-9-cm", code="162.9")], NONE,
-             [("CODE_SYSTEM_UNKNOWN", "code")]),
+             [("UNMAPPED_CODE", "code")]),
         Case("kidney disease of diabetes", [cancer(system=SNOMED, code="127013003")],
              {"comorbidity_diabetes_with_complications": ("present",)}, []),
         Case("infarction of the past", [cancer("History of NSTEMI", system=SNOMED, code="401314000")],

@@ -8,9 +8,11 @@ import pytest
 
 from support.records import INDEX, LOINC, Resource, bundle, codes, concept, issues_at, observation, patient, values
 from support.rich_record import NAME, bundle_of, entry_of, lines_of
-from tumorcast_clinical.model import Limits, extract_features
+from tumorcast_clinical.model import Limits, extract_features, extract_file
+from tumorcast_core.errors import PayloadTooLarge
 
 IMPLICATION = "http://hl7.org/fhir/uv/genomics-reporting/CodeSystem/tbd-codes-cs"
+GENES = "http://www.genenames.org/geneId"
 PATHOGENIC = {"code": concept(LOINC, "53037-8"), "valueCodeableConcept": concept(LOINC, "LA6668-3")}
 BOM = b"\xef\xbb\xbf"
 
@@ -50,14 +52,13 @@ def test_another_patient_is_told_where_one_is_asked_for():
 
 
 def test_of_several_patients_each_resource_is_told():
-    others = [{"resourceType": kind, "id": "x"} for kind in ("Medication", "Organization", "Basic")]
+    others = [{"resourceType": kind, "id": "x"} for kind in ("Medication", "Organization")]
     assert issues_at(bundle(patient(id="p2"), observation(), *others)) == {
         "Bundle.entry[0].resource": "SEVERAL_PATIENTS",
         "Bundle.entry[1].resource": "SEVERAL_PATIENTS",
         "Bundle.entry[2].resource": "SEVERAL_PATIENTS",
         "Bundle.entry[3].resource": "SEVERAL_PATIENTS",
         "Bundle.entry[4].resource": "UNUSED_RESOURCE",
-        "Bundle.entry[5].resource": "INVALID_RESOURCE",
     }
 
 
@@ -81,8 +82,21 @@ def test_blank_lines_and_a_byte_order_mark_before_the_first_line_are_none(before
     assert values(before + json.dumps(observation()).encode())["hemoglobin"] == 12.5
 
 
-def test_one_line_beyond_the_limit_is_not_read_in_part(tmp_path):
+@pytest.mark.parametrize(
+    "entry", [observation(), observation(note=[{}]), observation(contained=[{"resourceType": "Basic"}])]
+)
+def test_an_object_on_a_line_of_its_own_does_not_make_lines_of_one_document(entry):
+    whole = json.dumps({"resourceType": "Bundle", "type": "collection", "entry": [{"resource": entry}]}).encode()
+    start, end = whole.split(b'"entry": [', 1)
+    data = start + b'"entry": [\n' + end.removesuffix(b"]}") + b"\n]}\n"
+    assert {i.location for i in extract_features(data, INDEX).issues} == {
+        i.location for i in extract_features(whole, INDEX).issues
+    }
+    assert extract_features(data, INDEX).features == extract_features(whole, INDEX).features
+
+
+def test_one_line_beyond_the_limit_is_a_record_that_is_too_large(tmp_path):
     file = tmp_path / "record.json"
-    file.write_bytes(b'{"resourceType": "Bundle", "x": "' + b"y" * 3000 + b'"}')
-    with pytest.raises(Exception, match="larger than 1000 bytes"):
-        extract_features(file.read_bytes(), INDEX, Limits(max_bytes=1000))
+    file.write_bytes(b'{"resourceType": "Basic", "x": ["' + b"y" * 990 + b'", {}]}' + b"z" * 990)
+    with pytest.raises(PayloadTooLarge):
+        extract_file(file, INDEX, Limits(max_bytes=1000))

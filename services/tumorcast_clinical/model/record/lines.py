@@ -55,7 +55,15 @@ class Lines:
                     lines.append(b"")
                 elif not _is_blank(line):
                     lines.append(line)
-        return len(lines) > 1 and any(_is_object(line, self.limits) for line in lines)
+        if len(lines) < 2 or _is_object(lines[0], self.limits):
+            return len(lines) > 1
+        return any(_is_object(line, self.limits) for line in lines[1:]) and not self._are_one_document()
+
+    def _are_one_document(self) -> bool:
+        """Whether they are one object together, which may have an object on a line of its own."""
+        with self.open_() as file:
+            data = file.read(self.limits.max_bytes + 1)
+        return _is_object(data, self.limits)
 
     def entries(self, report: Report) -> Iterator[Entry]:
         """Read every line; one that is no resource is told and costs only itself."""

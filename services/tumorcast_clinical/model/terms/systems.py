@@ -66,6 +66,14 @@ _ALIASES = {
     ),
     UCUM: ("https://unitsofmeasure.org", "urn:oid:2.16.840.1.113883.6.8"),
 }
+_HL7 = ("http://hl7.org/fhir/", "http://terminology.hl7.org/CodeSystem/")
+_UNREAD = frozenset(
+    {"http://www.ama-assn.org/go/cpt", "http://www.cms.gov/Medicare/Coding/ICD10", "urn:iso:std:iso:11073:10101"}
+    | {"http://dicom.nema.org/resources/ontology/DCM", "http://varnomen.hgvs.org", "http://va.gov/terminology/medrt"}
+    | {"http://fhir.de/CodeSystem/bfarm/ops", "http://fhir.de/CodeSystem/ifa/pzn", "http://dmd.nhs.uk"}
+)
+"""Public systems that no table of analytes reads, by the URIs that HL7 lists (terminology.hl7.org)."""
+
 _CANONICAL = {alias: system for system, aliases in _ALIASES.items() for alias in (system, *aliases)}
 
 
@@ -76,5 +84,9 @@ def system_of(coding: Json) -> str:
 
 
 def is_public(system: str) -> bool:
-    """Whether the system is known by its URI; any other is a hospital's own, or a typing error."""
-    return system in _ALIASES
+    """Whether the system is known by its URI; any other is a hospital's own, or a typing error.
+
+    >>> is_public(LOINC), is_public("http://hl7.org/fhir/sid/ndc"), is_public("http://hospital.example/labs")
+    (True, True, False)
+    """
+    return system in _ALIASES or system in _UNREAD or system.startswith(_HL7)
