@@ -12,7 +12,7 @@ class Settings(ServiceSettings, env_prefix="TUMORCAST_CLINICAL_"):
 
     max_fhir_mib: int = Field(default=32, ge=1, le=1024, description="largest record taken, in MiB")
     max_fhir_depth: int = Field(default=100, ge=10, le=200, description="deepest nesting of JSON taken")
-    max_fhir_entries: int = Field(default=100_000, ge=1, description="most entries of one Bundle taken")
+    max_fhir_entries: int = Field(default=200_000, ge=1, description="most entries of one Bundle taken")
     max_records_at_once: int = Field(default=2, ge=1, description="records read at one time; the others wait")
 
     fhir_allowed_hosts: tuple[str, ...] = Field((), description="host or host:port of FHIR servers and token endpoints")

@@ -35,7 +35,9 @@ def test_a_server_gives_the_features_of_the_same_bundle(capsys, everything, page
     assert [(f["name"], f.get("value", f.get("category")), f["source"]) for f in document["features"]] == [
         (f.name, f.value, f.source) for f in found.features
     ]
-    assert {i["code"] for i in document["issues"]} - {"SEARCHED_BY_TYPE", "TYPE_NOT_SERVED"} == {i.code for i in found.issues}
+    assert {i["code"] for i in document["issues"]} - {"SEARCHED_BY_TYPE", "TYPE_NOT_SERVED"} == {
+        i.code for i in found.issues
+    }
     (bad,) = (i for i in document["issues"] if i["code"] == "UNKNOWN_UNIT")
     assert bad["location"].startswith("page ")
     assert bad["message"].startswith("Observation/bad ")

@@ -39,9 +39,10 @@ def variant(*more: Resource) -> Resource:
         ([implication("Observation/v1"), variant(PATHOGENIC)], ["UNUSED_IMPLICATION"]),
         ([implication("Observation/v1"), variant()], []),
         ([{"resourceType": "Medication", "id": "d1"}], ["UNUSED_RESOURCE"]),
+        ([observation(valueString=None, component=[])], ["NO_VALUE"]),
     ],
 )
-def test_what_is_referred_to_by_nothing_or_refers_to_nothing_is_said(resources, expected):
+def test_what_is_of_nothing_or_states_nothing_is_said(resources, expected):
     assert codes(bundle(*resources)) == expected
 
 

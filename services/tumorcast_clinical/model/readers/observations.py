@@ -49,7 +49,7 @@ def read_observation(entry: Entry, context: Context) -> list[Reading]:
         for key in keys_of(child(resource, "code")):
             if key in COMPOSED:
                 return COMPOSED[key](entry, when, context)
-    if "component" not in resource:
+    if not resource.get("component"):
         return with_one_short_axis(_read(entry, resource, "", when, report), report)
     readings = _read(entry, resource, "", when, report) if has_value(resource) else []
     for i, component in enumerate(items(resource, "component")):

@@ -17,8 +17,8 @@ BUNDLE_TYPES = frozenset(
     {"document", "message", "transaction", "transaction-response", "batch", "batch-response", "history", "searchset"}
     | {"collection"}
 )
-_OBJECTS_PER_ENTRY = 40
-_KEYS_PER_ENTRY = 150
+_OBJECTS_PER_ENTRY = 20
+_KEYS_PER_ENTRY = 75
 _LEAST_ENTRIES = 1000
 
 
@@ -31,7 +31,7 @@ class Limits:
 
     max_bytes: int = 160 << 20
     max_depth: int = 100
-    max_entries: int = 100_000
+    max_entries: int = 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ def load_within(data: bytes, limits: Limits) -> Any:
         raise PayloadTooLarge(f"The FHIR record is larger than {limits.max_bytes} bytes.")
     for mark, most in ((b"{", _OBJECTS_PER_ENTRY), (b":", _KEYS_PER_ENTRY)):
         if data.count(mark) > most * (limits.max_entries + _LEAST_ENTRIES):
-            raise PayloadTooLarge(f"The record holds more than {limits.max_entries} entries can.")
+            raise PayloadTooLarge(f"The record holds more than {limits.max_entries} usual entries do.")
     return load(data, limits.max_depth)
 
 
