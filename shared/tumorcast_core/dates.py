@@ -6,6 +6,7 @@ import calendar
 import re
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 
 from tumorcast_core.errors import MalformedRequest
 
@@ -30,6 +31,7 @@ class PartialDate:
         return self.first == self.last
 
 
+@lru_cache(maxsize=4096)
 def read_date(written: str) -> PartialDate | None:
     """Read a FHIR date, dateTime or instant; ``None`` if there is none.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +26,8 @@ from tumorcast_core.snapshot import Extraction, Severity
 
 _DEFAULT_LIMITS = Limits()
 _KINDS = frozenset(READERS)
+_LOOKED_UP = REFERRED | OTHERS | {"Patient"}
+"""Types that must be known before the others are read."""
 
 
 def extract_features(
@@ -72,11 +74,14 @@ class _Walk:
 
     def of_entries(self, parsed: Parsed) -> Extraction:
         """Read entries that are all in memory."""
-        max_depth = self.limits.max_depth
-        entries = [e for e in newest(parsed, self.report) if is_valid(e, self.report, max_depth)]
-        patients = [entry for entry in entries if entry.type == "Patient"]
+        current, unheard = newest(parsed, self.report), Report()
+        first = [e for e in current if e.type in _LOOKED_UP and is_valid(e, unheard, self.limits.max_depth)]
+        patients = [entry for entry in first if entry.type == "Patient"]
+        others = [entry.full_url for entry in first if entry.type in OTHERS]
+        entries: Iterable[Entry] = self._valid(current)
+        if len(patients) != 1:
+            entries = list(entries)
         named = [patient_named_by(entry) for entry in entries if entry.type in _KINDS] if len(patients) != 1 else []
-        others = [entry.full_url for entry in entries if entry.type in OTHERS]
         subject = identify(patients, named, self.patient_id, others)
         if subject is None:
             for entry in entries:
@@ -86,7 +91,7 @@ class _Walk:
                 else:
                     tell_unread(entry, self.report)
             return Extraction(issues=self.report.issues)
-        return self._read(entries, subject, [entry for entry in entries if entry.type in REFERRED])
+        return self._read(entries, subject, [entry for entry in first if entry.type in REFERRED])
 
     def of_lines(self, lines: Lines) -> Extraction:
         """Read newline-delimited JSON, of which only what is found stays in memory."""
@@ -99,8 +104,13 @@ class _Walk:
             message = "The record is of several patients; nothing of it is used. Name the one that is meant."
             self.report.add(Severity.ERROR, "SEVERAL_PATIENTS", message)
             return Extraction(issues=self.report.issues)
-        current = (e for e in lines.entries(self.report) if e.location not in found.dropped)
-        return self._read((e for e in current if is_valid(e, self.report, max_depth)), subject, referred, forget=True)
+        current = (entry for entry in lines.entries(self.report) if entry.location not in found.dropped)
+        return self._read(self._valid(current), subject, referred, forget=True)
+
+    def _valid(self, entries: Iterable[Entry]) -> Iterator[Entry]:
+        """Check each entry right before it is read, while it is at hand."""
+        report, max_depth = self.report, self.limits.max_depth
+        return (entry for entry in entries if is_valid(entry, report, max_depth))
 
     def _read(
         self, entries: Iterable[Entry], subject: Subject, referred: list[Entry], *, forget: bool = False

@@ -77,11 +77,11 @@ class CatalogEntry:
         if self.integer and value != int(value):
             raise ImplausibleValue(f"{self.name} must be a whole number.")
 
-    def make(self, value: float | str, **where: Any) -> Feature:
+    def make(self, value: float | str, coding: Coding | None = None, **where: Any) -> Feature:
         """Build a checked feature in the canonical unit; ``where`` holds source, effective, timepoint and the like."""
         self.check(value, self.unit)
         number = value if isinstance(value, str) else float(value)
-        return Feature(self.name, number, self.unit, where.pop("coding", None) or self.codings[0], **where)
+        return Feature(self.name, number, self.unit, coding or self.codings[0], **where)
 
 
 def _entry(name: str, modality: Modality, raw: Mapping[str, Any]) -> CatalogEntry:

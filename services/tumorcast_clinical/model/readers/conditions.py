@@ -160,7 +160,7 @@ def _read_primary(entry: Entry, diagnosis: Diagnosis, dates: Dates, status: str,
     elif histology:
         found = _reading(entry, "histology", histology, None, dates, status)
         source = f"{entry.source}#{place}" if morphology else entry.source
-        readings.append(replace(found, feature=replace(found.feature, source=source)))
+        readings.append(found._replace(feature=replace(found.feature, source=source)))
     return readings
 
 

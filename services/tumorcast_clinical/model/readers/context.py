@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from tumorcast_clinical.model.record.entry import Entry, Report
 from tumorcast_clinical.model.record.landmark import Landmark
@@ -11,8 +12,7 @@ from tumorcast_core.dates import PartialDate
 from tumorcast_core.snapshot import Feature
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """One feature, the sample it was measured in (empty: not known), and when."""
 
     feature: Feature

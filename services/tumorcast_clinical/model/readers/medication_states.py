@@ -147,7 +147,7 @@ def _last_of(timing: Json, begin: PartialDate | None) -> PartialDate | None:
     length, unit = number(duration, "value"), _DAYS.get(text(duration, "code") or text(duration, "unit"))
     if end or begin is None or length is None or unit is None:
         return end or max(_events(timing), key=_first, default=None)
-    return _later(begin, min(ceil(length * unit), _LONGEST_DAYS))
+    return _later(begin, min(ceil(Fraction(length) * unit), _LONGEST_DAYS))
 
 
 def _events(timing: Json) -> list[PartialDate]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
+from decimal import Decimal
 from typing import NamedTuple
 
 from tumorcast_clinical.model.record.entry import Refusal
-from tumorcast_clinical.model.record.tree import Json, child, number, text
+from tumorcast_clinical.model.record.tree import Json, child, number
 from tumorcast_clinical.model.terms.answers import answer_of
 from tumorcast_clinical.model.terms.systems import UCUM, system_of
 from tumorcast_clinical.model.units.convert import agree, convert, plausible, read_unit
@@ -34,8 +34,9 @@ def value_of(node: Json, analyte: CatalogEntry) -> Value | Refusal:
     if "dataAbsentReason" in node:
         message = f"says that {analyte.name} is not known."
         return Refusal("NO_VALUE", message, "dataAbsentReason", Severity.WARNING)
-    if "valueQuantity" in node and not analyte.categories:
-        return _bounded(child(node, "valueQuantity"), analyte)
+    quantity = node.get("valueQuantity")
+    if type(quantity) is dict and not analyte.categories:
+        return _bounded(quantity, analyte)
     if not has_value(node):
         return Refusal("NO_VALUE", f"gives no value for {analyte.name}.", severity=Severity.WARNING)
     if "valueCodeableConcept" in node and analyte.answers:
@@ -100,13 +101,13 @@ def _quantity(quantity: Json, analyte: CatalogEntry, path: str) -> float | Refus
     return found
 
 
-def _converted(value: Fraction, quantity: Json, analyte: CatalogEntry) -> float | Refusal:
+def _converted(value: int | Decimal, quantity: Json, analyte: CatalogEntry) -> float | Refusal:
     """By the UCUM code where there is one, else by the unit's wording; the two must not contradict each other."""
-    code, wording = text(quantity, "code"), text(quantity, "unit")
+    code, wording = quantity.get("code", ""), quantity.get("unit", "")
     if not code:
         return convert(value, wording, analyte) if wording or not analyte.unit else _no_unit(analyte)
     first, second = (code, wording) if not wording or system_of(quantity) == UCUM else (wording, code)
-    if second == first or not second:
+    if first == second or not second:
         return convert(value, first, analyte)
     if not agree(first, second, analyte):
         return Refusal("CONFLICTING_UNITS", f"states {analyte.name} in two units at once; it is not used.")

@@ -19,21 +19,23 @@ class Entry:
     """A resource, where it stands, and its ``fullUrl`` (empty: none).
 
     ``location`` is the FHIRPath from the file's root (``Bundle.entry[3].resource``, ``Observation``) or ``line 7``.
-    ``type`` is the resource type, ``id`` the logical id, empty where it is absent or malformed (FHIR R4 2.24.0.1).
+    ``type`` is the resource type, ``id`` the logical id, empty where it is absent or malformed (FHIR R4 2.24.0.1);
+    ``name`` is ``Type/id``, empty without an id.
     """
 
-    __slots__ = ("full_url", "id", "location", "resource", "type")
+    __slots__ = ("full_url", "id", "location", "name", "resource", "type")
 
     def __init__(self, resource: Json, location: str, full_url: str = "") -> None:
         self.resource, self.location, self.full_url = resource, location, full_url
         self.type, id_ = text(resource, "resourceType"), text(resource, "id")
         self.id = id_ if _ID.fullmatch(id_) else ""
+        self.name = f"{self.type}/{id_}" if self.id else ""
 
     @property
     def source(self) -> str:
         """``Type/id``, else the ``fullUrl``, else the location."""
-        if self.id:
-            return f"{self.type}/{self.id}"
+        if self.name:
+            return self.name
         return self.full_url if _URL.fullmatch(self.full_url) else self.location
 
     @property
@@ -41,7 +43,7 @@ class Entry:
         """How messages name it: ``Type/id``, without the id where it has none."""
         if not is_resource_type(self.type):
             return "This resource"
-        return f"{self.type}/{self.id}" if self.id else f"This {self.type}"
+        return self.name or f"This {self.type}"
 
     def forget(self) -> None:
         """Let go of the resource, of which only the place is needed from now on."""

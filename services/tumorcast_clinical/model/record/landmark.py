@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import Enum
+from functools import lru_cache
 
 from tumorcast_clinical.model.record.entry import Entry, Report
 from tumorcast_core.dates import PartialDate, index_day
@@ -50,6 +51,8 @@ class Landmark:
 
     def admits(self, entry: Entry, when: PartialDate | None, report: Report, path: str = "") -> bool:
         """Whether what is dated ``when`` may be used; what is left out or doubtful is told."""
+        if when is not None and when.last <= self.last:
+            return True
         side = self.side(when)
         if side is Side.AFTER:
             if self.day is None:
@@ -74,6 +77,7 @@ def latest_day(seen: Iterable[PartialDate]) -> PartialDate | None:
     return max((when for when in seen if when.is_day), key=lambda when: (when.first, when.text), default=None)
 
 
+@lru_cache(maxsize=4096)
 def instant(written: str) -> str:
     """Return a time as UTC has it, so that one moment has one name; a date without time as written.
 

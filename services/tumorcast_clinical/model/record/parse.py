@@ -17,6 +17,7 @@ BUNDLE_TYPES = frozenset(
     {"document", "message", "transaction", "transaction-response", "batch", "batch-response", "history", "searchset"}
     | {"collection"}
 )
+_USUAL_KEYS = frozenset({"fullUrl", "resource"})
 _OBJECTS_PER_ENTRY = 20
 _KEYS_PER_ENTRY = 75
 _LEAST_ENTRIES = 1000
@@ -112,10 +113,27 @@ def _bundle(bundle: Json, limits: Limits, report: Report, place: str) -> list[En
     if text(bundle, "type") not in BUNDLE_TYPES:
         message = "The Bundle does not say of which type it is."
         report.add(Severity.WARNING, "BUNDLE_TYPE_UNKNOWN", message, f"{place}.type")
-    found = [entry for i, item in enumerate(entries) for entry in _entry(item, f"{place}.entry[{i}]", limits, report)]
+    found: list[Entry] = []
+    for i, item in enumerate(entries):
+        entry = _usual_entry(item, f"{place}.entry[{i}].resource")
+        if entry is not None:
+            found.append(entry)
+        else:
+            found += _entry(item, f"{place}.entry[{i}]", limits, report)
     if len(found) > limits.max_entries:
         raise PayloadTooLarge(f"The Bundle has more than {limits.max_entries} entries.")
     return found
+
+
+def _usual_entry(item: Any, location: str) -> Entry | None:
+    """A resource beside nothing but its ``fullUrl``, as most entries are; ``None``: look closer."""
+    if type(item) is not dict or not item.keys() <= _USUAL_KEYS:
+        return None
+    resource, full_url = item.get("resource"), item.get("fullUrl", "")
+    if type(resource) is not dict or type(full_url) is not str or resource.get("resourceType") in (None, "Bundle"):
+        return None
+    entry = Entry(resource, location, full_url)
+    return entry if entry.type and (not full_url or full_url.endswith(entry.id)) else None
 
 
 def _entry(item: Any, location: str, limits: Limits, report: Report) -> Iterator[Entry]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
-from fractions import Fraction
 from typing import Any
 
 Json = dict[str, Any]
@@ -44,7 +43,7 @@ def is_broken(string: str) -> bool:
     return not string.isascii() and _SURROGATE.search(string) is not None
 
 
-def number(node: Json, key: str) -> Fraction | None:
+def number(node: Json, key: str) -> int | Decimal | None:
     """Return the number under ``key``, exactly; text and booleans are no numbers."""
     found = node.get(key)
-    return Fraction(found) if isinstance(found, (int, Decimal)) and not isinstance(found, bool) else None
+    return found if type(found) is Decimal or type(found) is int else None

@@ -30,10 +30,9 @@ def newest(parsed: Parsed, report: Report) -> list[Entry]:
 
 def version_key(entry: Entry) -> str:
     """Name what versions of one resource have in common: the server, if named, the type and the id."""
-    if not entry.id:
-        return entry.full_url or entry.location
-    url = entry.full_url
-    name = f"{entry.type}/{entry.id}"
+    url, name = entry.full_url, entry.name
+    if not name:
+        return url or entry.location
     return url if url and url.startswith(("http:", "https:")) and url.endswith(f"/{name}") else name
 
 

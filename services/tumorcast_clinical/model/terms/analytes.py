@@ -34,9 +34,10 @@ def keys_of(concept: Json) -> list[Key]:
 
 def analyte_of(concept: Json) -> tuple[CatalogEntry, Coding] | Refusal:
     """Find the catalog entry that a code means, with the coding that said so."""
-    keys, known = keys_of(concept), analytes()
-    if len(keys) == 1 and keys[0] in known:
-        return known[keys[0]]
+    known, codings = analytes(), items(concept, "coding")
+    if len(codings) == 1 and (sure := known.get((codings[0].get("system"), codings[0].get("code")))):  # type: ignore[arg-type]
+        return sure
+    keys = keys_of(concept)
     found = {entry.name: (entry, coding) for entry, coding in (known[key] for key in keys if key in known)}
     if len(found) > 1:
         return Refusal("CONFLICTING_CODES", "is coded as two different quantities; it is not used.", "code")

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from tumorcast_clinical.model.validation.compile import object_check
+from tumorcast_clinical.model.validation.lexical import Check
 from tumorcast_clinical.model.validation.resource_types import model_of
+
+
+@cache
+def _check_of(type_name: str) -> Check:
+    model = model_of(type_name)
+    return object_check(model) if model is not None else lambda _: False
 
 
 def accepts(resource: dict[str, Any], type_name: str) -> bool:
@@ -21,7 +29,6 @@ def accepts(resource: dict[str, Any], type_name: str) -> bool:
     False
     """
     try:
-        model = model_of(type_name)
-        return model is not None and bool(object_check(model)(resource))
+        return bool(_check_of(type_name)(resource))
     except Exception:  # a value of another type than the key asks for, a type that the library cannot load, ...
         return False
