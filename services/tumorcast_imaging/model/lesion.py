@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +43,7 @@ def measure(mask: NDArray[np.bool_], spacing_mm: tuple[float, float, float]) -> 
     return Size(longest, short, np.count_nonzero(mask) * float(np.prod(spacing_mm)) / 1000)
 
 
-def features(size: Size, **where: str | tuple[str, ...]) -> tuple[tuple[Feature, ...], tuple[Issue, ...]]:
+def features(size: Size, **where: Any) -> tuple[tuple[Feature, ...], tuple[Issue, ...]]:
     """The catalogued features of a size; what lies outside the catalog's range becomes an issue instead."""
     values: Mapping[str, float] = {
         "tumor_longest_diameter": size.longest_diameter_mm,

@@ -77,11 +77,24 @@ class CatalogEntry:
         if self.integer and value != int(value):
             raise ImplausibleValue(f"{self.name} must be a whole number.")
 
-    def make(self, value: float | str, coding: Coding | None = None, **where: Any) -> Feature:
-        """Build a checked feature in the canonical unit; ``where`` holds source, effective, timepoint and the like."""
+    def make(
+        self,
+        value: float | str,
+        coding: Coding | None = None,
+        *,
+        effective: str = "",
+        source: str = "",
+        timepoint: str = "",
+        comparator: str = "",
+        status: str = "",
+        sources: tuple[str, ...] = (),
+        formula: str = "",
+    ) -> Feature:
+        """Build a checked feature in the canonical unit, under its first coding if no other is given."""
         self.check(value, self.unit)
         number = value if isinstance(value, str) else float(value)
-        return Feature(self.name, number, self.unit, coding or self.codings[0], **where)
+        told = effective, source, timepoint, comparator, status, sources, formula
+        return Feature(self.name, number, self.unit, coding or self.codings[0], *told)
 
 
 def _entry(name: str, modality: Modality, raw: Mapping[str, Any]) -> CatalogEntry:

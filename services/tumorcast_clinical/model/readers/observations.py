@@ -69,7 +69,7 @@ def _read(entry: Entry, node: Json, below: str, when: PartialDate | None, report
         return []
     if found.from_text:
         report.warn(entry, "READ_FROM_TEXT", f"states {analyte.name} in words, without a known code.", below)
-    status = entry.resource.get("status")
+    status = text(entry.resource, "status")
     feature = analyte.make(
         found.value,
         coding=coding,

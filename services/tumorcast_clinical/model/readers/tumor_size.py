@@ -15,6 +15,8 @@ def with_one_short_axis(readings: list[Reading], report: Report) -> list[Reading
     An additional dimension is the longest one perpendicular only if the observation states a longest diameter that
     is no smaller; of three dimensions the third is the depth.
     """
+    if len(readings) == 1 and readings[0].feature.name != _ADDITIONAL:
+        return readings
     additional = [reading for reading in readings if reading.feature.name == _ADDITIONAL]
     if not additional:
         return readings
