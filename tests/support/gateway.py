@@ -29,7 +29,7 @@ from tumorcast_core.prognosis import (
     SurvivalPoint,
 )
 from tumorcast_core.snapshot import Embedding, Extraction, Feature, Modality, PatientSnapshot, Timepoint
-from tumorcast_gateway.model import Document, FhirPatient, Ports, Query, Record
+from tumorcast_gateway.model import Document, FhirPatient, Ports, Query, Record, create_prognosis
 
 SUMMARY = ModelSummary(
     ref=ModelRef("simulated", "1.2.3", "ab" * 32),
@@ -196,3 +196,13 @@ class Fakes:
     @property
     def ports(self) -> Ports:
         return Ports(self.imaging, self.clinical, self.notes, self.fusion)
+
+
+def ask(query: Query, fakes: Fakes, seconds: float = 30.0) -> Prognosis:
+    """Answer a query with services in memory."""
+    return asyncio.run(create_prognosis(query, fakes.ports, Deadline.after(seconds)))
+
+
+def codes(prognosis: Prognosis) -> set[tuple[str, str, str]]:
+    """Code, origin and timepoint of each issue."""
+    return {(issue.code, issue.origin, issue.timepoint) for issue in prognosis.issues}
