@@ -77,7 +77,17 @@ def test_of_several_patients_in_the_answer_the_one_that_was_asked_for_is_read() 
 
 def test_every_type_that_features_come_from_is_searched() -> None:
     assert set(READERS) - {"Patient"} <= set(SEARCHED_TYPES)
-    assert REFERRED - set(SEARCHED_TYPES) == {"Medication"}
+    assert REFERRED - set(SEARCHED_TYPES) == {"Medication", "Substance"}  # the one is included, for the other see below
+
+
+def test_a_drug_whose_ingredient_no_search_fetches_is_told() -> None:
+    ingredient = [{"itemReference": {"reference": "Substance/s"}}]
+    drug = {"resourceType": "Medication", "id": "d", "code": {"text": "infusion bag"}, "ingredient": ingredient}
+    order = medication(medicationCodeableConcept=None, medicationReference={"reference": "Medication/d"})
+    with served_fhir([patient(), drug, order], everything=False) as server:
+        answer = ask(request_for(server), fhir_allowed_hosts=(server.host,))
+    assert "systemic_therapy" not in {feature.name for feature in answer.features}
+    assert any(issue.message.startswith("MedicationRequest/m1 ") for issue in answer.issues)
 
 
 def test_what_could_not_be_fetched_stands_first() -> None:
