@@ -106,7 +106,7 @@ HOSTILE: dict[str, Hostile] = {
         1,
     ),
     "100,000 entries": Hostile(lambda: _whole(bundle(*lab_results(99_999, lean=True))), "", 99_999),
-    "100,001 entries": Hostile(lambda: _whole(bundle(*lab_results(100_000, lean=True))), "PAYLOAD_TOO_LARGE", None),
+    "200,001 entries": Hostile(lambda: _whole(bundle(*lab_results(200_000, lean=True))), "PAYLOAD_TOO_LARGE", None),
     "300 MB of newline-delimited JSON": Hostile(lambda: _narrated(300), "UNUSED_RESOURCE", 500),
     "a line of 200 MB": Hostile(
         lambda: iter([*lab_lines(5), b'{"resourceType":"Basic","id":"', b"x" * 200_000_000, b'"}\n']),
