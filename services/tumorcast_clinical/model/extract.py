@@ -78,10 +78,11 @@ class _Walk:
         first = [e for e in current if e.type in _LOOKED_UP and is_valid(e, unheard, self.limits.max_depth)]
         patients = [entry for entry in first if entry.type == "Patient"]
         others = [entry.full_url for entry in first if entry.type in OTHERS]
-        entries: Iterable[Entry] = self._valid(current)
+        entries: Iterable[Entry] = self._valid(current, first)
+        named: list[str] = []
         if len(patients) != 1:
             entries = list(entries)
-        named = [patient_named_by(entry) for entry in entries if entry.type in _KINDS] if len(patients) != 1 else []
+            named = [patient_named_by(entry) for entry in entries if entry.type in _KINDS]
         subject = identify(patients, named, self.patient_id, others)
         if subject is None:
             for entry in entries:
@@ -107,10 +108,10 @@ class _Walk:
         current = (entry for entry in lines.entries(self.report) if entry.location not in found.dropped)
         return self._read(self._valid(current), subject, referred, forget=True)
 
-    def _valid(self, entries: Iterable[Entry]) -> Iterator[Entry]:
-        """Check each entry right before it is read, while it is at hand."""
-        report, max_depth = self.report, self.limits.max_depth
-        return (entry for entry in entries if is_valid(entry, report, max_depth))
+    def _valid(self, entries: Iterable[Entry], known: Sequence[Entry] = ()) -> Iterator[Entry]:
+        """Check each entry right before it is read, while it is at hand; those ``known`` to be valid were checked."""
+        report, max_depth, checked = self.report, self.limits.max_depth, {id(entry) for entry in known}
+        return (entry for entry in entries if id(entry) in checked or is_valid(entry, report, max_depth))
 
     def _read(
         self, entries: Iterable[Entry], subject: Subject, referred: list[Entry], *, forget: bool = False

@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
-from importlib.resources import files
 from typing import Any, TypeVar
 
-import yaml
+from tumorcast_clinical.model.tables import read_table
 
 _DECORATION = re.compile(r"[.\s]|[-+*!†#]+$")
 _RANGE = re.compile(r"([A-Z]?)(\d+)-[A-Z]?(\d+)")
@@ -31,8 +30,7 @@ def longest(table: Mapping[str, _T], code: str) -> _T | None:
 @cache
 def table_of(name: str) -> Mapping[str, Any]:
     """The parsed file of that name."""
-    folder = files("tumorcast_clinical.model.terms").joinpath("conditions")
-    loaded: Mapping[str, Any] = yaml.load(folder.joinpath(f"{name}.yaml").read_text("utf-8"), Loader=yaml.CSafeLoader)
+    loaded: Mapping[str, Any] = read_table("terms", "conditions", f"{name}.yaml")
     return loaded
 
 

@@ -16,15 +16,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
-from importlib.resources import files
 from typing import Any
-
-import yaml
 
 from tumorcast_clinical.model.record.entry import Refusal
 from tumorcast_clinical.model.record.tree import Json, items, text
+from tumorcast_clinical.model.tables import read_table
 from tumorcast_clinical.model.terms.analytes import Key, keys_of, unmapped
-from tumorcast_clinical.model.terms.mentions import mentions_of, words_of
+from tumorcast_clinical.model.terms.mentions import Names, by_first_word, mentions_of, words_of
 from tumorcast_clinical.model.terms.systems import ATC, RXNORM
 from tumorcast_core.snapshot import Coding, Severity
 
@@ -70,7 +68,7 @@ class Product:
 class _Table:
     drugs: Mapping[str, Drug]
     by_code: Mapping[Key, frozenset[str]]
-    by_words: Mapping[str, list[tuple[tuple[str, ...], str]]]
+    by_words: Names
     groups: Mapping[str, str]
 
 
@@ -201,22 +199,18 @@ def _conflict(message: str) -> Refusal:
 def _table() -> _Table:
     drugs: dict[str, Drug] = {}
     by_code: dict[Key, set[str]] = {}
-    by_words: dict[str, list[tuple[tuple[str, ...], str]]] = {}
+    names: list[tuple[str, str]] = []
     for drug_class, name, entry in _entries():
         elsewhere = entry.get("elsewhere")
         drugs[name] = Drug(name, drug_class, elsewhere is True, elsewhere is not None)
         for system, codes in ((RXNORM, entry.get("rxnorm", ())), (ATC, entry.get("atc", ()))):
             for code in codes:
                 by_code.setdefault((system, str(code)), set()).add(name)
-        for alias in {*_spellings(name), *entry.get("names", ())}:
-            words = tuple(str(alias).split())
-            by_words.setdefault(words[0], []).append((words, name))
+        names += ((str(alias), name) for alias in {*_spellings(name), *entry.get("names", ())})
     for name, entry in _load("regimens.yaml").items():
-        for alias in (name, *entry.get("names", ())):
-            words = tuple(str(alias).split())
-            by_words.setdefault(words[0], []).extend((words, drug) for drug in entry["drugs"])
+        names += ((str(alias), drug) for alias in (name, *entry.get("names", ())) for drug in entry["drugs"])
     groups = {str(atc): name for name, beginnings in _load("atc_groups.yaml").items() for atc in beginnings}
-    return _Table(drugs, {key: frozenset(names) for key, names in by_code.items()}, by_words, groups)
+    return _Table(drugs, {key: frozenset(drug) for key, drug in by_code.items()}, by_first_word(names), groups)
 
 
 def _entries() -> Iterable[tuple[str, str, Mapping[str, Any]]]:
@@ -243,6 +237,5 @@ def _spellings(name: str) -> set[str]:
 
 
 def _load(file: str) -> dict[str, Any]:
-    source = files("tumorcast_clinical.model.terms").joinpath("drugs", file).read_text(encoding="utf-8")
-    loaded: dict[str, Any] = yaml.load(source, Loader=yaml.CSafeLoader)
+    loaded: dict[str, Any] = read_table("terms", "drugs", file)
     return loaded

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
-
-import yaml
 
 from tumorcast_clinical.model.record.entry import Refusal
 from tumorcast_clinical.model.record.tree import Json, items, text
+from tumorcast_clinical.model.tables import read_table
 from tumorcast_clinical.model.terms.analytes import unmapped
 from tumorcast_clinical.model.terms.systems import HGNC, system_of
 from tumorcast_core.snapshot import Coding
@@ -40,9 +38,8 @@ class Gene:
 @cache
 def genes() -> Mapping[str, Gene]:
     """Every gene of ``genes.yaml`` by symbol, other symbols, and HGNC id with and without its prefix."""
-    table = files("tumorcast_clinical.model.terms").joinpath("genes.yaml").read_text(encoding="utf-8")
     found: dict[str, Gene] = {}
-    for symbol, raw in yaml.load(table, Loader=yaml.CSafeLoader).items():
+    for symbol, raw in read_table("terms", "genes.yaml").items():
         gene = Gene(symbol, raw["hgnc"], {kind: raw[kind] for kind in _KINDS if kind in raw})
         for name in (symbol, *raw.get("also", ()), str(gene.hgnc), f"HGNC:{gene.hgnc}"):
             found[name] = gene

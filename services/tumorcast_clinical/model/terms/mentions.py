@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -40,6 +40,19 @@ class Mentions:
 
 
 _NONE = Mentions(frozenset(), frozenset(), alternatives=False)
+
+
+def by_first_word(names: Iterable[tuple[str, str]]) -> Names:
+    """Index names by their first word, each with what it means.
+
+    >>> by_first_word([("nab paclitaxel", "paclitaxel")])
+    {'nab': [(('nab', 'paclitaxel'), 'paclitaxel')]}
+    """
+    found: dict[str, list[tuple[tuple[str, ...], str]]] = {}
+    for name, meaning in names:
+        words = tuple(name.split())
+        found.setdefault(words[0], []).append((words, meaning))
+    return found
 
 
 def words_of(wording: str) -> list[str]:

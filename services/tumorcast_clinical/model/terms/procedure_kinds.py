@@ -15,15 +15,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from typing import Any
-
-import yaml
 
 from tumorcast_clinical.model.record.entry import Refusal
 from tumorcast_clinical.model.record.tree import Json, items, text
+from tumorcast_clinical.model.tables import read_table
 from tumorcast_clinical.model.terms.analytes import Key, keys_of, unmapped
-from tumorcast_clinical.model.terms.mentions import mentions_of, words_of
+from tumorcast_clinical.model.terms.mentions import Names, by_first_word, mentions_of, words_of
 from tumorcast_clinical.model.terms.systems import SNOMED
 from tumorcast_core.snapshot import Coding, Severity
 
@@ -71,7 +69,7 @@ class _Table:
     sct: Mapping[str, str]
     cpt: tuple[tuple[int, int, str], ...]
     ops: Mapping[str, str]
-    words: Mapping[str, list[tuple[tuple[str, ...], str]]]
+    words: Names
 
 
 def kinds_of(concept: Json) -> list[Kind] | Refusal:
@@ -208,17 +206,12 @@ def _parts(words: list[str]) -> list[list[str]]:
 
 @cache
 def _table() -> _Table:
-    source = files("tumorcast_clinical.model.terms").joinpath("procedures", "procedures.yaml")
-    raw: dict[str, dict[str, Any]] = yaml.load(source.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+    raw: dict[str, dict[str, Any]] = read_table("terms", "procedures", "procedures.yaml")
     bounds = [(str(pair).split("-"), kind) for kind, codes in raw.items() for pair in codes.get("cpt", ())]
     ranges = [(int(low), int(high), kind) for (low, high), kind in bounds]
-    words: dict[str, list[tuple[tuple[str, ...], str]]] = {}
-    for kind, codes in raw.items():
-        for said in codes.get("words", ()):
-            words.setdefault(said.split()[0], []).append((tuple(said.split()), kind))
     return _Table(
         sct={str(code): kind for kind, codes in raw.items() for code in codes.get("sct", ())},
         cpt=tuple((low, high, kind) for low, high, kind in sorted(ranges, key=lambda item: item[1] - item[0])),
         ops={str(code): kind for kind, codes in raw.items() for code in codes.get("ops", ())},
-        words=words,
+        words=by_first_word((said, kind) for kind, codes in raw.items() for said in codes.get("words", ())),
     )

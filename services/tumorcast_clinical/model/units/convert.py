@@ -16,13 +16,11 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from fractions import Fraction
 from functools import cache
-from importlib.resources import files
 from math import isclose
 from typing import Any
 
-import yaml
-
 from tumorcast_clinical.model.record.entry import Refusal
+from tumorcast_clinical.model.tables import read_table
 from tumorcast_clinical.model.units.spelling import Unit, keep, known_units, read_unit, ucum_units
 from tumorcast_core.catalog import CatalogEntry
 
@@ -46,8 +44,7 @@ _CELLS, _CELLS_PER_UNIT, _FEWEST_COUNTED = "10*9/L", 1000, 0.01
 
 @cache
 def _yaml(name: str) -> Any:
-    text = files("tumorcast_clinical.model.units").joinpath(name).read_text(encoding="utf-8")
-    return yaml.load(text, Loader=yaml.CSafeLoader)
+    return read_table("units", name)
 
 
 def convert(value: Number, spelling: str, analyte: CatalogEntry) -> float | Refusal:

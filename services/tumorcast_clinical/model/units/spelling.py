@@ -8,11 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
-from importlib.resources import files
 from typing import Any, TypeVar
 
-import yaml
-
+from tumorcast_clinical.model.tables import read_table
 from tumorcast_clinical.model.units.ucum import Powers, measure, words
 
 _MAX_LENGTH = 60
@@ -52,8 +50,7 @@ _KEPT: dict[str, Unit] = {}
 
 @cache
 def _table() -> Mapping[str, Mapping[str, Mapping[str, Any]]]:
-    text = files("tumorcast_clinical.model.units").joinpath("units.yaml").read_text(encoding="utf-8")
-    table: Mapping[str, Mapping[str, Mapping[str, Any]]] = yaml.load(text, Loader=yaml.CSafeLoader)
+    table: Mapping[str, Mapping[str, Mapping[str, Any]]] = read_table("units", "units.yaml")
     return table
 
 

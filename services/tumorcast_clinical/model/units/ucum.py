@@ -14,10 +14,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
-import yaml
+from tumorcast_clinical.model.tables import read_table
 
 _TERM = re.compile(r"(?P<ten>10[*^])?(?P<symbol>[A-Za-z]+|\[[A-Za-z']+\])?(?P<number>[+-]?\d{1,9})?")
 _GROUP = re.compile(r"/\(([^()/]*)\)")
@@ -36,8 +35,7 @@ class Measure:
 
 @cache
 def _tables() -> Any:
-    text = files("tumorcast_clinical.model.units").joinpath("ucum.yaml").read_text(encoding="utf-8")
-    return yaml.load(text, Loader=yaml.CSafeLoader)
+    return read_table("units", "ucum.yaml")
 
 
 @cache
