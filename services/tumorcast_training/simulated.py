@@ -19,7 +19,7 @@ from tumorcast_fusion.model.manifest import EmbeddingInput, EndpointSpec, Group,
 from tumorcast_imaging.model import Encoder, EncoderManifest
 from tumorcast_training import evaluation
 from tumorcast_training.card import card
-from tumorcast_training.cohort import PatientInputs, Progress, embedded, read_cohort, read_outcomes
+from tumorcast_training.simulated_cohort import PatientInputs, Progress, embedded, read_cohort, read_outcomes
 from tumorcast_training.encoder_training import train_encoder
 from tumorcast_training.fusion_training import Encoded, Outcomes, fit_scaling, train_fusion
 from tumorcast_training.peer import predict_peer, train_peer

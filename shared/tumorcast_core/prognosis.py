@@ -1,7 +1,7 @@
 """The answer: endpoints with their estimates, and what they rest on; and what a model says of itself.
 
-The domain twins of ``tumorcast/common/v1/prognosis.proto``, of which it holds what a model makes today, and of
-``ModelSummary`` in ``tumorcast/fusion/v1/fusion_service.proto``.
+The domain twins of ``tumorcast/common/v1/prognosis.proto`` and of ``ModelSummary`` in
+``tumorcast/fusion/v1/fusion_service.proto``.
 """
 
 from __future__ import annotations
@@ -9,14 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from tumorcast_core.snapshot import Issue, Modality
+from tumorcast_core.snapshot import Coding, Issue, Modality
 
 
 class EndpointKind(StrEnum):
     """What kind of question an endpoint answers."""
 
     BINARY = "binary"
+    ORDINAL = "ordinal"
     TIME_TO_EVENT = "time-to-event"
+    COMPETING_RISKS = "competing-risks"
+    TRAJECTORY = "trajectory"
 
 
 class EndpointStatus(StrEnum):
@@ -82,12 +85,90 @@ class SurvivalPoint:
 
 @dataclass(frozen=True, slots=True)
 class SurvivalEstimate:
-    """Survival at ascending horizons; ``median_days`` is ``None`` where it is not reached within follow-up."""
+    """Survival at ascending horizons; ``median_days`` is ``None`` where it is not reached within follow-up.
+
+    The event comes later than ``lower_bound_days`` with probability ``lower_bound_level`` (conformal; 0: no bound).
+    """
 
     points: tuple[SurvivalPoint, ...]
     median_days: float | None
     median_interval: Interval | None
     clinical_baseline: float | None = None
+    lower_bound_days: float | None = None
+    lower_bound_level: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class CauseIncidence:
+    """Cumulative incidence of one cause at ascending horizons; ``survival`` of each point is its complement."""
+
+    cause: str
+    points: tuple[SurvivalPoint, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CompetingRisksEstimate:
+    """What comes first, and when; the baseline is of the first cause at its last horizon."""
+
+    causes: tuple[CauseIncidence, ...]
+    clinical_baseline: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CategoryProbability:
+    """Probability of one of the ordered outcomes."""
+
+    category: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class CategoriesEstimate:
+    """Probabilities of ordered outcomes, with those that cannot be excluded (split conformal)."""
+
+    categories: tuple[CategoryProbability, ...]
+    prediction_set: tuple[str, ...]
+    prediction_set_level: float
+
+
+@dataclass(frozen=True, slots=True)
+class TrajectoryPoint:
+    """The quantity ``day`` days after the index date (negative: before), with its prediction intervals."""
+
+    day: float
+    value: float
+    intervals: tuple[Interval, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GrowthRate:
+    """Specific growth rate of the resistant part, per day."""
+
+    per_day: float
+    interval: Interval
+
+
+@dataclass(frozen=True, slots=True)
+class CriterionProbability:
+    """Probability that the target lesions met a RECIST 1.1 criterion (``PD``, ``PR``) at ``day`` or before."""
+
+    criterion: str
+    day: float
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class TrajectoryEstimate:
+    """A quantity (catalog name) over time in a UCUM unit, ascending by day."""
+
+    quantity: str
+    unit: str
+    points: tuple[TrajectoryPoint, ...]
+    growth_rate: GrowthRate | None = None
+    criteria: tuple[CriterionProbability, ...] = ()
+
+
+Estimate = ProbabilityEstimate | SurvivalEstimate | CompetingRisksEstimate | CategoriesEstimate | TrajectoryEstimate
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +179,7 @@ class Endpoint:
     kind: EndpointKind
     status: EndpointStatus
     reasons: tuple[Reason, ...] = ()
-    estimate: ProbabilityEstimate | SurvivalEstimate | None = None
+    estimate: Estimate | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +192,80 @@ class Contribution:
 
 
 @dataclass(frozen=True, slots=True)
+class FeatureContribution:
+    """What one input did: difference to the average training patient in log odds or log hazard, and in words."""
+
+    endpoint_id: str
+    input: str
+    value: float
+    words: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Worth:
+    """Expected gain of ``score`` (``AUC`` or ``C``) if a missing group were given beside those used."""
+
+    endpoint_id: str
+    score: str
+    gain: float
+    interval: Interval
+
+
+@dataclass(frozen=True, slots=True)
+class Typicality:
+    """Share of the training patients that are less typical, and the inputs that make the patient unusual."""
+
+    percentile: float
+    unusual_inputs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedOutcome:
+    """Share of a group of training patients with the outcome, or free of the event at ``horizon_days``."""
+
+    endpoint_id: str
+    share: float
+    interval: Interval
+    horizon_days: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class SimilarPatients:
+    """A group of at least 10 training patients near this one: ``distance`` in standard deviations an input."""
+
+    id: str
+    patients: int
+    distance: float
+    description: str
+    outcomes: tuple[ObservedOutcome, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class InputUse:
-    """What became of one input group of the model, and what it was worth."""
+    """What became of one input group of the model, what it was worth, or what it would be worth if given."""
 
     modality: Modality
     group: str
     status: InputStatus
     reason: Reason | None = None
     contributions: tuple[Contribution, ...] = ()
+    features: tuple[FeatureContribution, ...] = ()
+    worth: tuple[Worth, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedUnder:
+    """The answer for patients like this one who were observed under a treatment: not an effect of the treatment.
+
+    ``predictions`` are headline numbers: P(event), or the probability of no event at the horizon; empty if ``withheld``.
+    """
+
+    input: str
+    category: str
+    patients: int
+    given: bool
+    predictions: tuple[Contribution, ...] = ()
+    withheld: Reason | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +280,9 @@ class Prognosis:
     issues: tuple[Issue, ...]
     disclaimer: str
     simulated: bool
+    typicality: Typicality | None = None
+    similar: tuple[SimilarPatients, ...] = ()
+    observed_under: tuple[ObservedUnder, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,13 +297,43 @@ class InputGroup:
 
 
 @dataclass(frozen=True, slots=True)
+class InputDescription:
+    """One input: what a column of a table must hold. Ranges are [low, high] in ``unit``, ``None`` for categories."""
+
+    name: str
+    feature: str
+    group: str
+    description: str
+    coding: Coding
+    timepoint: str = ""
+    unit: str = ""
+    categories: tuple[str, ...] = ()
+    plausible: tuple[float, float] | None = None
+    training: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeColumn:
+    """One outcome column of a table."""
+
+    name: str
+    description: str
+    optional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class EndpointDescription:
-    """One question that a model answers; ``horizons_days`` is empty unless it is a time-to-event endpoint."""
+    """One question that a model answers; ``horizons_days`` is empty unless it is about times.
+
+    ``outcomes``: no and yes (binary), in order (ordinal), causes (competing risks); empty for one event.
+    """
 
     id: str
     kind: EndpointKind
     definition: str
     horizons_days: tuple[float, ...] = ()
+    outcome_columns: tuple[OutcomeColumn, ...] = ()
+    outcomes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +346,7 @@ class ModelSummary:
     simulated: bool
     groups: tuple[InputGroup, ...]
     endpoints: tuple[EndpointDescription, ...]
+    inputs: tuple[InputDescription, ...] = ()
 
     def image_roles(self) -> frozenset[str]:
         """Roles of the timepoints whose images the model reads."""

@@ -13,7 +13,7 @@ from tumorcast_clinical.model import extract_features
 from tumorcast_imaging.dicom import read_study
 from tumorcast_imaging.model import SHIPPED, EncoderManifest
 from tumorcast_notes.model import Document, encode_notes
-from tumorcast_training.cohort import read_patient
+from tumorcast_training.simulated_cohort import read_patient
 from tumorcast_training.simulator import fhir_writer, notes_writer, process, simulate
 from tumorcast_training.simulator.patient import SimulatedPatient, draw_patient
 from tumorcast_training.simulator.phantom import SPACING_MM, draw_shape, render

@@ -25,19 +25,19 @@ _sym_db = _symbol_database.Default()
 from tumorcast.common.v1 import snapshot_pb2 as tumorcast_dot_common_dot_v1_dot_snapshot__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#tumorcast/common/v1/prognosis.proto\x12\x13tumorcast.common.v1\x1a\"tumorcast/common/v1/snapshot.proto\"9\n\x08ModelRef\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0e\n\x06sha256\x18\x03 \x01(\t\"\'\n\x06Reason\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\"7\n\x08Interval\x12\r\n\x05lower\x18\x01 \x01(\x01\x12\r\n\x05upper\x18\x02 \x01(\x01\x12\r\n\x05level\x18\x03 \x01(\x01\"\xc7\x01\n\x13ProbabilityEstimate\x12\x13\n\x0bprobability\x18\x01 \x01(\x01\x12/\n\x08interval\x18\x02 \x01(\x0b\x32\x1d.tumorcast.common.v1.Interval\x12\x16\n\x0eprediction_set\x18\x03 \x03(\t\x12\x1c\n\x14prediction_set_level\x18\x04 \x01(\x01\x12\x1e\n\x11\x63linical_baseline\x18\x05 \x01(\x01H\x00\x88\x01\x01\x42\x14\n\x12_clinical_baseline\"h\n\rSurvivalPoint\x12\x14\n\x0chorizon_days\x18\x01 \x01(\x01\x12\x10\n\x08survival\x18\x02 \x01(\x01\x12/\n\x08interval\x18\x03 \x01(\x0b\x32\x1d.tumorcast.common.v1.Interval\"\xde\x01\n\x10SurvivalEstimate\x12\x32\n\x06points\x18\x01 \x03(\x0b\x32\".tumorcast.common.v1.SurvivalPoint\x12\x18\n\x0bmedian_days\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x36\n\x0fmedian_interval\x18\x03 \x01(\x0b\x32\x1d.tumorcast.common.v1.Interval\x12\x1e\n\x11\x63linical_baseline\x18\x04 \x01(\x01H\x01\x88\x01\x01\x42\x0e\n\x0c_median_daysB\x14\n\x12_clinical_baseline\"S\n\x0e\x43\x61useIncidence\x12\r\n\x05\x63\x61use\x18\x01 \x01(\t\x12\x32\n\x06points\x18\x02 \x03(\x0b\x32\".tumorcast.common.v1.SurvivalPoint\"M\n\x16\x43ompetingRisksEstimate\x12\x33\n\x06\x63\x61uses\x18\x01 \x03(\x0b\x32#.tumorcast.common.v1.CauseIncidence\"<\n\x13\x43\x61tegoryProbability\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\x13\n\x0bprobability\x18\x02 \x01(\x01\"\x88\x01\n\x12\x43\x61tegoriesEstimate\x12<\n\ncategories\x18\x01 \x03(\x0b\x32(.tumorcast.common.v1.CategoryProbability\x12\x16\n\x0eprediction_set\x18\x02 \x03(\t\x12\x1c\n\x14prediction_set_level\x18\x03 \x01(\x01\"_\n\x0fTrajectoryPoint\x12\x0b\n\x03\x64\x61y\x18\x01 \x01(\x01\x12\r\n\x05value\x18\x02 \x01(\x01\x12\x30\n\tintervals\x18\x03 \x03(\x0b\x32\x1d.tumorcast.common.v1.Interval\"j\n\x12TrajectoryEstimate\x12\x10\n\x08quantity\x18\x01 \x01(\t\x12\x0c\n\x04unit\x18\x02 \x01(\t\x12\x34\n\x06points\x18\x03 \x03(\x0b\x32$.tumorcast.common.v1.TrajectoryPoint\"\xf8\x03\n\x08\x45ndpoint\x12\n\n\x02id\x18\x01 \x01(\t\x12/\n\x04kind\x18\x02 \x01(\x0e\x32!.tumorcast.common.v1.EndpointKind\x12\x33\n\x06status\x18\x03 \x01(\x0e\x32#.tumorcast.common.v1.EndpointStatus\x12,\n\x07reasons\x18\x04 \x03(\x0b\x32\x1b.tumorcast.common.v1.Reason\x12?\n\x0bprobability\x18\x05 \x01(\x0b\x32(.tumorcast.common.v1.ProbabilityEstimateH\x00\x12\x39\n\x08survival\x18\x06 \x01(\x0b\x32%.tumorcast.common.v1.SurvivalEstimateH\x00\x12\x46\n\x0f\x63ompeting_risks\x18\x07 \x01(\x0b\x32+.tumorcast.common.v1.CompetingRisksEstimateH\x00\x12=\n\ncategories\x18\x08 \x01(\x0b\x32\'.tumorcast.common.v1.CategoriesEstimateH\x00\x12=\n\ntrajectory\x18\t \x01(\x0b\x32\'.tumorcast.common.v1.TrajectoryEstimateH\x00\x42\n\n\x08\x65stimate\"H\n\x0c\x43ontribution\x12\x13\n\x0b\x65ndpoint_id\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01\x12\x14\n\x0chorizon_days\x18\x03 \x01(\x01\"\xe3\x01\n\x08InputUse\x12/\n\x08modality\x18\x01 \x01(\x0e\x32\x1d.tumorcast.common.v1.Modality\x12\r\n\x05group\x18\x02 \x01(\t\x12\x30\n\x06status\x18\x03 \x01(\x0e\x32 .tumorcast.common.v1.InputStatus\x12+\n\x06reason\x18\x04 \x01(\x0b\x32\x1b.tumorcast.common.v1.Reason\x12\x38\n\rcontributions\x18\x05 \x03(\x0b\x32!.tumorcast.common.v1.Contribution\"\x97\x02\n\tPrognosis\x12\x14\n\x0cprognosis_id\x18\x01 \x01(\t\x12,\n\x05model\x18\x02 \x01(\x0b\x32\x1d.tumorcast.common.v1.ModelRef\x12\x12\n\nindex_date\x18\x03 \x01(\t\x12\x30\n\tendpoints\x18\x04 \x03(\x0b\x32\x1d.tumorcast.common.v1.Endpoint\x12-\n\x06inputs\x18\x05 \x03(\x0b\x32\x1d.tumorcast.common.v1.InputUse\x12*\n\x06issues\x18\x06 \x03(\x0b\x32\x1a.tumorcast.common.v1.Issue\x12\x12\n\ndisclaimer\x18\x07 \x01(\t\x12\x11\n\tsimulated\x18\x08 \x01(\x08*\xc4\x01\n\x0c\x45ndpointKind\x12\x1d\n\x19\x45NDPOINT_KIND_UNSPECIFIED\x10\x00\x12\x18\n\x14\x45NDPOINT_KIND_BINARY\x10\x01\x12\x19\n\x15\x45NDPOINT_KIND_ORDINAL\x10\x02\x12\x1f\n\x1b\x45NDPOINT_KIND_TIME_TO_EVENT\x10\x03\x12!\n\x1d\x45NDPOINT_KIND_COMPETING_RISKS\x10\x04\x12\x1c\n\x18\x45NDPOINT_KIND_TRAJECTORY\x10\x05*o\n\x0e\x45ndpointStatus\x12\x1f\n\x1b\x45NDPOINT_STATUS_UNSPECIFIED\x10\x00\x12\x1d\n\x19\x45NDPOINT_STATUS_PREDICTED\x10\x01\x12\x1d\n\x19\x45NDPOINT_STATUS_ABSTAINED\x10\x02*v\n\x0bInputStatus\x12\x1c\n\x18INPUT_STATUS_UNSPECIFIED\x10\x00\x12\x15\n\x11INPUT_STATUS_USED\x10\x01\x12\x17\n\x13INPUT_STATUS_ABSENT\x10\x02\x12\x19\n\x15INPUT_STATUS_REJECTED\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#tumorcast/common/v1/prognosis.proto\x12\x13tumorcast.common.v1\x1a\"tumorcast/common/v1/snapshot.proto\"9\n\x08ModelRef\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0e\n\x06sha256\x18\x03 \x01(\t\"\'\n\x06Reason\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\"7\n\x08Interval\x12\r\n\x05lower\x18\x01 \x01(\x01\x12\r\n\x05upper\x18\x02 \x01(\x01\x12\r\n\x05level\x18\x03 \x01(\x01\"\xc7\x01\n\x13ProbabilityEstimate\x12\x13\n\x0bprobability\x18\x01 \x01(\x01\x12/\n\x08interval\x18\x02 \x01(\x0b\x32\x1d.tumorcast.common.v1.Interval\x12\x16\n\x0eprediction_set\x18\x03 \x03(\t\x12\x1c\n\x14prediction_set_level\x18\x04 \x01(\x01\x12\x1e\n\x11\x63linical_baseline\x18\x05 \x01(\x01H\x00\x88\x01\x01\x42\x14\n\x12_clinical_baseline\"h\n\rSurvivalPoint\x12\x14\n\x0chorizon_days\x18\x01 \x01(\x01\x12\x10\n\x08survival\x18\x02 \x01(\x01\x12/\n\x08interval\x18\x03 \x01(\x0b\x32\x1d.tumorcast.common.v1.Interval\"\xad\x02\n\x10SurvivalEstimate\x12\x32\n\x06points\x18\x01 \x03(\x0b\x32\".tumorcast.common.v1.SurvivalPoint\x12\x18\n\x0bmedian_days\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x36\n\x0fmedian_interval\x18\x03 \x01(\x0b\x32\x1d.tumorcast.common.v1.Interval\x12\x1e\n\x11\x63linical_baseline\x18\x04 \x01(\x01H\x01\x88\x01\x01\x12\x1d\n\x10lower_bound_days\x18\x05 \x01(\x01H\x02\x88\x01\x01\x12\x19\n\x11lower_bound_level\x18\x06 \x01(\x01\x42\x0e\n\x0c_median_daysB\x14\n\x12_clinical_baselineB\x13\n\x11_lower_bound_days\"S\n\x0e\x43\x61useIncidence\x12\r\n\x05\x63\x61use\x18\x01 \x01(\t\x12\x32\n\x06points\x18\x02 \x03(\x0b\x32\".tumorcast.common.v1.SurvivalPoint\"\x83\x01\n\x16\x43ompetingRisksEstimate\x12\x33\n\x06\x63\x61uses\x18\x01 \x03(\x0b\x32#.tumorcast.common.v1.CauseIncidence\x12\x1e\n\x11\x63linical_baseline\x18\x02 \x01(\x01H\x00\x88\x01\x01\x42\x14\n\x12_clinical_baseline\"<\n\x13\x43\x61tegoryProbability\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\x13\n\x0bprobability\x18\x02 \x01(\x01\"\x88\x01\n\x12\x43\x61tegoriesEstimate\x12<\n\ncategories\x18\x01 \x03(\x0b\x32(.tumorcast.common.v1.CategoryProbability\x12\x16\n\x0eprediction_set\x18\x02 \x03(\t\x12\x1c\n\x14prediction_set_level\x18\x03 \x01(\x01\"_\n\x0fTrajectoryPoint\x12\x0b\n\x03\x64\x61y\x18\x01 \x01(\x01\x12\r\n\x05value\x18\x02 \x01(\x01\x12\x30\n\tintervals\x18\x03 \x03(\x0b\x32\x1d.tumorcast.common.v1.Interval\"\xdd\x01\n\x12TrajectoryEstimate\x12\x10\n\x08quantity\x18\x01 \x01(\t\x12\x0c\n\x04unit\x18\x02 \x01(\t\x12\x34\n\x06points\x18\x03 \x03(\x0b\x32$.tumorcast.common.v1.TrajectoryPoint\x12\x34\n\x0bgrowth_rate\x18\x04 \x01(\x0b\x32\x1f.tumorcast.common.v1.GrowthRate\x12;\n\x08\x63riteria\x18\x05 \x03(\x0b\x32).tumorcast.common.v1.CriterionProbability\"N\n\nGrowthRate\x12\x0f\n\x07per_day\x18\x01 \x01(\x01\x12/\n\x08interval\x18\x02 \x01(\x0b\x32\x1d.tumorcast.common.v1.Interval\"K\n\x14\x43riterionProbability\x12\x11\n\tcriterion\x18\x01 \x01(\t\x12\x0b\n\x03\x64\x61y\x18\x02 \x01(\x01\x12\x13\n\x0bprobability\x18\x03 \x01(\x01\"\xf8\x03\n\x08\x45ndpoint\x12\n\n\x02id\x18\x01 \x01(\t\x12/\n\x04kind\x18\x02 \x01(\x0e\x32!.tumorcast.common.v1.EndpointKind\x12\x33\n\x06status\x18\x03 \x01(\x0e\x32#.tumorcast.common.v1.EndpointStatus\x12,\n\x07reasons\x18\x04 \x03(\x0b\x32\x1b.tumorcast.common.v1.Reason\x12?\n\x0bprobability\x18\x05 \x01(\x0b\x32(.tumorcast.common.v1.ProbabilityEstimateH\x00\x12\x39\n\x08survival\x18\x06 \x01(\x0b\x32%.tumorcast.common.v1.SurvivalEstimateH\x00\x12\x46\n\x0f\x63ompeting_risks\x18\x07 \x01(\x0b\x32+.tumorcast.common.v1.CompetingRisksEstimateH\x00\x12=\n\ncategories\x18\x08 \x01(\x0b\x32\'.tumorcast.common.v1.CategoriesEstimateH\x00\x12=\n\ntrajectory\x18\t \x01(\x0b\x32\'.tumorcast.common.v1.TrajectoryEstimateH\x00\x42\n\n\x08\x65stimate\"H\n\x0c\x43ontribution\x12\x13\n\x0b\x65ndpoint_id\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01\x12\x14\n\x0chorizon_days\x18\x03 \x01(\x01\"\xca\x02\n\x08InputUse\x12/\n\x08modality\x18\x01 \x01(\x0e\x32\x1d.tumorcast.common.v1.Modality\x12\r\n\x05group\x18\x02 \x01(\t\x12\x30\n\x06status\x18\x03 \x01(\x0e\x32 .tumorcast.common.v1.InputStatus\x12+\n\x06reason\x18\x04 \x01(\x0b\x32\x1b.tumorcast.common.v1.Reason\x12\x38\n\rcontributions\x18\x05 \x03(\x0b\x32!.tumorcast.common.v1.Contribution\x12:\n\x08\x66\x65\x61tures\x18\x06 \x03(\x0b\x32(.tumorcast.common.v1.FeatureContribution\x12)\n\x05worth\x18\x07 \x03(\x0b\x32\x1a.tumorcast.common.v1.Worth\"W\n\x13\x46\x65\x61tureContribution\x12\x13\n\x0b\x65ndpoint_id\x18\x01 \x01(\t\x12\r\n\x05input\x18\x02 \x01(\t\x12\r\n\x05value\x18\x03 \x01(\x01\x12\r\n\x05words\x18\x04 \x01(\t\"j\n\x05Worth\x12\x13\n\x0b\x65ndpoint_id\x18\x01 \x01(\t\x12\r\n\x05score\x18\x02 \x01(\t\x12\x0c\n\x04gain\x18\x03 \x01(\x01\x12/\n\x08interval\x18\x04 \x01(\x0b\x32\x1d.tumorcast.common.v1.Interval\"8\n\nTypicality\x12\x12\n\npercentile\x18\x01 \x01(\x01\x12\x16\n\x0eunusual_inputs\x18\x02 \x03(\t\"\x8e\x01\n\x0fSimilarPatients\x12\n\n\x02id\x18\x01 \x01(\t\x12\x10\n\x08patients\x18\x02 \x01(\x05\x12\x10\n\x08\x64istance\x18\x03 \x01(\x01\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\x12\x36\n\x08outcomes\x18\x05 \x03(\x0b\x32$.tumorcast.common.v1.ObservedOutcome\"|\n\x0fObservedOutcome\x12\x13\n\x0b\x65ndpoint_id\x18\x01 \x01(\t\x12\r\n\x05share\x18\x02 \x01(\x01\x12/\n\x08interval\x18\x03 \x01(\x0b\x32\x1d.tumorcast.common.v1.Interval\x12\x14\n\x0chorizon_days\x18\x04 \x01(\x01\"\xb8\x01\n\rObservedUnder\x12\r\n\x05input\x18\x01 \x01(\t\x12\x10\n\x08\x63\x61tegory\x18\x02 \x01(\t\x12\x10\n\x08patients\x18\x03 \x01(\x05\x12\r\n\x05given\x18\x04 \x01(\x08\x12\x36\n\x0bpredictions\x18\x05 \x03(\x0b\x32!.tumorcast.common.v1.Contribution\x12-\n\x08withheld\x18\x06 \x01(\x0b\x32\x1b.tumorcast.common.v1.Reason\"\xbf\x03\n\tPrognosis\x12\x14\n\x0cprognosis_id\x18\x01 \x01(\t\x12,\n\x05model\x18\x02 \x01(\x0b\x32\x1d.tumorcast.common.v1.ModelRef\x12\x12\n\nindex_date\x18\x03 \x01(\t\x12\x30\n\tendpoints\x18\x04 \x03(\x0b\x32\x1d.tumorcast.common.v1.Endpoint\x12-\n\x06inputs\x18\x05 \x03(\x0b\x32\x1d.tumorcast.common.v1.InputUse\x12*\n\x06issues\x18\x06 \x03(\x0b\x32\x1a.tumorcast.common.v1.Issue\x12\x12\n\ndisclaimer\x18\x07 \x01(\t\x12\x11\n\tsimulated\x18\x08 \x01(\x08\x12\x33\n\ntypicality\x18\t \x01(\x0b\x32\x1f.tumorcast.common.v1.Typicality\x12\x35\n\x07similar\x18\n \x03(\x0b\x32$.tumorcast.common.v1.SimilarPatients\x12:\n\x0eobserved_under\x18\x0b \x03(\x0b\x32\".tumorcast.common.v1.ObservedUnder*\xc4\x01\n\x0c\x45ndpointKind\x12\x1d\n\x19\x45NDPOINT_KIND_UNSPECIFIED\x10\x00\x12\x18\n\x14\x45NDPOINT_KIND_BINARY\x10\x01\x12\x19\n\x15\x45NDPOINT_KIND_ORDINAL\x10\x02\x12\x1f\n\x1b\x45NDPOINT_KIND_TIME_TO_EVENT\x10\x03\x12!\n\x1d\x45NDPOINT_KIND_COMPETING_RISKS\x10\x04\x12\x1c\n\x18\x45NDPOINT_KIND_TRAJECTORY\x10\x05*o\n\x0e\x45ndpointStatus\x12\x1f\n\x1b\x45NDPOINT_STATUS_UNSPECIFIED\x10\x00\x12\x1d\n\x19\x45NDPOINT_STATUS_PREDICTED\x10\x01\x12\x1d\n\x19\x45NDPOINT_STATUS_ABSTAINED\x10\x02*v\n\x0bInputStatus\x12\x1c\n\x18INPUT_STATUS_UNSPECIFIED\x10\x00\x12\x15\n\x11INPUT_STATUS_USED\x10\x01\x12\x17\n\x13INPUT_STATUS_ABSENT\x10\x02\x12\x19\n\x15INPUT_STATUS_REJECTED\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tumorcast.common.v1.prognosis_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ENDPOINTKIND']._serialized_start=2450
-  _globals['_ENDPOINTKIND']._serialized_end=2646
-  _globals['_ENDPOINTSTATUS']._serialized_start=2648
-  _globals['_ENDPOINTSTATUS']._serialized_end=2759
-  _globals['_INPUTSTATUS']._serialized_start=2761
-  _globals['_INPUTSTATUS']._serialized_end=2879
+  _globals['_ENDPOINTKIND']._serialized_start=3841
+  _globals['_ENDPOINTKIND']._serialized_end=4037
+  _globals['_ENDPOINTSTATUS']._serialized_start=4039
+  _globals['_ENDPOINTSTATUS']._serialized_end=4150
+  _globals['_INPUTSTATUS']._serialized_start=4152
+  _globals['_INPUTSTATUS']._serialized_end=4270
   _globals['_MODELREF']._serialized_start=96
   _globals['_MODELREF']._serialized_end=153
   _globals['_REASON']._serialized_start=155
@@ -49,25 +49,41 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SURVIVALPOINT']._serialized_start=455
   _globals['_SURVIVALPOINT']._serialized_end=559
   _globals['_SURVIVALESTIMATE']._serialized_start=562
-  _globals['_SURVIVALESTIMATE']._serialized_end=784
-  _globals['_CAUSEINCIDENCE']._serialized_start=786
-  _globals['_CAUSEINCIDENCE']._serialized_end=869
-  _globals['_COMPETINGRISKSESTIMATE']._serialized_start=871
-  _globals['_COMPETINGRISKSESTIMATE']._serialized_end=948
-  _globals['_CATEGORYPROBABILITY']._serialized_start=950
-  _globals['_CATEGORYPROBABILITY']._serialized_end=1010
-  _globals['_CATEGORIESESTIMATE']._serialized_start=1013
-  _globals['_CATEGORIESESTIMATE']._serialized_end=1149
-  _globals['_TRAJECTORYPOINT']._serialized_start=1151
-  _globals['_TRAJECTORYPOINT']._serialized_end=1246
-  _globals['_TRAJECTORYESTIMATE']._serialized_start=1248
-  _globals['_TRAJECTORYESTIMATE']._serialized_end=1354
-  _globals['_ENDPOINT']._serialized_start=1357
-  _globals['_ENDPOINT']._serialized_end=1861
-  _globals['_CONTRIBUTION']._serialized_start=1863
-  _globals['_CONTRIBUTION']._serialized_end=1935
-  _globals['_INPUTUSE']._serialized_start=1938
-  _globals['_INPUTUSE']._serialized_end=2165
-  _globals['_PROGNOSIS']._serialized_start=2168
-  _globals['_PROGNOSIS']._serialized_end=2447
+  _globals['_SURVIVALESTIMATE']._serialized_end=863
+  _globals['_CAUSEINCIDENCE']._serialized_start=865
+  _globals['_CAUSEINCIDENCE']._serialized_end=948
+  _globals['_COMPETINGRISKSESTIMATE']._serialized_start=951
+  _globals['_COMPETINGRISKSESTIMATE']._serialized_end=1082
+  _globals['_CATEGORYPROBABILITY']._serialized_start=1084
+  _globals['_CATEGORYPROBABILITY']._serialized_end=1144
+  _globals['_CATEGORIESESTIMATE']._serialized_start=1147
+  _globals['_CATEGORIESESTIMATE']._serialized_end=1283
+  _globals['_TRAJECTORYPOINT']._serialized_start=1285
+  _globals['_TRAJECTORYPOINT']._serialized_end=1380
+  _globals['_TRAJECTORYESTIMATE']._serialized_start=1383
+  _globals['_TRAJECTORYESTIMATE']._serialized_end=1604
+  _globals['_GROWTHRATE']._serialized_start=1606
+  _globals['_GROWTHRATE']._serialized_end=1684
+  _globals['_CRITERIONPROBABILITY']._serialized_start=1686
+  _globals['_CRITERIONPROBABILITY']._serialized_end=1761
+  _globals['_ENDPOINT']._serialized_start=1764
+  _globals['_ENDPOINT']._serialized_end=2268
+  _globals['_CONTRIBUTION']._serialized_start=2270
+  _globals['_CONTRIBUTION']._serialized_end=2342
+  _globals['_INPUTUSE']._serialized_start=2345
+  _globals['_INPUTUSE']._serialized_end=2675
+  _globals['_FEATURECONTRIBUTION']._serialized_start=2677
+  _globals['_FEATURECONTRIBUTION']._serialized_end=2764
+  _globals['_WORTH']._serialized_start=2766
+  _globals['_WORTH']._serialized_end=2872
+  _globals['_TYPICALITY']._serialized_start=2874
+  _globals['_TYPICALITY']._serialized_end=2930
+  _globals['_SIMILARPATIENTS']._serialized_start=2933
+  _globals['_SIMILARPATIENTS']._serialized_end=3075
+  _globals['_OBSERVEDOUTCOME']._serialized_start=3077
+  _globals['_OBSERVEDOUTCOME']._serialized_end=3201
+  _globals['_OBSERVEDUNDER']._serialized_start=3204
+  _globals['_OBSERVEDUNDER']._serialized_end=3388
+  _globals['_PROGNOSIS']._serialized_start=3391
+  _globals['_PROGNOSIS']._serialized_end=3838
 # @@protoc_insertion_point(module_scope)

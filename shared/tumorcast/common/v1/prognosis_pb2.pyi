@@ -96,16 +96,20 @@ class SurvivalPoint(_message.Message):
     def __init__(self, horizon_days: _Optional[float] = ..., survival: _Optional[float] = ..., interval: _Optional[_Union[Interval, _Mapping]] = ...) -> None: ...
 
 class SurvivalEstimate(_message.Message):
-    __slots__ = ("points", "median_days", "median_interval", "clinical_baseline")
+    __slots__ = ("points", "median_days", "median_interval", "clinical_baseline", "lower_bound_days", "lower_bound_level")
     POINTS_FIELD_NUMBER: _ClassVar[int]
     MEDIAN_DAYS_FIELD_NUMBER: _ClassVar[int]
     MEDIAN_INTERVAL_FIELD_NUMBER: _ClassVar[int]
     CLINICAL_BASELINE_FIELD_NUMBER: _ClassVar[int]
+    LOWER_BOUND_DAYS_FIELD_NUMBER: _ClassVar[int]
+    LOWER_BOUND_LEVEL_FIELD_NUMBER: _ClassVar[int]
     points: _containers.RepeatedCompositeFieldContainer[SurvivalPoint]
     median_days: float
     median_interval: Interval
     clinical_baseline: float
-    def __init__(self, points: _Optional[_Iterable[_Union[SurvivalPoint, _Mapping]]] = ..., median_days: _Optional[float] = ..., median_interval: _Optional[_Union[Interval, _Mapping]] = ..., clinical_baseline: _Optional[float] = ...) -> None: ...
+    lower_bound_days: float
+    lower_bound_level: float
+    def __init__(self, points: _Optional[_Iterable[_Union[SurvivalPoint, _Mapping]]] = ..., median_days: _Optional[float] = ..., median_interval: _Optional[_Union[Interval, _Mapping]] = ..., clinical_baseline: _Optional[float] = ..., lower_bound_days: _Optional[float] = ..., lower_bound_level: _Optional[float] = ...) -> None: ...
 
 class CauseIncidence(_message.Message):
     __slots__ = ("cause", "points")
@@ -116,10 +120,12 @@ class CauseIncidence(_message.Message):
     def __init__(self, cause: _Optional[str] = ..., points: _Optional[_Iterable[_Union[SurvivalPoint, _Mapping]]] = ...) -> None: ...
 
 class CompetingRisksEstimate(_message.Message):
-    __slots__ = ("causes",)
+    __slots__ = ("causes", "clinical_baseline")
     CAUSES_FIELD_NUMBER: _ClassVar[int]
+    CLINICAL_BASELINE_FIELD_NUMBER: _ClassVar[int]
     causes: _containers.RepeatedCompositeFieldContainer[CauseIncidence]
-    def __init__(self, causes: _Optional[_Iterable[_Union[CauseIncidence, _Mapping]]] = ...) -> None: ...
+    clinical_baseline: float
+    def __init__(self, causes: _Optional[_Iterable[_Union[CauseIncidence, _Mapping]]] = ..., clinical_baseline: _Optional[float] = ...) -> None: ...
 
 class CategoryProbability(_message.Message):
     __slots__ = ("category", "probability")
@@ -150,14 +156,36 @@ class TrajectoryPoint(_message.Message):
     def __init__(self, day: _Optional[float] = ..., value: _Optional[float] = ..., intervals: _Optional[_Iterable[_Union[Interval, _Mapping]]] = ...) -> None: ...
 
 class TrajectoryEstimate(_message.Message):
-    __slots__ = ("quantity", "unit", "points")
+    __slots__ = ("quantity", "unit", "points", "growth_rate", "criteria")
     QUANTITY_FIELD_NUMBER: _ClassVar[int]
     UNIT_FIELD_NUMBER: _ClassVar[int]
     POINTS_FIELD_NUMBER: _ClassVar[int]
+    GROWTH_RATE_FIELD_NUMBER: _ClassVar[int]
+    CRITERIA_FIELD_NUMBER: _ClassVar[int]
     quantity: str
     unit: str
     points: _containers.RepeatedCompositeFieldContainer[TrajectoryPoint]
-    def __init__(self, quantity: _Optional[str] = ..., unit: _Optional[str] = ..., points: _Optional[_Iterable[_Union[TrajectoryPoint, _Mapping]]] = ...) -> None: ...
+    growth_rate: GrowthRate
+    criteria: _containers.RepeatedCompositeFieldContainer[CriterionProbability]
+    def __init__(self, quantity: _Optional[str] = ..., unit: _Optional[str] = ..., points: _Optional[_Iterable[_Union[TrajectoryPoint, _Mapping]]] = ..., growth_rate: _Optional[_Union[GrowthRate, _Mapping]] = ..., criteria: _Optional[_Iterable[_Union[CriterionProbability, _Mapping]]] = ...) -> None: ...
+
+class GrowthRate(_message.Message):
+    __slots__ = ("per_day", "interval")
+    PER_DAY_FIELD_NUMBER: _ClassVar[int]
+    INTERVAL_FIELD_NUMBER: _ClassVar[int]
+    per_day: float
+    interval: Interval
+    def __init__(self, per_day: _Optional[float] = ..., interval: _Optional[_Union[Interval, _Mapping]] = ...) -> None: ...
+
+class CriterionProbability(_message.Message):
+    __slots__ = ("criterion", "day", "probability")
+    CRITERION_FIELD_NUMBER: _ClassVar[int]
+    DAY_FIELD_NUMBER: _ClassVar[int]
+    PROBABILITY_FIELD_NUMBER: _ClassVar[int]
+    criterion: str
+    day: float
+    probability: float
+    def __init__(self, criterion: _Optional[str] = ..., day: _Optional[float] = ..., probability: _Optional[float] = ...) -> None: ...
 
 class Endpoint(_message.Message):
     __slots__ = ("id", "kind", "status", "reasons", "probability", "survival", "competing_risks", "categories", "trajectory")
@@ -192,21 +220,99 @@ class Contribution(_message.Message):
     def __init__(self, endpoint_id: _Optional[str] = ..., value: _Optional[float] = ..., horizon_days: _Optional[float] = ...) -> None: ...
 
 class InputUse(_message.Message):
-    __slots__ = ("modality", "group", "status", "reason", "contributions")
+    __slots__ = ("modality", "group", "status", "reason", "contributions", "features", "worth")
     MODALITY_FIELD_NUMBER: _ClassVar[int]
     GROUP_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     CONTRIBUTIONS_FIELD_NUMBER: _ClassVar[int]
+    FEATURES_FIELD_NUMBER: _ClassVar[int]
+    WORTH_FIELD_NUMBER: _ClassVar[int]
     modality: _snapshot_pb2.Modality
     group: str
     status: InputStatus
     reason: Reason
     contributions: _containers.RepeatedCompositeFieldContainer[Contribution]
-    def __init__(self, modality: _Optional[_Union[_snapshot_pb2.Modality, str]] = ..., group: _Optional[str] = ..., status: _Optional[_Union[InputStatus, str]] = ..., reason: _Optional[_Union[Reason, _Mapping]] = ..., contributions: _Optional[_Iterable[_Union[Contribution, _Mapping]]] = ...) -> None: ...
+    features: _containers.RepeatedCompositeFieldContainer[FeatureContribution]
+    worth: _containers.RepeatedCompositeFieldContainer[Worth]
+    def __init__(self, modality: _Optional[_Union[_snapshot_pb2.Modality, str]] = ..., group: _Optional[str] = ..., status: _Optional[_Union[InputStatus, str]] = ..., reason: _Optional[_Union[Reason, _Mapping]] = ..., contributions: _Optional[_Iterable[_Union[Contribution, _Mapping]]] = ..., features: _Optional[_Iterable[_Union[FeatureContribution, _Mapping]]] = ..., worth: _Optional[_Iterable[_Union[Worth, _Mapping]]] = ...) -> None: ...
+
+class FeatureContribution(_message.Message):
+    __slots__ = ("endpoint_id", "input", "value", "words")
+    ENDPOINT_ID_FIELD_NUMBER: _ClassVar[int]
+    INPUT_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    WORDS_FIELD_NUMBER: _ClassVar[int]
+    endpoint_id: str
+    input: str
+    value: float
+    words: str
+    def __init__(self, endpoint_id: _Optional[str] = ..., input: _Optional[str] = ..., value: _Optional[float] = ..., words: _Optional[str] = ...) -> None: ...
+
+class Worth(_message.Message):
+    __slots__ = ("endpoint_id", "score", "gain", "interval")
+    ENDPOINT_ID_FIELD_NUMBER: _ClassVar[int]
+    SCORE_FIELD_NUMBER: _ClassVar[int]
+    GAIN_FIELD_NUMBER: _ClassVar[int]
+    INTERVAL_FIELD_NUMBER: _ClassVar[int]
+    endpoint_id: str
+    score: str
+    gain: float
+    interval: Interval
+    def __init__(self, endpoint_id: _Optional[str] = ..., score: _Optional[str] = ..., gain: _Optional[float] = ..., interval: _Optional[_Union[Interval, _Mapping]] = ...) -> None: ...
+
+class Typicality(_message.Message):
+    __slots__ = ("percentile", "unusual_inputs")
+    PERCENTILE_FIELD_NUMBER: _ClassVar[int]
+    UNUSUAL_INPUTS_FIELD_NUMBER: _ClassVar[int]
+    percentile: float
+    unusual_inputs: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, percentile: _Optional[float] = ..., unusual_inputs: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class SimilarPatients(_message.Message):
+    __slots__ = ("id", "patients", "distance", "description", "outcomes")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    PATIENTS_FIELD_NUMBER: _ClassVar[int]
+    DISTANCE_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    OUTCOMES_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    patients: int
+    distance: float
+    description: str
+    outcomes: _containers.RepeatedCompositeFieldContainer[ObservedOutcome]
+    def __init__(self, id: _Optional[str] = ..., patients: _Optional[int] = ..., distance: _Optional[float] = ..., description: _Optional[str] = ..., outcomes: _Optional[_Iterable[_Union[ObservedOutcome, _Mapping]]] = ...) -> None: ...
+
+class ObservedOutcome(_message.Message):
+    __slots__ = ("endpoint_id", "share", "interval", "horizon_days")
+    ENDPOINT_ID_FIELD_NUMBER: _ClassVar[int]
+    SHARE_FIELD_NUMBER: _ClassVar[int]
+    INTERVAL_FIELD_NUMBER: _ClassVar[int]
+    HORIZON_DAYS_FIELD_NUMBER: _ClassVar[int]
+    endpoint_id: str
+    share: float
+    interval: Interval
+    horizon_days: float
+    def __init__(self, endpoint_id: _Optional[str] = ..., share: _Optional[float] = ..., interval: _Optional[_Union[Interval, _Mapping]] = ..., horizon_days: _Optional[float] = ...) -> None: ...
+
+class ObservedUnder(_message.Message):
+    __slots__ = ("input", "category", "patients", "given", "predictions", "withheld")
+    INPUT_FIELD_NUMBER: _ClassVar[int]
+    CATEGORY_FIELD_NUMBER: _ClassVar[int]
+    PATIENTS_FIELD_NUMBER: _ClassVar[int]
+    GIVEN_FIELD_NUMBER: _ClassVar[int]
+    PREDICTIONS_FIELD_NUMBER: _ClassVar[int]
+    WITHHELD_FIELD_NUMBER: _ClassVar[int]
+    input: str
+    category: str
+    patients: int
+    given: bool
+    predictions: _containers.RepeatedCompositeFieldContainer[Contribution]
+    withheld: Reason
+    def __init__(self, input: _Optional[str] = ..., category: _Optional[str] = ..., patients: _Optional[int] = ..., given: _Optional[bool] = ..., predictions: _Optional[_Iterable[_Union[Contribution, _Mapping]]] = ..., withheld: _Optional[_Union[Reason, _Mapping]] = ...) -> None: ...
 
 class Prognosis(_message.Message):
-    __slots__ = ("prognosis_id", "model", "index_date", "endpoints", "inputs", "issues", "disclaimer", "simulated")
+    __slots__ = ("prognosis_id", "model", "index_date", "endpoints", "inputs", "issues", "disclaimer", "simulated", "typicality", "similar", "observed_under")
     PROGNOSIS_ID_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     INDEX_DATE_FIELD_NUMBER: _ClassVar[int]
@@ -215,6 +321,9 @@ class Prognosis(_message.Message):
     ISSUES_FIELD_NUMBER: _ClassVar[int]
     DISCLAIMER_FIELD_NUMBER: _ClassVar[int]
     SIMULATED_FIELD_NUMBER: _ClassVar[int]
+    TYPICALITY_FIELD_NUMBER: _ClassVar[int]
+    SIMILAR_FIELD_NUMBER: _ClassVar[int]
+    OBSERVED_UNDER_FIELD_NUMBER: _ClassVar[int]
     prognosis_id: str
     model: ModelRef
     index_date: str
@@ -223,4 +332,7 @@ class Prognosis(_message.Message):
     issues: _containers.RepeatedCompositeFieldContainer[_snapshot_pb2.Issue]
     disclaimer: str
     simulated: bool
-    def __init__(self, prognosis_id: _Optional[str] = ..., model: _Optional[_Union[ModelRef, _Mapping]] = ..., index_date: _Optional[str] = ..., endpoints: _Optional[_Iterable[_Union[Endpoint, _Mapping]]] = ..., inputs: _Optional[_Iterable[_Union[InputUse, _Mapping]]] = ..., issues: _Optional[_Iterable[_Union[_snapshot_pb2.Issue, _Mapping]]] = ..., disclaimer: _Optional[str] = ..., simulated: _Optional[bool] = ...) -> None: ...
+    typicality: Typicality
+    similar: _containers.RepeatedCompositeFieldContainer[SimilarPatients]
+    observed_under: _containers.RepeatedCompositeFieldContainer[ObservedUnder]
+    def __init__(self, prognosis_id: _Optional[str] = ..., model: _Optional[_Union[ModelRef, _Mapping]] = ..., index_date: _Optional[str] = ..., endpoints: _Optional[_Iterable[_Union[Endpoint, _Mapping]]] = ..., inputs: _Optional[_Iterable[_Union[InputUse, _Mapping]]] = ..., issues: _Optional[_Iterable[_Union[_snapshot_pb2.Issue, _Mapping]]] = ..., disclaimer: _Optional[str] = ..., simulated: _Optional[bool] = ..., typicality: _Optional[_Union[Typicality, _Mapping]] = ..., similar: _Optional[_Iterable[_Union[SimilarPatients, _Mapping]]] = ..., observed_under: _Optional[_Iterable[_Union[ObservedUnder, _Mapping]]] = ...) -> None: ...

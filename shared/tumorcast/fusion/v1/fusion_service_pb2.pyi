@@ -47,20 +47,60 @@ class GetModelResponse(_message.Message):
     def __init__(self, model: _Optional[_Union[ModelSummary, _Mapping]] = ...) -> None: ...
 
 class ModelSummary(_message.Message):
-    __slots__ = ("ref", "indication", "intended_use", "simulated", "groups", "endpoints")
+    __slots__ = ("ref", "indication", "intended_use", "simulated", "groups", "endpoints", "inputs")
     REF_FIELD_NUMBER: _ClassVar[int]
     INDICATION_FIELD_NUMBER: _ClassVar[int]
     INTENDED_USE_FIELD_NUMBER: _ClassVar[int]
     SIMULATED_FIELD_NUMBER: _ClassVar[int]
     GROUPS_FIELD_NUMBER: _ClassVar[int]
     ENDPOINTS_FIELD_NUMBER: _ClassVar[int]
+    INPUTS_FIELD_NUMBER: _ClassVar[int]
     ref: _prognosis_pb2.ModelRef
     indication: str
     intended_use: str
     simulated: bool
     groups: _containers.RepeatedCompositeFieldContainer[InputGroup]
     endpoints: _containers.RepeatedCompositeFieldContainer[EndpointDescription]
-    def __init__(self, ref: _Optional[_Union[_prognosis_pb2.ModelRef, _Mapping]] = ..., indication: _Optional[str] = ..., intended_use: _Optional[str] = ..., simulated: _Optional[bool] = ..., groups: _Optional[_Iterable[_Union[InputGroup, _Mapping]]] = ..., endpoints: _Optional[_Iterable[_Union[EndpointDescription, _Mapping]]] = ...) -> None: ...
+    inputs: _containers.RepeatedCompositeFieldContainer[InputDescription]
+    def __init__(self, ref: _Optional[_Union[_prognosis_pb2.ModelRef, _Mapping]] = ..., indication: _Optional[str] = ..., intended_use: _Optional[str] = ..., simulated: _Optional[bool] = ..., groups: _Optional[_Iterable[_Union[InputGroup, _Mapping]]] = ..., endpoints: _Optional[_Iterable[_Union[EndpointDescription, _Mapping]]] = ..., inputs: _Optional[_Iterable[_Union[InputDescription, _Mapping]]] = ...) -> None: ...
+
+class InputDescription(_message.Message):
+    __slots__ = ("name", "feature", "group", "timepoint", "description", "unit", "coding", "categories", "plausible_low", "plausible_high", "training_low", "training_high")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    FEATURE_FIELD_NUMBER: _ClassVar[int]
+    GROUP_FIELD_NUMBER: _ClassVar[int]
+    TIMEPOINT_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    UNIT_FIELD_NUMBER: _ClassVar[int]
+    CODING_FIELD_NUMBER: _ClassVar[int]
+    CATEGORIES_FIELD_NUMBER: _ClassVar[int]
+    PLAUSIBLE_LOW_FIELD_NUMBER: _ClassVar[int]
+    PLAUSIBLE_HIGH_FIELD_NUMBER: _ClassVar[int]
+    TRAINING_LOW_FIELD_NUMBER: _ClassVar[int]
+    TRAINING_HIGH_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    feature: str
+    group: str
+    timepoint: str
+    description: str
+    unit: str
+    coding: _snapshot_pb2.Coding
+    categories: _containers.RepeatedScalarFieldContainer[str]
+    plausible_low: float
+    plausible_high: float
+    training_low: float
+    training_high: float
+    def __init__(self, name: _Optional[str] = ..., feature: _Optional[str] = ..., group: _Optional[str] = ..., timepoint: _Optional[str] = ..., description: _Optional[str] = ..., unit: _Optional[str] = ..., coding: _Optional[_Union[_snapshot_pb2.Coding, _Mapping]] = ..., categories: _Optional[_Iterable[str]] = ..., plausible_low: _Optional[float] = ..., plausible_high: _Optional[float] = ..., training_low: _Optional[float] = ..., training_high: _Optional[float] = ...) -> None: ...
+
+class OutcomeColumn(_message.Message):
+    __slots__ = ("name", "description", "optional")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    OPTIONAL_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    description: str
+    optional: bool
+    def __init__(self, name: _Optional[str] = ..., description: _Optional[str] = ..., optional: _Optional[bool] = ...) -> None: ...
 
 class InputGroup(_message.Message):
     __slots__ = ("id", "modality", "timepoint", "features", "embedding_spaces")
@@ -77,13 +117,17 @@ class InputGroup(_message.Message):
     def __init__(self, id: _Optional[str] = ..., modality: _Optional[_Union[_snapshot_pb2.Modality, str]] = ..., timepoint: _Optional[str] = ..., features: _Optional[_Iterable[str]] = ..., embedding_spaces: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class EndpointDescription(_message.Message):
-    __slots__ = ("id", "kind", "definition", "horizons_days")
+    __slots__ = ("id", "kind", "definition", "horizons_days", "outcome_columns", "outcomes")
     ID_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     DEFINITION_FIELD_NUMBER: _ClassVar[int]
     HORIZONS_DAYS_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_COLUMNS_FIELD_NUMBER: _ClassVar[int]
+    OUTCOMES_FIELD_NUMBER: _ClassVar[int]
     id: str
     kind: _prognosis_pb2.EndpointKind
     definition: str
     horizons_days: _containers.RepeatedScalarFieldContainer[float]
-    def __init__(self, id: _Optional[str] = ..., kind: _Optional[_Union[_prognosis_pb2.EndpointKind, str]] = ..., definition: _Optional[str] = ..., horizons_days: _Optional[_Iterable[float]] = ...) -> None: ...
+    outcome_columns: _containers.RepeatedCompositeFieldContainer[OutcomeColumn]
+    outcomes: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, id: _Optional[str] = ..., kind: _Optional[_Union[_prognosis_pb2.EndpointKind, str]] = ..., definition: _Optional[str] = ..., horizons_days: _Optional[_Iterable[float]] = ..., outcome_columns: _Optional[_Iterable[_Union[OutcomeColumn, _Mapping]]] = ..., outcomes: _Optional[_Iterable[str]] = ...) -> None: ...
