@@ -8,43 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import brier_score_loss
 
 from tumorcast_fusion.model.encoding import group_slices
 from tumorcast_fusion.model.ensemble import Ensemble
 from tumorcast_training.fusion_training import Encoded, Outcomes
+from tumorcast_training.metrics import ClusterBootstrap, auc, brier, harrell_c
 
 Array = NDArray[np.float64]
 BOOTSTRAPS = 1000
 PERMUTATIONS = 10
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Pairs:
-    """Which pairs of patients can be ordered, (n, n): ``first[i, j]`` is true where i had the event before j could.
-
-    Concordance over them is the AUC for a binary outcome and Harrell's C (1982) for a censored time.
-    """
-
-    first: NDArray[np.bool_]
-
-    @classmethod
-    def of_outcome(cls, outcome: Array) -> Pairs:
-        """All pairs of a patient with and one without the outcome."""
-        return cls((outcome[:, None] == 1) & (outcome[None, :] == 0))
-
-    @classmethod
-    def of_times(cls, days: Array, event: Array) -> Pairs:
-        """All pairs in which the earlier time is an event; at equal times an event precedes a censoring."""
-        earlier = (days[:, None] < days[None, :]) | ((days[:, None] == days[None, :]) & (event[None, :] == 0))
-        return cls((event[:, None] == 1) & earlier)
-
-    def concordance(self, risk: Array, weights: Array | None = None) -> Array:
-        """Share of pairs in which the first has the higher risk, ties one half; weights (b, n) give b values."""
-        weights = np.ones((1, len(risk))) if weights is None else weights
-        right = ((risk[:, None] > risk[None, :]) + 0.5 * (risk[:, None] == risk[None, :])) * self.first
-        values: Array = ((weights @ right) * weights).sum(axis=1) / ((weights @ self.first) * weights).sum(axis=1)
-        return values
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,29 +38,32 @@ class Evaluator:
 
     def __init__(self, outcomes: Outcomes, seed: int = 0) -> None:
         self._outcomes = outcomes
-        self._response = Pairs.of_outcome(outcomes.response)
-        self._pfs = Pairs.of_times(outcomes.pfs_days, outcomes.pfs_event)
-        n = len(outcomes.response)
-        self._weights = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), BOOTSTRAPS).astype(float)
+        self._event = outcomes.pfs_event.astype(np.int64)
+        self._weights = ClusterBootstrap(range(len(outcomes.response)), BOOTSTRAPS, seed).weights()
 
     def discrimination(self, predictions: Predictions) -> dict[str, list[float]]:
         """AUC of the response and Harrell's C of progression-free survival, each [estimate, lower, upper] at 95 %."""
         return {
-            "auc": self._summary(lambda w: self._response.concordance(predictions.response, w)),
-            "c_index": self._summary(lambda w: self._pfs.concordance(predictions.risk, w)),
+            "auc": self._summary(lambda w: self._auc(predictions, w)),
+            "c_index": self._summary(lambda w: self._c_index(predictions, w)),
         }
 
     def difference(self, better: Predictions, worse: list[Predictions]) -> dict[str, list[float]]:
         """Paired loss of AUC and C from ``better`` to the mean of ``worse``, [estimate, lower, upper] at 95 %."""
 
-        def loss(pairs: Pairs, of: Callable[[Predictions], Array], w: Array | None) -> Array:
-            lost = [pairs.concordance(of(better), w) - pairs.concordance(of(one), w) for one in worse]
-            return np.asarray(np.mean(lost, axis=0))
+        def loss(figure: Callable[[Predictions, Array | None], Array], w: Array | None) -> Array:
+            return np.asarray(np.mean([figure(better, w) - figure(one, w) for one in worse], axis=0))
 
         return {
-            "auc": self._summary(lambda w: loss(self._response, lambda p: p.response, w)),
-            "c_index": self._summary(lambda w: loss(self._pfs, lambda p: p.risk, w)),
+            "auc": self._summary(lambda w: loss(self._auc, w)),
+            "c_index": self._summary(lambda w: loss(self._c_index, w)),
         }
+
+    def _auc(self, predictions: Predictions, weights: Array | None) -> Array:
+        return auc(self._outcomes.response, predictions.response, weights)
+
+    def _c_index(self, predictions: Predictions, weights: Array | None) -> Array:
+        return harrell_c(self._outcomes.pfs_days, self._event, predictions.risk, weights=weights)
 
     def calibration(self, predictions: Predictions) -> dict[str, list[float]]:
         """Brier score, and intercept and slope of the outcome on the predicted logit, [estimate, lower, upper]."""
@@ -103,7 +78,7 @@ class Evaluator:
         resampled = np.array([fit(w) for w in self._weights[:200]])
         limits = np.percentile(resampled, [2.5, 97.5], axis=0)
         return {
-            "brier": [round(float(brier_score_loss(y, p)), 4)],
+            "brier": _rounded(*brier(y, p)),
             **{name: _rounded(estimate[i], *limits[:, i]) for i, name in enumerate(("intercept", "slope"))},
         }
 

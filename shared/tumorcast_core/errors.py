@@ -15,6 +15,7 @@
     │   ├── StudyMismatch           a file belongs to another study than the one it was sent to
     │   ├── UnsoundSeries           slices do not form one volume
     │   ├── UnsoundSegmentation     the segmentation does not fit its series
+    │   ├── UnsoundAssessments      lesions and visits do not form a course that RECIST can assess
     │   ├── UnknownFeature          a name is not in the feature catalog
     │   ├── ImplausibleValue        a value lies outside the catalog's range, unit or categories
     │   ├── UnknownEmbeddingSpace   the model was not trained on this encoder
@@ -104,6 +105,10 @@ class UnsoundSeries(InvalidInput):
 
 class UnsoundSegmentation(InvalidInput):
     default_message = "The segmentation does not fit its series."
+
+
+class UnsoundAssessments(InvalidInput):
+    default_message = "The lesions and visits do not form a course that RECIST can assess."
 
 
 class UnknownFeature(InvalidInput):

@@ -257,7 +257,7 @@ class InputUse:
 class ObservedUnder:
     """The answer for patients like this one who were observed under a treatment: not an effect of the treatment.
 
-    ``predictions`` are headline numbers: P(event), or the probability of no event at the horizon; empty if ``withheld``.
+    ``predictions``: P(event), or the probability of no event at the horizon; empty if ``withheld``.
     """
 
     input: str

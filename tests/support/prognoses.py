@@ -1,4 +1,4 @@
-"""Prognoses to render and convert: one that has everything, and a hypothesis strategy for all others."""
+"""Prognoses and models to render and convert: examples, and hypothesis strategies for all others."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 from hypothesis import strategies as st
 
 from tumorcast_core import prognosis as p
-from tumorcast_core.snapshot import Issue, Modality, Severity
+from tumorcast_core.snapshot import Coding, Issue, Modality, Severity
 
 probabilities = st.floats(0, 1)
 days = st.floats(1, 5000)
@@ -33,6 +33,39 @@ survival = st.builds(
     st.none() | days,
     st.none() | day_intervals,
     st.none() | probabilities,
+    st.none() | days,
+    st.sampled_from([0.0, 0.9]),
+)
+causes = st.builds(
+    p.CauseIncidence,
+    names,
+    st.lists(points, max_size=3, unique_by=lambda x: x.horizon_days).map(
+        lambda found: tuple(sorted(found, key=lambda x: x.horizon_days))
+    ),
+)
+competing_risks = st.builds(
+    p.CompetingRisksEstimate, st.lists(causes, max_size=3).map(tuple), st.none() | probabilities
+)
+categories = st.builds(
+    p.CategoriesEstimate,
+    st.lists(st.builds(p.CategoryProbability, names | names.map(str.upper), probabilities), max_size=14).map(tuple),
+    st.lists(names, max_size=3).map(tuple),
+    st.sampled_from([0.0, 0.9]),
+)
+sizes = st.floats(0, 500)
+bands = st.builds(p.Interval, sizes, sizes | st.just(math.inf), st.sampled_from([0.5, 0.9]))
+trajectory_points = st.builds(p.TrajectoryPoint, st.floats(-2000, 2000), sizes, st.lists(bands, max_size=2).map(tuple))
+trajectory = st.builds(
+    p.TrajectoryEstimate,
+    names,
+    st.sampled_from(["mm", "mL", ""]),
+    st.lists(trajectory_points, max_size=9, unique_by=lambda x: x.day).map(
+        lambda found: tuple(sorted(found, key=lambda x: x.day))
+    ),
+    st.none() | st.builds(p.GrowthRate, st.floats(-0.1, 0.1), intervals),
+    st.lists(st.builds(p.CriterionProbability, st.sampled_from(["PD", "PR"]), days, probabilities), max_size=9).map(
+        tuple
+    ),
 )
 endpoints = st.one_of(
     st.builds(
@@ -51,6 +84,21 @@ endpoints = st.one_of(
         st.just(()),
         survival,
     ),
+    *(
+        st.builds(
+            p.Endpoint,
+            names,
+            st.just(kind),
+            st.just(p.EndpointStatus.PREDICTED),
+            st.lists(reasons, max_size=2).map(tuple),
+            estimates,
+        )
+        for kind, estimates in (
+            (p.EndpointKind.COMPETING_RISKS, competing_risks),
+            (p.EndpointKind.ORDINAL, categories),
+            (p.EndpointKind.TRAJECTORY, trajectory),
+        )
+    ),
     st.builds(
         p.Endpoint,
         names,
@@ -61,6 +109,8 @@ endpoints = st.one_of(
     ),
 )
 contributions = st.builds(p.Contribution, names, st.floats(-1, 1), st.sampled_from([0.0, 180.0]))
+features = st.builds(p.FeatureContribution, names, names, st.floats(-9, 9), words)
+worth = st.builds(p.Worth, names, st.sampled_from(["AUC", "C"]), st.floats(-0.2, 0.2), intervals)
 inputs = st.builds(
     p.InputUse,
     st.sampled_from(Modality),
@@ -68,6 +118,27 @@ inputs = st.builds(
     st.sampled_from(p.InputStatus),
     st.none() | reasons,
     st.lists(contributions, max_size=3).map(tuple),
+    st.lists(features, max_size=5).map(tuple),
+    st.lists(worth, max_size=3).map(tuple),
+)
+typicality = st.builds(p.Typicality, probabilities, st.lists(names, max_size=7).map(tuple))
+observed_outcomes = st.builds(p.ObservedOutcome, names, probabilities, intervals, st.sampled_from([0.0, 365.0]))
+similar = st.builds(
+    p.SimilarPatients,
+    names,
+    st.integers(10, 5000),
+    st.floats(0, 20),
+    words,
+    st.lists(observed_outcomes, max_size=5).map(tuple),
+)
+observed_under = st.builds(
+    p.ObservedUnder,
+    names,
+    names,
+    st.integers(0, 5000),
+    st.booleans(),
+    st.lists(contributions, max_size=3).map(tuple),
+    st.none() | reasons,
 )
 issues = st.builds(Issue, st.sampled_from(Severity), names.map(str.upper), words, words, names, names)
 prognoses = st.builds(
@@ -80,6 +151,52 @@ prognoses = st.builds(
     issues=st.lists(issues, max_size=12).map(tuple),
     disclaimer=words,
     simulated=st.booleans(),
+    typicality=st.none() | typicality,
+    similar=st.lists(similar, max_size=5).map(tuple),
+    observed_under=st.lists(observed_under, max_size=10).map(tuple),
+)
+codings = st.builds(Coding, words, names, words)
+ends = st.floats(-1e6, 1e6)
+ranges = st.none() | st.tuples(ends | st.just(-math.inf), ends | st.just(math.inf))
+described_inputs = st.builds(
+    p.InputDescription,
+    name=names,
+    feature=names,
+    group=names,
+    description=words,
+    coding=codings,
+    timepoint=st.just("") | names,
+    unit=st.sampled_from(["", "mm", "g/dL"]),
+    categories=st.lists(names, max_size=3).map(tuple),
+    plausible=ranges,
+    training=ranges,
+)
+described_endpoints = st.builds(
+    p.EndpointDescription,
+    names,
+    st.sampled_from(p.EndpointKind),
+    words,
+    st.lists(days, max_size=3).map(tuple),
+    st.lists(st.builds(p.OutcomeColumn, names, words, st.booleans()), max_size=3).map(tuple),
+    st.lists(names, max_size=3).map(tuple),
+)
+groups = st.builds(
+    p.InputGroup,
+    names,
+    st.sampled_from(Modality),
+    st.just("") | names,
+    st.lists(names, max_size=3).map(tuple),
+    st.lists(names, max_size=2).map(tuple),
+)
+summaries = st.builds(
+    p.ModelSummary,
+    ref=st.builds(p.ModelRef, names, st.just("1.0.0"), st.just("a" * 64)),
+    indication=words,
+    intended_use=words,
+    simulated=st.booleans(),
+    groups=st.lists(groups, max_size=3).map(tuple),
+    endpoints=st.lists(described_endpoints, max_size=3).map(tuple),
+    inputs=st.lists(described_inputs, max_size=4).map(tuple),
 )
 
 

@@ -2,5 +2,6 @@
 
 from tumorcast_fusion.model.prognosis_model import PrognosisModel
 from tumorcast_fusion.model.store import SHIPPED, ModelStore
+from tumorcast_fusion.model.verify import FileCheck, FileStatus, verify_files
 
-__all__ = ["SHIPPED", "ModelStore", "PrognosisModel"]
+__all__ = ["SHIPPED", "FileCheck", "FileStatus", "ModelStore", "PrognosisModel", "verify_files"]

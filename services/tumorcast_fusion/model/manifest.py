@@ -1,12 +1,17 @@
 """The manifest of a prognosis model: everything about it but the weights, as plain YAML.
 
-A model is a folder of ``manifest.yaml``, ``fusion.safetensors``, ``metrics.json`` and ``card.md``. Its sha256 covers
-the manifest and the weights, so two models with the same digest give the same numbers.
+A model is a folder of ``manifest.yaml``, weights, ``metrics.json`` and ``card.md``. Its sha256 covers the manifest and the
+weights, so two models with the same digest give the same numbers. ``engine`` says what the weights are:
+
+- ``neural``: an ensemble of fusion networks (``fusion.safetensors``), for images and everything else;
+- ``tabular``: linear, boosted and gated predictors of tables (``tabular.safetensors``, ``*.ubj``);
+- ``growth``: a population of growth curves (``prior.yaml``).
 """
 
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
@@ -19,6 +24,7 @@ from tumorcast_core.prognosis import EndpointKind, ModelRef
 from tumorcast_core.snapshot import Modality
 
 MANIFEST, WEIGHTS = "manifest.yaml", "fusion.safetensors"
+WEIGHT_FILES = ("*.safetensors", "*.ubj", "prior.yaml")
 
 
 class _Frozen(BaseModel):
@@ -60,8 +66,13 @@ class EndpointSpec(_Frozen):
     id: str
     kind: EndpointKind
     definition: str
-    outcomes: tuple[str, str] = ("no", "yes")
+    outcomes: tuple[str, ...] = ("no", "yes")
     horizons_days: tuple[float, ...] = ()
+
+    @property
+    def about_times(self) -> bool:
+        """Whether the answer is about when, not whether."""
+        return self.kind in (EndpointKind.TIME_TO_EVENT, EndpointKind.COMPETING_RISKS)
 
 
 class ResponseCalibration(_Frozen):
@@ -73,11 +84,70 @@ class ResponseCalibration(_Frozen):
     conformal_threshold: float = 1.0
 
 
+class Column(_Frozen):
+    """One number that predictors of tables read, made of one or two inputs, then standardized by ``mean`` and ``sd``.
+
+    ``value``: t(x); ``hinge``: max(t(x) - knot, 0); ``change``: t(first) - t(second); ``category``: 1 if x is
+    ``category``; t clips to [low, high], then takes log(offset + x) if ``transform`` is ``log``.
+    """
+
+    name: str
+    kind: Literal["value", "hinge", "change", "category"]
+    inputs: tuple[str, ...]
+    category: str = ""
+    transform: Literal["identity", "log"] = "identity"
+    offset: float = 0.0
+    low: float = -1e12
+    high: float = 1e12
+    knot: float = 0.0
+    mean: float = 0.0
+    sd: Annotated[float, Field(gt=0)] = 1.0
+
+
+class BlendPart(_Frozen):
+    """A learner and its weight on the scale of log odds or log cumulative hazards."""
+
+    learner: Literal["linear", "boosted", "gated"]
+    weight: float
+
+
+class SubsetScore(_Frozen):
+    """Out-of-fold score of the model when just these groups are given: [estimate, lower, upper] at 95 %."""
+
+    groups: tuple[str, ...]
+    score: tuple[float, float, float]
+
+
+class TabularEndpoint(_Frozen):
+    """How one endpoint is answered; ``edges_days`` are the ends of the discrete-time intervals.
+
+    ``conformal_threshold`` is on ``1 - p(outcome)`` for categories; for times it is the survival at which the lower
+    bound is read off the curve. ``score`` names what ``subset_scores`` hold.
+    """
+
+    parts: tuple[BlendPart, ...]
+    edges_days: tuple[float, ...] = ()
+    conformal_level: float = 0.9
+    conformal_threshold: float = 1.0
+    score: str = ""
+    subset_scores: tuple[SubsetScore, ...] = ()
+
+
+class Tabular(_Frozen):
+    """What a model of tables is made of; ``therapy_input`` is the input whose categories are compared."""
+
+    columns: tuple[Column, ...]
+    endpoints: Mapping[str, TabularEndpoint]
+    therapy_input: str = ""
+    typicality_quantiles: tuple[float, ...] = ()
+
+
 class Manifest(_Frozen):
     """Everything about one model but its weights; ``edges_days`` are the ends of the discrete-time intervals."""
 
     name: str
     version: str
+    engine: Literal["neural", "tabular", "growth"] = "neural"
     simulated: bool
     indication: str
     intended_use: str
@@ -87,17 +157,28 @@ class Manifest(_Frozen):
     groups: tuple[Group, ...]
     baseline_groups: tuple[str, ...]
     endpoints: tuple[EndpointSpec, ...]
-    edges_days: tuple[float, ...]
-    members: int
-    token_width: int
-    hidden_width: int
+    edges_days: tuple[float, ...] = ()
+    members: int = 0
+    token_width: int = 0
+    hidden_width: int = 0
     response_calibration: ResponseCalibration = ResponseCalibration()
     hazard_factor: float = 1.0
+    tabular: Tabular | None = None
 
     @property
     def follow_up_days(self) -> float:
-        """Longest horizon that the model can answer."""
-        return self.edges_days[-1]
+        """Longest horizon that the model can answer; infinite where no endpoint has an end."""
+        ends = [e.edges_days[-1] for e in self.tabular.endpoints.values() if e.edges_days] if self.tabular else []
+        return min(ends, default=math.inf) if not self.edges_days else self.edges_days[-1]
+
+    def inputs(self) -> dict[str, tuple[Group, str]]:
+        """Group and catalog name of each input, by input name: what a column of a table is called."""
+        return {input_name(name, group): (group, name) for group in self.groups for name in group.features}
+
+
+def input_name(feature: str, group: Group) -> str:
+    """Name of an input: the feature's, and the timepoint's where the group has one."""
+    return f"{feature}_{group.timepoint}" if group.timepoint else feature
 
 
 def load(folder: Path) -> Manifest:
@@ -111,7 +192,7 @@ def load(folder: Path) -> Manifest:
 def dump(manifest: Manifest, folder: Path) -> None:
     """Write ``manifest.yaml``."""
     folder.mkdir(parents=True, exist_ok=True)
-    raw = manifest.model_dump(mode="json")
+    raw = manifest.model_dump(mode="json", exclude_defaults=True)
     text = yaml.safe_dump(raw, sort_keys=False, allow_unicode=True, width=120, default_flow_style=None)
     (folder / MANIFEST).write_text(text, encoding="utf-8")
 
@@ -119,6 +200,12 @@ def dump(manifest: Manifest, folder: Path) -> None:
 def reference(folder: Path, manifest: Manifest) -> ModelRef:
     """Name, version and sha256 over manifest and weights."""
     digest = hashlib.sha256()
-    for name in (MANIFEST, WEIGHTS):
-        digest.update(hashlib.sha256((folder / name).read_bytes()).digest())
+    for file in weight_files(folder):
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
     return ModelRef(manifest.name, manifest.version, digest.hexdigest())
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The files that decide a model's numbers: the manifest first, then the weights by name."""
+    found = sorted({file for pattern in WEIGHT_FILES for file in folder.glob(pattern)})
+    return [folder / MANIFEST, *found]

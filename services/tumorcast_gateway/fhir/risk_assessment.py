@@ -1,13 +1,12 @@
 """A prognosis as FHIR R4 RiskAssessment (https://hl7.org/fhir/R4/riskassessment.html).
 
-``probabilityDecimal`` is a percentage of at most 100 there. A second prediction beside each one holds its interval as
-``probabilityRange``. Survival becomes one pair per horizon, over the period from the index date to the horizon.
+What is a probability becomes a prediction (``predictions.py``); what is none, or qualifies one, becomes a note: bounds,
+forecast sizes, abstentions, doubts, issues. Reasons by single input, similar patients and treatments are in JSON only.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, timedelta
 from html import escape
 from typing import Any
 
@@ -17,14 +16,13 @@ from tumorcast_core.prognosis import (
     Endpoint,
     EndpointStatus,
     InputStatus,
-    Interval,
-    ProbabilityEstimate,
+    InputUse,
     Prognosis,
     SurvivalEstimate,
-    SurvivalPoint,
+    TrajectoryEstimate,
 )
+from tumorcast_gateway.fhir.predictions import predictions
 
-UCUM = "http://unitsofmeasure.org"
 TEST_DATA = {
     "system": "http://terminology.hl7.org/CodeSystem/v3-ActReason",
     "code": "HTEST",
@@ -35,7 +33,7 @@ SIMULATED = "SIMULATED: the model was trained on simulated patients; this must n
 
 def risk_assessment(prognosis: Prognosis, patient_id: str) -> bytes:
     """Render a prognosis as JSON; ``patient_id`` may be empty."""
-    notes = _notes(prognosis)
+    notes = [note for note in _notes(prognosis) if note]
     resource: dict[str, Any] = {
         "resourceType": "RiskAssessment",
         "id": prognosis.prognosis_id,
@@ -51,64 +49,58 @@ def risk_assessment(prognosis: Prognosis, patient_id: str) -> bytes:
         "basis": [
             {"display": f"{use.group} ({use.modality})"} for use in prognosis.inputs if use.status is InputStatus.USED
         ],
-        "prediction": [p for endpoint in prognosis.endpoints for p in _predictions(endpoint, prognosis.index_date)],
+        "prediction": [p for endpoint in prognosis.endpoints for p in predictions(endpoint, prognosis.index_date)],
         "note": [{"text": note} for note in notes],
     }
     return msgspec.json.encode({key: value for key, value in resource.items() if value})  # FHIR has no empty values
 
 
-def _predictions(endpoint: Endpoint, index_date: str) -> Iterator[dict[str, Any]]:
-    match endpoint.estimate:
-        case ProbabilityEstimate(probability, interval, possible):
-            cannot_exclude = f"Cannot be excluded: {', '.join(possible)}." if possible else ""
-            yield from _pair(endpoint.id, probability, interval, {}, cannot_exclude)
-        case SurvivalEstimate(points):
-            for point in points:
-                outcome = f"{endpoint.id}: no event within {point.horizon_days:g} days"
-                yield from _pair(outcome, point.survival, point.interval, _when(point, index_date), "")
-
-
-def _pair(
-    outcome: str, probability: float, interval: Interval, when: dict[str, Any], rationale: str
-) -> Iterator[dict[str, Any]]:
-    common = {"outcome": {"text": outcome}, **when}
-    yield common | {"probabilityDecimal": _percent(probability)} | ({"rationale": rationale} if rationale else {})
-    yield common | {
-        "probabilityRange": {"low": _percent_quantity(interval.lower), "high": _percent_quantity(interval.upper)},
-        "rationale": f"{100 * interval.level:g} % interval of the probability above, from the limited training data.",
-    }
-
-
-def _percent(probability: float) -> float:
-    return min(round(100 * probability, 4), 100.0)
-
-
-def _percent_quantity(probability: float) -> dict[str, Any]:
-    return {"value": _percent(probability), "unit": "%", "system": UCUM, "code": "%"}
-
-
-def _when(point: SurvivalPoint, index_date: str) -> dict[str, Any]:
-    """The period until a horizon, to whole days (the outcome's text has the exact horizon); none without a start."""
-    try:
-        end = date.fromisoformat(index_date) + timedelta(days=round(point.horizon_days))
-    except (ValueError, OverflowError):
-        return {}
-    return {"whenPeriod": {"start": index_date, "end": end.isoformat()}}
-
-
-def _notes(prognosis: Prognosis) -> list[str]:
-    notes = [SIMULATED] if prognosis.simulated else []
-    notes.append(prognosis.disclaimer)
+def _notes(prognosis: Prognosis) -> Iterator[str]:
+    if prognosis.simulated:
+        yield SIMULATED
+    yield prognosis.disclaimer
     for endpoint in prognosis.endpoints:
-        if endpoint.status is EndpointStatus.ABSTAINED:
-            reasons = " ".join(f"{reason.message} [{reason.code}]" for reason in endpoint.reasons)
-            notes.append(f"{endpoint.id}: the model abstained, which is not a low risk. {reasons}".strip())
+        yield from _endpoint_notes(endpoint)
+    if prognosis.typicality:
+        unusual = ", ".join(prognosis.typicality.unusual_inputs)
+        share = f"{100 * prognosis.typicality.percentile:.3g} % of the training patients are less typical"
+        yield f"{share}; unusual inputs: {unusual}." if unusual else f"{share}."
     for use in prognosis.inputs:
         if use.status is not InputStatus.USED:
-            why = f": {use.reason.message} [{use.reason.code}]" if use.reason else "."
-            notes.append(f"{use.group} ({use.modality}) {use.status}{why}")
-    notes.extend(f"{issue.severity}: {issue.message} [{issue.code}]" for issue in prognosis.issues)
-    return [note for note in notes if note]
+            yield _unused(use)
+    yield from (f"{issue.severity}: {issue.message} [{issue.code}]" for issue in prognosis.issues)
+
+
+def _endpoint_notes(endpoint: Endpoint) -> Iterator[str]:
+    reasons = " ".join(f"{reason.message} [{reason.code}]" for reason in endpoint.reasons)
+    if endpoint.status is EndpointStatus.ABSTAINED:
+        yield f"{endpoint.id}: the model abstained, which is not a low risk. {reasons}".strip()
+    elif reasons:
+        yield f"{endpoint.id}: {reasons}"
+    match endpoint.estimate:
+        case SurvivalEstimate(lower_bound_days=days, lower_bound_level=level) if level and days is not None:
+            yield f"{endpoint.id}: the event comes later than {days:g} days with probability {100 * level:g} %."
+        case TrajectoryEstimate():
+            yield from _forecast(endpoint.id, endpoint.estimate)
+
+
+def _forecast(endpoint_id: str, estimate: TrajectoryEstimate) -> Iterator[str]:
+    """Growth rate and last forecast value; the whole curve is in the JSON answer."""
+    if estimate.growth_rate:
+        rate, interval = estimate.growth_rate.per_day, estimate.growth_rate.interval
+        around = f"{100 * interval.level:g} % interval {100 * interval.lower:.3g} to {100 * interval.upper:.3g}"
+        yield f"{endpoint_id}: specific growth rate {100 * rate:.3g} % per day ({around})."
+    future = [point for point in estimate.points if point.day > 0]
+    if future:
+        last = future[-1]
+        bands = "; ".join(f"{100 * i.level:g} % interval {i.lower:.4g} to {i.upper:.4g}" for i in last.intervals)
+        value = f"{estimate.quantity} {last.value:.4g} {estimate.unit}".rstrip()
+        yield f"{endpoint_id}: forecast {value} at day {last.day:g}{f' ({bands})' if bands else ''}."
+
+
+def _unused(use: InputUse) -> str:
+    why = f": {use.reason.message} [{use.reason.code}]" if use.reason else "."
+    return f"{use.group} ({use.modality}) {use.status}{why}"
 
 
 def _narrative(prognosis: Prognosis, notes: list[str]) -> str:
@@ -119,6 +111,6 @@ def _narrative(prognosis: Prognosis, notes: list[str]) -> str:
 
 def _sentences(prognosis: Prognosis) -> Iterator[str]:
     for endpoint in prognosis.endpoints:
-        for prediction in _predictions(endpoint, prognosis.index_date):
+        for prediction in predictions(endpoint, prognosis.index_date):
             if "probabilityDecimal" in prediction:
                 yield f"{prediction['outcome']['text']}: {prediction['probabilityDecimal']:.0f} %"

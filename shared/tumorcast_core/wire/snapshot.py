@@ -15,11 +15,13 @@ from tumorcast_core.wire.enums import enum_from, enum_to, modality_from, modalit
 _DTYPES: dict[int, np.dtype[Any]] = {sp.DATA_TYPE_FLOAT32: np.dtype("<f4"), sp.DATA_TYPE_FLOAT16: np.dtype("<f2")}
 
 
-def _coding_to(coding: s.Coding | None) -> sp.Coding | None:
+def coding_to(coding: s.Coding | None) -> sp.Coding | None:
+    """Domain coding → message."""
     return None if coding is None else sp.Coding(system=coding.system, code=coding.code, display=coding.display)
 
 
-def _coding_from(coding: sp.Coding) -> s.Coding:
+def coding_from(coding: sp.Coding) -> s.Coding:
+    """Message → domain coding."""
     return s.Coding(coding.system, coding.code, coding.display)
 
 
@@ -27,7 +29,7 @@ def feature_to(f: s.Feature) -> sp.Feature:
     """Domain feature → message."""
     message = sp.Feature(
         name=f.name,
-        coding=_coding_to(f.coding),
+        coding=coding_to(f.coding),
         unit=f.unit,
         effective=f.effective,
         source=f.source,
@@ -54,7 +56,7 @@ def feature_from(m: sp.Feature) -> s.Feature:
         name=m.name,
         value=value,
         unit=m.unit,
-        coding=_coding_from(m.coding) if m.HasField("coding") else None,
+        coding=coding_from(m.coding) if m.HasField("coding") else None,
         effective=m.effective,
         source=m.source,
         timepoint=m.timepoint,
@@ -133,12 +135,12 @@ def timepoint_from(m: sp.Timepoint) -> s.Timepoint:
 
 def planned_therapy_to(t: s.PlannedTherapy) -> sp.PlannedTherapy:
     """Domain planned therapy → message."""
-    return sp.PlannedTherapy(coding=_coding_to(t.coding), therapy_class=t.therapy_class, start_date=t.start_date)
+    return sp.PlannedTherapy(coding=coding_to(t.coding), therapy_class=t.therapy_class, start_date=t.start_date)
 
 
 def planned_therapy_from(m: sp.PlannedTherapy) -> s.PlannedTherapy:
     """Message → domain planned therapy."""
-    coding = _coding_from(m.coding) if m.HasField("coding") else None
+    coding = coding_from(m.coding) if m.HasField("coding") else None
     return s.PlannedTherapy(coding, m.therapy_class, m.start_date)
 
 

@@ -1,4 +1,4 @@
-"""Training and evaluation: person-periods, concordance beside lifelines, a model that learns what is there."""
+"""Training and evaluation: person-periods, conformal thresholds, a model that learns what is there."""
 
 from pathlib import Path
 
@@ -6,12 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from lifelines.utils import concordance_index
-from sklearn.metrics import roc_auc_score
 
 from support.fusion import MANIFEST, full_snapshot
 from tumorcast_core.snapshot import Feature, PatientSnapshot
-from tumorcast_training.evaluation import Evaluator, Pairs, modality_worth, permuted, predict, withheld
+from tumorcast_training.evaluation import Evaluator, modality_worth, permuted, predict, withheld
 from tumorcast_training.fusion_training import (
     Encoded,
     FusionRecipe,
@@ -26,11 +24,6 @@ from tumorcast_training.fusion_training import (
 from tumorcast_training.peer import predict_peer, train_peer
 
 EDGES = MANIFEST.edges_days
-
-
-def outcomes(n: int, seed: int = 0) -> Outcomes:
-    rng = np.random.default_rng(seed)
-    return Outcomes(rng.integers(0, 2, n).astype(float), rng.uniform(1, 160, n), rng.integers(0, 2, n).astype(float))
 
 
 @given(st.floats(0.5, 168), st.booleans())
@@ -65,25 +58,6 @@ def test_the_conformal_threshold_covers_new_patients_at_its_level() -> None:
     threshold = conformal_threshold(p[0], y[0], 0.9)
     covered = 1 - np.where(y[1] == 1, p[1], 1 - p[1]) <= threshold
     assert covered.mean() == pytest.approx(0.9, abs=0.02)
-
-
-def test_concordance_equals_sklearn_and_lifelines() -> None:
-    rng = np.random.default_rng(4)
-    truth = outcomes(120)
-    truth.pfs_days[:] = np.round(truth.pfs_days / 10) * 10 + 10  # ties in time
-    risk = np.round(rng.standard_normal(120), 1)  # ties in risk
-    assert Pairs.of_outcome(truth.response).concordance(risk)[0] == pytest.approx(roc_auc_score(truth.response, risk))
-    assert Pairs.of_times(truth.pfs_days, truth.pfs_event).concordance(risk)[0] == pytest.approx(
-        concordance_index(truth.pfs_days, -risk, truth.pfs_event), abs=2e-3
-    )
-
-
-def test_bootstrap_weights_equal_repeated_patients() -> None:
-    rng = np.random.default_rng(5)
-    y, risk = rng.integers(0, 2, 40).astype(float), rng.standard_normal(40)
-    drawn = rng.integers(0, 40, 40)
-    weights = np.bincount(drawn, minlength=40)[None].astype(float)
-    assert Pairs.of_outcome(y).concordance(risk, weights)[0] == pytest.approx(roc_auc_score(y[drawn], risk[drawn]))
 
 
 def learnable(n: int, seed: int) -> tuple[list[PatientSnapshot], Outcomes]:

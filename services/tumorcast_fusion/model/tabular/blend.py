@@ -1,0 +1,98 @@
+"""One endpoint of a model of tables: its predictors, blended on the link, calibrated."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+Z_95 = 1.959964
+
+
+class Predictor(Protocol):
+    """Linear, boosted or gated."""
+
+    def links(self, z: Array, present: Mask) -> Array: ...
+
+    def contributions(self, z: Array, present: Mask) -> Array: ...
+
+
+@dataclass(frozen=True, eq=False)
+class LinkCalibration:
+    """A link moved toward or away from a reference: ``reference + intercept + slope * (link - reference)``.
+
+    ``intercept`` and ``slope`` (causes,), ``reference`` (causes, points): zero for odds, the cohort's log cumulative
+    hazard for times, so that a slope below one draws every curve toward the cohort's.
+    """
+
+    intercept: Array
+    slope: Array
+    reference: Array
+
+    @classmethod
+    def none(cls, causes: int, points: int) -> LinkCalibration:
+        """Leaves links as they are."""
+        return cls(np.zeros(causes), np.ones(causes), np.zeros((causes, points)))
+
+    def __call__(self, links: Array) -> Array:
+        """Calibrated links, (..., causes, points)."""
+        out: Array = self.reference + self.intercept[:, None] + self.slope[:, None] * (links - self.reference)
+        return out
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """A predictor, its calibration and its weight."""
+
+    learner: str
+    predictor: Predictor
+    weight: float
+    calibration: LinkCalibration
+
+
+@dataclass(frozen=True, eq=False)
+class Blend:
+    """The weighted mean of the calibrated links of several predictors."""
+
+    parts: Sequence[Part]
+
+    def link(self, z: Array, present: Mask) -> Array:
+        """Best link (n, causes, points)."""
+        out: Array = np.sum(
+            [part.weight * part.calibration(_best(part, part.predictor.links(z, present))) for part in self.parts], axis=0
+        )
+        return out
+
+    def with_limits(self, z: Array, present: Mask) -> Array:
+        """Best link with its 95 % limits from the spread of bootstrap members, (3, n, causes, points).
+
+        Spreads of several predictors are added as if they erred together, which errs on the wide side.
+        """
+        best, spread = 0.0, 0.0
+        for part in self.parts:
+            links = part.predictor.links(z, present)
+            best = best + part.weight * part.calibration(_best(part, links))
+            members = links[1:] if part.learner == "linear" else links
+            sd = members.std(axis=0, ddof=1) if len(members) > 1 else np.zeros(links.shape[1:])
+            spread = spread + part.weight * part.calibration.slope[:, None] * sd
+        return np.stack([best, best - Z_95 * spread, best + Z_95 * spread])
+
+    def contributions(self, z: Array, present: Mask) -> Array:
+        """What each column of one patient adds to the link, (causes, columns)."""
+        out: Array = np.sum(
+            [p.weight * p.calibration.slope[:, None] * p.predictor.contributions(z, present) for p in self.parts], axis=0
+        )
+        return out
+
+
+def _best(part: Part, links: Array) -> Array:
+    """Member 0 of a linear predictor is its estimate; the others are the mean of their members."""
+    best: Array = links[0] if part.learner == "linear" else links.mean(axis=0)
+    return best
+
+

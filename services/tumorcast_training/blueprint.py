@@ -1,0 +1,202 @@
+"""A blueprint: what a model of tables is to be, before it has seen a patient.
+
+Plain YAML under ``blueprints/`` (or a user's own): purpose, groups of inputs, endpoints, how numbers become columns. All
+that is fitted (clipping, scaling, categories seen, interval ends) is fitted here, on training rows only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+from numpy.typing import NDArray
+
+from tumorcast_core.catalog import entry
+from tumorcast_core.errors import InvalidInput, UnknownModel
+from tumorcast_core.prognosis import EndpointKind
+from tumorcast_core.snapshot import Modality
+from tumorcast_fusion.model import manifest as m
+from tumorcast_fusion.model.tabular import raw_column
+from tumorcast_training.cohorts import SurvivalOutcome
+
+Array = NDArray[np.float64]
+BLUEPRINTS = Path(__file__).parent / "blueprints"
+_FEWEST_OF_CATEGORY = 5
+_CLIPPED_SHARE = 0.005
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class GroupPlan(_Frozen):
+    """Inputs that arrive together."""
+
+    id: str
+    modality: Modality
+    timepoint: str = ""
+    features: tuple[str, ...]
+
+
+class EndpointPlan(_Frozen):
+    """One endpoint; times are divided into ``intervals`` with equally many events, up to ``follow_up_days``."""
+
+    id: str
+    kind: EndpointKind
+    definition: str
+    outcomes: tuple[str, ...] = ("no", "yes")
+    horizons_days: tuple[float, ...] = ()
+    follow_up_days: float = 0.0
+    intervals: int = 12
+
+
+class ColumnRule(_Frozen):
+    """How a number becomes columns; clipped to ``low`` and ``high``, by default at 0.5 and 99.5 % of the training rows."""
+
+    transform: Literal["identity", "log"] = "identity"
+    offset: float = 0.0
+    low: float | None = None
+    high: float | None = None
+    hinges: tuple[float, ...] = ()
+    change_from: tuple[str, ...] = ()
+    value: bool = True
+
+
+class Blueprint(_Frozen):
+    """Everything that is decided before training."""
+
+    name: str
+    version: str
+    indication: str
+    intended_use: str
+    not_for_use: str = ""
+    disclaimer: str
+    training_cohort: str
+    licence: str
+    attribution: str = ""
+    cohort: str = ""
+    folder: str = ""
+    groups: tuple[GroupPlan, ...]
+    baseline_groups: tuple[str, ...] = ()
+    endpoints: tuple[EndpointPlan, ...]
+    columns: Mapping[str, ColumnRule] = {}
+    therapy_input: str = ""
+    wide_groups: tuple[str, ...] = ()
+    exact_groups: tuple[str, ...] = ()
+    simulated: bool = False
+
+    def inputs(self) -> dict[str, tuple[GroupPlan, str]]:
+        """Group and catalog name of each input, by input name."""
+        return {
+            f"{name}_{group.timepoint}" if group.timepoint else name: (group, name)
+            for group in self.groups
+            for name in group.features
+        }
+
+    def manifest(self, table: pd.DataFrame, columns: Sequence[m.Column] = ()) -> m.Manifest:
+        """The manifest of a model trained on these rows, without what training adds."""
+        return m.Manifest(
+            name=self.name,
+            version=self.version,
+            engine="tabular",
+            simulated=self.simulated,
+            indication=self.indication,
+            intended_use=self.intended_use,
+            disclaimer=self.disclaimer,
+            training_cohort=self.training_cohort,
+            licence=self.licence,
+            groups=tuple(self._group(plan, table) for plan in self.groups),
+            baseline_groups=self.baseline_groups,
+            endpoints=tuple(
+                m.EndpointSpec(**e.model_dump(include={"id", "kind", "definition", "outcomes", "horizons_days"}))
+                for e in self.endpoints
+            ),
+            tabular=m.Tabular(columns=tuple(columns), endpoints={}, therapy_input=self.therapy_input),
+        )
+
+    def _group(self, plan: GroupPlan, table: pd.DataFrame) -> m.Group:
+        scaling = {}
+        for feature in plan.features:
+            name = f"{feature}_{plan.timepoint}" if plan.timepoint else feature
+            if not entry(feature).categories and name in table and table[name].notna().any():
+                values = table[name].to_numpy(float)
+                low, high, mean, sd = (float(f(values)) for f in (np.nanmin, np.nanmax, np.nanmean, np.nanstd))
+                scaling[feature] = m.Scaling(mean=_short(mean), sd=_short(sd or 1.0), low=low, high=high)
+        return m.Group(
+            id=plan.id, modality=plan.modality, timepoint=plan.timepoint, features=plan.features, scaling=scaling
+        )
+
+    def fit_columns(self, table: pd.DataFrame) -> tuple[m.Column, ...]:
+        """Columns of these training rows, clipped and standardized by them; what does not vary in them is left out."""
+        columns = []
+        for name, (_, feature) in self.inputs().items():
+            if name not in table:
+                continue
+            plain = self._categories(name, feature, table) if entry(feature).categories else self._numbers(name, table)
+            for column in plain:
+                raw = raw_column(column, [table[i].to_numpy() if i in table else None for i in column.inputs], len(table))
+                if np.isfinite(raw).sum() >= _FEWEST_OF_CATEGORY and np.nanstd(raw) > 0:
+                    scale = {"mean": _short(np.nanmean(raw)), "sd": _short(np.nanstd(raw))}
+                    columns.append(column.model_copy(update=scale))
+        return tuple(columns)
+
+    @staticmethod
+    def _categories(name: str, feature: str, table: pd.DataFrame) -> list[m.Column]:
+        """A column per category that was seen often enough; one for two categories."""
+        counts = table[name].value_counts()
+        seen = [c for c in entry(feature).categories if counts.get(c, 0) >= _FEWEST_OF_CATEGORY]
+        chosen = seen[1:] if len(seen) == 2 else seen  # noqa: PLR2004 (two categories are one contrast)
+        return [m.Column(name=f"{name}={c}", kind="category", inputs=(name,), category=c) for c in chosen]
+
+    def _numbers(self, name: str, table: pd.DataFrame) -> list[m.Column]:
+        rule = self.columns.get(name, ColumnRule())
+        values = table[name].to_numpy(float)
+        if np.isnan(values).all():
+            return []
+        low, high = np.nanquantile(values, [_CLIPPED_SHARE, 1 - _CLIPPED_SHARE])
+        scale = {
+            "transform": rule.transform,
+            "offset": rule.offset,
+            "low": _short(low if rule.low is None else rule.low),
+            "high": _short(high if rule.high is None else rule.high),
+        }
+        made = [m.Column(name=name, kind="value", inputs=(name,), **scale)] if rule.value else []
+        for knot in rule.hinges:
+            at = float(np.log(rule.offset + knot)) if rule.transform == "log" else knot
+            made.append(m.Column(name=f"{name}>{knot:g}", kind="hinge", inputs=(name,), knot=at, **scale))
+        for other in rule.change_from:
+            made.append(m.Column(name=f"{name}-{other}", kind="change", inputs=(name, other), **scale))
+        return made
+
+
+def edges_of(plan: EndpointPlan, outcome: SurvivalOutcome) -> tuple[float, ...]:
+    """Interval ends with about equally many events between them, the last at the end of follow-up."""
+    days = outcome.days[(outcome.event > 0) & (outcome.days < plan.follow_up_days)]
+    inner = np.unique(np.round(np.quantile(days, np.arange(1, plan.intervals) / plan.intervals))) if len(days) else []
+    return (*(float(d) for d in inner if 0 < d < plan.follow_up_days), float(plan.follow_up_days))
+
+
+def load(name_or_file: str | Path) -> Blueprint:
+    """A shipped blueprint by name, or one from a YAML file; raises ``UnknownModel`` or ``InvalidInput``."""
+    file = Path(name_or_file)
+    if not file.suffix:
+        file = BLUEPRINTS / f"{name_or_file}.yaml"
+        if not file.is_file():
+            known = ", ".join(sorted(path.stem for path in BLUEPRINTS.glob("*.yaml")))
+            raise UnknownModel(f"There is no blueprint of that name; there are: {known}.")
+    try:
+        found = Blueprint.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, ValidationError) as e:
+        raise InvalidInput("The blueprint cannot be read.") from e
+    for name in (feature for group in found.groups for feature in group.features):
+        entry(name)
+    return found
+
+
+def _short(x: float) -> float:
+    return float(f"{x:.6g}")

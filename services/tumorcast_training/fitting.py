@@ -1,0 +1,178 @@
+"""Fits one endpoint of a blueprint to some rows of a cohort: every learner, calibrated and blended inside those rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from tumorcast_core.prognosis import EndpointKind
+from tumorcast_fusion.model.tabular import Blend, Design, LinkCalibration, Part
+from tumorcast_fusion.model.tabular.blend import Predictor
+from tumorcast_training.blueprint import Blueprint, EndpointPlan, edges_of
+from tumorcast_training.cohorts import Cohort, SurvivalOutcome
+from tumorcast_training.learners import LinearRecipe, Target, TrainingSet, fit_boosted, fit_gated, fit_linear
+
+Array = NDArray[np.float64]
+LEARNERS = ("linear", "boosted", "gated")
+INNER_FOLDS = 3
+_WEIGHT_STEPS = 10
+
+
+@dataclass(frozen=True, eq=False)
+class Encoded:
+    """Rows of a cohort as predictors read them."""
+
+    design: Design
+    z: Array
+    present: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, cohort: Cohort, design: Design) -> Encoded:
+        """Encode a cohort's inputs."""
+        values = {name: cohort.inputs[name].to_numpy() for name in cohort.inputs}
+        return cls(design, design.matrix(values, len(cohort)), design.present(values, len(cohort)))
+
+
+def training_set(blueprint: Blueprint, plan: EndpointPlan, cohort: Cohort) -> TrainingSet:
+    """Columns fitted to these rows, and the endpoint's target; rows of unknown outcome must be gone."""
+    manifest = blueprint.manifest(cohort.inputs)
+    encoded = Encoded.of(cohort, Design.of(manifest, blueprint.fit_columns(cohort.inputs)))
+    outcome = cohort.outcomes[plan.id]
+    edges = edges_of(plan, outcome) if isinstance(outcome, SurvivalOutcome) else ()
+    target = Target.of(plan.kind, outcome, plan.outcomes, edges)
+    weight = np.ones(len(cohort))
+    return TrainingSet(encoded.design, encoded.z, encoded.present, weight, cohort.patient_ids, target)
+
+
+def fit_learner(name: str, data: TrainingSet, recipe: LinearRecipe, seed: int) -> Predictor:
+    """Fit one learner."""
+    if name == "linear":
+        return fit_linear(data, recipe, seed)
+    return fit_boosted(data, seed) if name == "boosted" else fit_gated(data, seed)
+
+
+def best_link(name: str, predictor: Predictor, z: Array, present: NDArray[np.bool_]) -> Array:
+    """The learner's link without calibration, (n, causes, points)."""
+    blend = Blend([Part(name, predictor, 1.0, LinkCalibration.none(1, 1))])
+    part = blend.parts[0]
+    links = predictor.links(z, present)
+    best: Array = links[0] if part.learner == "linear" else links.mean(axis=0)
+    return best
+
+
+@dataclass(frozen=True, eq=False)
+class InnerLinks:
+    """Links of every learner for the training rows, each by learners that had not seen the patient."""
+
+    links: Mapping[str, Array]
+
+
+def inner_links(data: TrainingSet, recipe: LinearRecipe, learners: Sequence[str], seed: int) -> InnerLinks:
+    """Cross-fitted links inside the training rows."""
+    fold = data.inner_folds(INNER_FOLDS, seed)
+    out = {name: np.zeros((len(data.z), data.target.causes, data.target.points)) for name in learners}
+    for k in range(INNER_FOLDS):
+        train, test = data[np.flatnonzero(fold != k)], np.flatnonzero(fold == k)
+        for name in learners:
+            predictor = fit_learner(name, train, recipe, seed)
+            out[name][test] = best_link(name, predictor, data.z[test], data.present[test])
+    return InnerLinks(out)
+
+
+def calibration_of(link: Array, target: Target, weight: Array) -> LinkCalibration:
+    """Intercept and slope per cause that fit cross-fitted links best."""
+    causes, points = link.shape[1:]
+    reference = np.zeros((causes, points)) if target.reached is not None else link.mean(axis=0)
+    rows = np.arange(len(link))
+    intercepts, slopes = np.zeros(causes), np.ones(causes)
+    for c in range(causes):
+        one = Target(target.kind, target.reached, target.periods[c : c + 1], target.edges_days)[rows]
+
+        def loss(theta: Array, c: int = c, one: Target = one) -> float:
+            moved = reference[c] + theta[0] + theta[1] * (link[:, c] - reference[c])
+            return one.deviance(moved[:, None], weight) + 1e-6 * float(theta @ theta)
+
+        found = minimize(loss, [0.0, 1.0], method="Nelder-Mead", options={"xatol": 1e-4, "fatol": 1e-8, "maxiter": 300})
+        intercepts[c], slopes[c] = float(found.x[0]), max(float(found.x[1]), 0.0)
+    return LinkCalibration(intercepts, slopes, reference)
+
+
+def weights_of(links: Mapping[str, Array], target: Target, weight: Array) -> dict[str, float]:
+    """Weights in tenths, adding up to one, that make the blended cross-fitted link most likely."""
+    names = list(links)
+    best, chosen = np.inf, {names[0]: 1.0}
+    for tenths in _compositions(_WEIGHT_STEPS, len(names)):
+        shares = np.array(tenths) / _WEIGHT_STEPS
+        deviance = target.deviance(np.sum([s * links[n] for s, n in zip(shares, names, strict=True)], axis=0), weight)
+        if deviance < best - 1e-12:
+            best, chosen = deviance, {n: float(s) for s, n in zip(shares, names, strict=True) if s > 0}
+    return chosen
+
+
+def _compositions(total: int, parts: int) -> list[tuple[int, ...]]:
+    """All ways to share ``total`` among ``parts``, the first parts' largest first.
+
+    >>> _compositions(1, 2)
+    [(1, 0), (0, 1)]
+    """
+    if parts == 1:
+        return [(total,)]
+    return [(first, *rest) for first in range(total, -1, -1) for rest in _compositions(total - first, parts - 1)]
+
+
+@dataclass(frozen=True, eq=False)
+class FittedEndpoint:
+    """Every learner alone (calibrated) and the blend, fitted to the same rows."""
+
+    data: TrainingSet
+    parts: Mapping[str, Part]
+    weights: Mapping[str, float]
+    inner: InnerLinks
+
+    def blend(self, candidate: str) -> Blend:
+        """A learner alone, or ``blend``."""
+        if candidate != "blend":
+            return Blend([self.parts[candidate]])
+        return Blend([Part(n, self.parts[n].predictor, w, self.parts[n].calibration) for n, w in self.weights.items()])
+
+    def inner_link(self, candidate: str) -> Array:
+        """The candidate's cross-fitted, calibrated link of the training rows."""
+        shares = {candidate: 1.0} if candidate != "blend" else self.weights
+        out: Array = np.sum([w * self.parts[n].calibration(self.inner.links[n]) for n, w in shares.items()], axis=0)
+        return out
+
+
+def fit_endpoint(
+    data: TrainingSet,
+    recipe: LinearRecipe,
+    seed: int,
+    learners: Sequence[str] = LEARNERS,
+    told: Callable[[str], None] = lambda _: None,
+) -> FittedEndpoint:
+    """Fit, calibrate and weigh all learners; everything is chosen inside these rows."""
+    bare = LinearRecipe(**{**recipe.__dict__, "members": 0})
+    inner = inner_links(data, bare, learners, seed)
+    parts = {}
+    for name in learners:
+        told(name)
+        predictor = fit_learner(name, data, recipe, seed)
+        causes, points = data.target.causes, data.target.points
+        fitted = calibration_of(inner.links[name], data.target, data.weight)
+        none = LinkCalibration.none(causes, points)
+        parts[name] = Part(name, predictor, 1.0, none if name == "linear" else fitted)
+    calibrated = {name: parts[name].calibration(link) for name, link in inner.links.items()}
+    weights = weights_of(calibrated, data.target, data.weight)
+    return FittedEndpoint(data, parts, weights, inner)
+
+
+def risk_of(link: Array, kind: EndpointKind) -> Array:
+    """One number per row that rises with the event's probability: of the first cause, at the median of the intervals."""
+    if kind in (EndpointKind.BINARY, EndpointKind.ORDINAL):
+        out: Array = link[:, 0].mean(axis=-1)
+        return out
+    hazards = np.exp(np.clip(link, -30, 6))
+    return np.asarray(np.log(np.maximum(hazards[:, 0], 1e-12)).mean(axis=-1))

@@ -1,0 +1,68 @@
+"""Reader of ``colorectal_ffcd``: sums of longest diameters of 150 patients of the FFCD 2000-05 trial.
+
+The table holds the Box-Cox transform (x^0.3 - 1) / 0.3 of the sum. Transformed back, every one of the 906 values is a
+multiple of 0.1, from 0.2 to 37.6, and first scans lie between 1.2 and 32.5 with a median of 10.7. RECIST 1.0, in force when
+the trial ran, asks for a target of at least 1 cm (spiral CT) or 2 cm and up to ten targets: a median of 10.7 mm is impossible
+and 107 mm is typical, so the unit is the centimeter, read to the millimeter. The value of a sum of zero, -3.33, is the
+transform's lowest.
+"""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tumorcast_core.errors import InvalidInput
+from tumorcast_fusion.model.growth.kinetics import Array
+
+TABLE = "tumor_size_longitudinal.csv"
+BOX_COX_EXPONENT = 0.3
+MM_PER_UNIT = 10.0
+DAYS_PER_YEAR = 365.25
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Course:
+    """Scans of one patient: days since the first, ascending, and sums of diameters in mm, both (n,)."""
+
+    patient_id: str
+    days: Array
+    sums_mm: Array
+    treatment: str = ""
+
+
+def from_box_cox(transformed: Array) -> Array:
+    """Sum of longest diameters in mm, of the table's transformed values.
+
+    >>> from_box_cox(np.array([5.22767935551004, -3.33333333333333])).round(6).tolist()
+    [232.0, 0.0]
+    """
+    size = np.maximum(BOX_COX_EXPONENT * transformed + 1.0, 0.0) ** (1 / BOX_COX_EXPONENT)
+    return np.asarray(np.round(MM_PER_UNIT * size, 6))
+
+
+def read_courses(data: Path) -> list[Course]:
+    """Read every patient of the folder ``data``, in the table's order; a table that cannot be read raises ``InvalidInput``."""
+    path = data / TABLE
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        found: dict[str, list[tuple[float, float, str]]] = {}
+        for row in rows:
+            found.setdefault(row["id"], []).append((float(row["year"]), float(row["tumor.size"]), row["treatment"]))
+    except (OSError, UnicodeDecodeError, csv.Error, KeyError, TypeError, ValueError) as e:
+        raise InvalidInput(f"{TABLE} is missing or not as expected: id, year, tumor.size, treatment.") from e
+    if not found:
+        raise InvalidInput(f"{TABLE} has no patient.")
+    return [_course(patient_id, sorted(scans)) for patient_id, scans in found.items()]
+
+
+def _course(patient_id: str, scans: list[tuple[float, float, str]]) -> Course:
+    years = np.array([scan[0] for scan in scans])
+    sums = from_box_cox(np.array([scan[1] for scan in scans]))
+    if not np.all(np.isfinite(years)) or not np.all(np.isfinite(sums)) or np.any(np.diff(years) <= 0):
+        raise InvalidInput(f"{TABLE} has a patient with two scans at one time, or a value that is not a number.")
+    return Course(patient_id, (years - years[0]) * DAYS_PER_YEAR, sums, scans[0][2])

@@ -1,0 +1,140 @@
+"""Fits the linear predictor: ridge coefficients for every subset of the groups, and for bootstrap samples of the patients."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tumorcast_fusion.model.tabular import Gaussian, LinearPredictor
+from tumorcast_training.learners.ridge import PersonPeriods, RidgeFit, fit_hazards, fit_logistic
+from tumorcast_training.learners.target import TrainingSet
+
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class LinearRecipe:
+    """How to fit: candidate penalties, bootstrap members beside the estimate, steps of interval-censored EM.
+
+    ``group_factors`` multiplies the penalty of a group's columns (several candidates are tried together with every
+    penalty): a hundred radiomics columns deserve another one than five clinical ones. ``fewest_rows``: a subset is fitted
+    to the rows that have all its groups where there are so many, else to all rows, gaps filled.
+    """
+
+    penalties: tuple[float, ...] = (1, 3, 10, 30, 100, 300, 1000)
+    members: int = 24
+    em_steps: int = 4
+    wide_groups: tuple[str, ...] = ()
+    wide_factors: tuple[float, ...] = (1.0,)
+    fewest_rows: int = 150
+    exact_groups: tuple[str, ...] = ()
+
+
+def fit_linear(data: TrainingSet, recipe: LinearRecipe, seed: int) -> LinearPredictor:
+    """Fit every subset of the groups; the same seed gives the same coefficients."""
+    fitter = _Fitter(data, recipe)
+    groups = len(data.design.groups)
+    target = data.target
+    shape = (recipe.members + 1, 2**groups, target.causes)
+    coefficients = np.zeros((*shape, data.z.shape[1]))
+    offsets = np.zeros((*shape, target.points))
+    rng = np.random.default_rng(seed)
+    resampled = [data.bootstrap_weights(rng) for _ in range(recipe.members)]
+    for pattern in range(2**groups):
+        present = (pattern >> np.arange(groups)) & 1 == 1
+        wanted, rows, x = fitter.rows_of(present)
+        for cause in range(target.causes):
+            choice = fitter.choose(x, rows, wanted, cause, present)
+            for m, weight in enumerate([data.weight, *resampled]):
+                fit = fitter.fit(x, rows, wanted, cause, choice, weight[rows])
+                coefficients[m, pattern, cause, wanted] = fit.coefficients
+                offsets[m, pattern, cause] = fit.offsets
+    return LinearPredictor(data.design, coefficients, offsets, fitter.gaussian, shrinks=target.reached is not None)
+
+
+@dataclass(frozen=True)
+class _Choice:
+    l2: float
+    factor: float
+
+
+class _Fitter:
+    def __init__(self, data: TrainingSet, recipe: LinearRecipe) -> None:
+        self.data, self.recipe = data, recipe
+        self.gaussian = Gaussian.fit(data.z, weight=data.weight)
+        wide = [data.design.groups.index(g) for g in recipe.wide_groups]
+        self._wide = data.design.needs[:, wide].any(axis=1)
+        self._chosen: dict[int, _Choice] = {}
+
+    def rows_of(self, present: Mask) -> tuple[Mask, NDArray[np.int64], Array]:
+        """Columns of a subset, the rows it is fitted to, and their completed columns."""
+        data, recipe = self.data, self.recipe
+        wanted = data.design.available(present)
+        whole = (data.present | ~present).all(axis=1)
+        for name in recipe.exact_groups:
+            g = data.design.groups.index(name)
+            whole &= present[g] | ~data.present[:, g]
+        rows = np.flatnonzero(whole) if whole.sum() >= recipe.fewest_rows else np.arange(len(data.z))
+        filled, _ = self.gaussian.complete(data.z[rows], wanted)
+        return wanted, rows, filled[:, wanted]
+
+    def choose(self, x: Array, rows: NDArray[np.int64], wanted: Mask, cause: int, present: Mask) -> _Choice:
+        """The penalty with the best leave-one-out likelihood; by left-out patients where they have several rows."""
+        if not x.shape[1]:
+            return _Choice(1.0, 1.0)
+        if self.data.clustered:
+            if cause not in self._chosen:
+                full = np.ones(len(self.data.design.groups), dtype=bool)
+                self._chosen[cause] = self._by_folds(*self._largest(full), cause)
+            return self._chosen[cause]
+        factors = self.recipe.wide_factors if self._wide[wanted].any() else (1.0,)
+        candidates = [_Choice(l2, f) for l2 in self.recipe.penalties for f in factors]
+        weight = self.data.weight[rows]
+        fits = [self.fit(x, rows, wanted, cause, c, weight) for c in candidates]
+        target = self.data.target[rows]
+        scores = [target.part_deviance(cause, f.leave_one_out, f.offsets, weight) for f in fits]
+        return candidates[int(np.argmin(scores))]
+
+    def _largest(self, present: Mask) -> tuple[Mask, NDArray[np.int64], Array]:
+        wanted = self.data.design.available(present)
+        filled, _ = self.gaussian.complete(self.data.z, wanted)
+        return wanted, np.arange(len(self.data.z)), filled
+
+    def _by_folds(self, wanted: Mask, rows: NDArray[np.int64], x: Array, cause: int) -> _Choice:
+        fold = self.data.inner_folds(4, seed=0)
+        target, weight = self.data.target, self.data.weight
+        scores = []
+        for l2 in self.recipe.penalties:
+            total = 0.0
+            for k in range(4):
+                train, test = np.flatnonzero(fold != k), np.flatnonzero(fold == k)
+                fit = self.fit(x[train], train, wanted, cause, _Choice(l2, 1.0), weight[train])
+                total += target[test].part_deviance(cause, x[test] @ fit.coefficients, fit.offsets, weight[test])
+            scores.append(total)
+        return _Choice(self.recipe.penalties[int(np.argmin(scores))], 1.0)
+
+    def fit(
+        self, x: Array, rows: NDArray[np.int64], wanted: Mask, cause: int, choice: _Choice, weight: Array
+    ) -> RidgeFit:
+        """Fit one subset and cause; columns of wide groups are shrunk harder by making them smaller."""
+        scale = np.where(self._wide[wanted], 1 / np.sqrt(choice.factor), 1.0)
+        target = self.data.target
+        if target.reached is not None:
+            found = fit_logistic(x * scale, target.reached[rows], choice.l2, weight)
+        else:
+            found = self._hazards(x * scale, target.periods[cause][rows], choice.l2, weight)
+        return RidgeFit(found.coefficients * scale, found.offsets, found.leave_one_out)
+
+    def _hazards(self, x: Array, periods: PersonPeriods, l2: float, weight: Array) -> RidgeFit:
+        found = fit_hazards(x, periods, l2, weight)
+        if periods.window.any():
+            for _ in range(self.recipe.em_steps):
+                periods = periods.reallocated(x @ found.coefficients, found.offsets)
+                found = fit_hazards(x, periods, l2, weight)
+        return found
+
+
