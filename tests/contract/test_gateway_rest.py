@@ -9,6 +9,7 @@ import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -17,8 +18,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from support.gateway import Fakes
+from support.full_prognosis import FULL, SUMMARY
+from support.gateway import Fakes, Fusion
 from support.gateway_served import Served, free_port, served
+from tumorcast_platform.answers import model_from_json, prognosis_from_json
 
 QUERY = b'{"model": "simulated", "patient_id": "SIM-000017", "fhir": {"resourceType": "Bundle"}}'
 JSON = {"content-type": "application/json"}
@@ -221,6 +224,28 @@ def test_openapi_describes_the_answers_that_are_given() -> None:
         assert references <= set(schema["components"]["schemas"])
 
     with_gateway(test)
+
+
+def test_everything_a_model_can_say_passes_both_doors_unchanged_and_as_documented() -> None:
+    async def test(gateway: Served) -> None:
+        schemas = (await gateway.http.get("/openapi.json")).json()["components"]["schemas"]
+
+        def conforms(answer: httpx.Response, name: str) -> None:
+            closed = {key: {**schema, "additionalProperties": False} for key, schema in schemas.items()}
+            reference = {"$ref": f"#/components/schemas/{name}", "components": {"schemas": closed}}
+            Draft202012Validator(reference).validate(answer.json())
+
+        query = {"model": SUMMARY.ref.name, "index_date": FULL.index_date, "fhir": {"resourceType": "Bundle"}}
+        answer = await gateway.http.post("/v1/prognosis", json=query)
+        conforms(answer, "PrognosisAnswer")
+        found = prognosis_from_json(answer.content)
+        assert found == replace(FULL, prognosis_id=found.prognosis_id, issues=found.issues)
+        model = await gateway.http.get(f"/v1/models/{SUMMARY.ref.name}")
+        conforms(model, "ModelAnswer")
+        assert model_from_json(model.content) == SUMMARY
+        conforms(await gateway.http.get("/v1/models"), "ModelsAnswer")
+
+    with_gateway(test, fakes=Fakes(fusion=Fusion(prognosis=FULL, summary=SUMMARY)))
 
 
 def test_no_patient_data_reaches_the_log(caplog: pytest.LogCaptureFixture) -> None:

@@ -1,15 +1,18 @@
 """Domain → protobuf → bytes → protobuf → domain gives the same again."""
 
 import dataclasses
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from support.full_prognosis import FULL, SUMMARY
+from support.prognoses import prognoses, summaries
 from tumorcast.common.v1 import prognosis_pb2 as pp
 from tumorcast.common.v1 import snapshot_pb2 as sp
+from tumorcast.fusion.v1 import fusion_service_pb2 as fp
 from tumorcast_core import prognosis as p
 from tumorcast_core import snapshot as s
 from tumorcast_core import wire
@@ -17,7 +20,6 @@ from tumorcast_core.errors import MalformedRequest
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 number = st.floats(allow_nan=False, allow_infinity=False)
-unit_interval = st.floats(0, 1)
 coding = st.builds(s.Coding, text, text, text)
 feature = st.builds(
     s.Feature, text, number | text | st.none(), text, coding | st.none(), *[text] * 5, st.lists(text).map(tuple), text
@@ -40,45 +42,6 @@ snapshot = st.builds(
     st.lists(st.builds(s.Timepoint, *[text] * 4), max_size=2).map(tuple),
     st.lists(st.builds(s.PlannedTherapy, coding | st.none(), text, text), max_size=2).map(tuple),
 )
-interval = st.builds(p.Interval, unit_interval, unit_interval | st.just(float("inf")), unit_interval)
-probability = st.builds(
-    p.ProbabilityEstimate, unit_interval, interval, st.lists(text).map(tuple), unit_interval, unit_interval | st.none()
-)
-survival = st.builds(
-    p.SurvivalEstimate,
-    st.lists(st.builds(p.SurvivalPoint, number, unit_interval, interval), max_size=2).map(tuple),
-    number | st.none(),
-    interval | st.none(),
-    unit_interval | st.none(),
-)
-reason = st.builds(p.Reason, text, text)
-endpoint = st.builds(
-    p.Endpoint,
-    text,
-    st.sampled_from(p.EndpointKind),
-    st.sampled_from(p.EndpointStatus),
-    st.lists(reason, max_size=1).map(tuple),
-    probability | survival | st.none(),
-)
-input_use = st.builds(
-    p.InputUse,
-    st.sampled_from(s.Modality),
-    text,
-    st.sampled_from(p.InputStatus),
-    reason | st.none(),
-    st.lists(st.builds(p.Contribution, text, number, number), max_size=2).map(tuple),
-)
-prognosis = st.builds(
-    p.Prognosis,
-    text,
-    st.builds(p.ModelRef, text, text, text),
-    text,
-    st.lists(endpoint, max_size=2).map(tuple),
-    st.lists(input_use, max_size=2).map(tuple),
-    st.lists(issue, max_size=1).map(tuple),
-    text,
-    st.booleans(),
-)
 
 
 def plain(value: Any) -> Any:
@@ -96,10 +59,58 @@ def test_a_snapshot_comes_back_the_same(original: s.PatientSnapshot) -> None:
     assert plain(wire.snapshot_from(sent)) == plain(original)
 
 
-@given(prognosis)
+@given(prognoses)
+@example(FULL)
+@settings(deadline=None)
 def test_a_prognosis_comes_back_the_same(original: p.Prognosis) -> None:
     sent = pp.Prognosis.FromString(wire.prognosis_to(original).SerializeToString())
     assert plain(wire.prognosis_from(sent)) == plain(original)
+
+
+@given(summaries)
+@example(SUMMARY)
+@settings(deadline=None)
+def test_the_description_of_a_model_comes_back_the_same(original: p.ModelSummary) -> None:
+    sent = fp.ModelSummary.FromString(wire.model_summary_to(original).SerializeToString())
+    assert plain(wire.model_summary_from(sent)) == plain(original)
+
+
+@pytest.mark.parametrize("kind", p.EndpointKind)
+def test_the_example_has_an_estimate_of_every_kind(kind: p.EndpointKind) -> None:
+    (found,) = {type(e.estimate) for e in FULL.endpoints if e.kind is kind and e.estimate}
+    assert found in get_args(p.Estimate)
+
+
+NOT_IN_THE_EXAMPLES = {"Prognosis.simulated", "ModelSummary.simulated", "Issue.location"}
+
+
+@pytest.mark.parametrize("sent", [wire.prognosis_to(FULL), wire.model_summary_to(SUMMARY)], ids=["prognosis", "model"])
+def test_no_field_of_the_messages_is_forgotten(sent: Any) -> None:
+    assert fields_of(sent.DESCRIPTOR) - fields_sent(sent) <= NOT_IN_THE_EXAMPLES
+
+
+def fields_of(descriptor: Any) -> set[str]:
+    """Message and name of all fields of a message and of the messages inside it."""
+    inner = (fields_of(field.message_type) for field in descriptor.fields if field.message_type)
+    return {f"{descriptor.name}.{field.name}" for field in descriptor.fields}.union(*inner)
+
+
+def fields_sent(message: Any) -> set[str]:
+    """Message and name of all fields that are set in a message and in those inside it."""
+    found: set[str] = set()
+    for field, value in message.ListFields():
+        found.add(f"{message.DESCRIPTOR.name}.{field.name}")
+        if field.message_type:
+            found |= set().union(*map(fields_sent, value if field.is_repeated else [value]))
+    return found
+
+
+@pytest.mark.parametrize("end", ["plausible_low", "training_high"])
+def test_a_range_with_one_end_is_refused(end: str) -> None:
+    message = wire.model_summary_to(SUMMARY)
+    setattr(message.inputs[2], end, 1.0)
+    with pytest.raises(MalformedRequest):
+        wire.model_summary_from(message)
 
 
 def good_embedding(**changes: Any) -> sp.Embedding:

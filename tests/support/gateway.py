@@ -164,24 +164,26 @@ class Notes(Port):
 
 @dataclass
 class Fusion(Port):
-    """Knows one model; answers ``PROGNOSIS`` with the snapshot's issues and index date."""
+    """Knows one model; answers ``prognosis`` with the snapshot's issues and index date."""
 
     snapshot: PatientSnapshot | None = None
+    prognosis: Prognosis = PROGNOSIS
+    summary: ModelSummary = SUMMARY
 
     async def predict_prognosis(
         self, model: str, snapshot: PatientSnapshot, horizons_days: tuple[float, ...], deadline: Deadline
     ) -> Prognosis:
         self.snapshot = snapshot
         await self._do(model, horizons_days)
-        return replace(PROGNOSIS, index_date=snapshot.index_date, issues=snapshot.issues)
+        return replace(self.prognosis, index_date=snapshot.index_date, issues=snapshot.issues)
 
     async def list_models(self, deadline: Deadline) -> tuple[ModelSummary, ...]:
-        return (SUMMARY,)
+        return (self.summary,)
 
     async def get_model(self, name: str, deadline: Deadline) -> ModelSummary:
-        if name != SUMMARY.ref.name:
+        if name != self.summary.ref.name:
             raise UnknownModel
-        return SUMMARY
+        return self.summary
 
 
 @dataclass

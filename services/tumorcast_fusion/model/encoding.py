@@ -54,33 +54,34 @@ def group_slices(manifest: Manifest) -> list[slice]:
 
 def encode(snapshot: PatientSnapshot, manifest: Manifest) -> EncodedSnapshot:
     """Encode what the model reads of a snapshot; unusable values become issues, never numbers."""
-    usable, refused = _sorted_out(snapshot.features)
+    usable, refused = sorted_out(snapshot.features)
     clean = PatientSnapshot(features=tuple(usable), embeddings=snapshot.embeddings)
     issues = [issue for _, issue in refused]
     parts, present, rejections = [], [], []
     for group in manifest.groups:
         of_group = [i for f, i in refused if f.name in group.features and f.timepoint == group.timepoint]
-        noticed: list[Issue] = []
-        part, any_value = _encode_group(clean, group, noticed)
+        about: list[Issue] = []
+        part, any_value = _encode_group(clean, group, about)
         parts.append(part)
         present.append(any_value)
-        rejections.append(next((i for i in (*of_group, *noticed) if i.blocks), None))
-        issues += noticed
+        rejections.append(next((i for i in (*of_group, *about) if i.blocks), None))
+        issues += about
     return EncodedSnapshot(np.concatenate(parts), np.array(present), tuple(rejections), tuple(issues))
 
 
-def _sorted_out(features: Iterable[Feature]) -> tuple[list[Feature], list[tuple[Feature, Issue]]]:
+def sorted_out(features: Iterable[Feature]) -> tuple[list[Feature], list[tuple[Feature, Issue]]]:
     """Features that fit the catalog, and the others with the reason."""
     usable, refused = [], []
     for feature in features:
         try:
             usable.append(checked(feature))
         except TumorcastError as e:
-            refused.append((feature, _issue(Severity.ERROR, e.reason, e.message, feature)))
+            refused.append((feature, noticed(Severity.ERROR, e.reason, e.message, feature)))
     return usable, refused
 
 
-def _issue(severity: Severity, code: str, message: str, about: Feature | Embedding) -> Issue:
+def noticed(severity: Severity, code: str, message: str, about: Feature | Embedding) -> Issue:
+    """An issue about a value."""
     return Issue(severity, code, message, about.source, "fusion", about.timepoint)
 
 
@@ -115,10 +116,10 @@ def _scaled(feature: Feature, scaling: Scaling, issues: list[Issue]) -> Row:
     value = float(feature.value or 0.0)
     if not scaling.low <= value <= scaling.high:
         message = f"{feature.name} lies outside the range of the model's training cohort."
-        issues.append(_issue(Severity.WARNING, "OUTSIDE_TRAINING_RANGE", message, feature))
+        issues.append(noticed(Severity.WARNING, "OUTSIDE_TRAINING_RANGE", message, feature))
     if feature.comparator:
         message = f"{feature.name} is only known as a bound; the bound was used as its value."
-        issues.append(_issue(Severity.WARNING, "BOUND_USED_AS_VALUE", message, feature))
+        issues.append(noticed(Severity.WARNING, "BOUND_USED_AS_VALUE", message, feature))
     z = (transformed(value, scaling) - scaling.mean) / scaling.sd
     return np.array([np.clip(z, -MAX_Z, MAX_Z)], np.float32)
 
@@ -130,7 +131,7 @@ def _embedding(
     if found is None:
         message = "The model was not trained on the embedding space of these images."
         issues += (
-            _issue(Severity.ERROR, UnknownEmbeddingSpace.reason, message, other)
+            noticed(Severity.ERROR, UnknownEmbeddingSpace.reason, message, other)
             for other in snapshot.embeddings
             if other.modality == group.modality and other.timepoint == group.timepoint
         )
@@ -138,7 +139,7 @@ def _embedding(
     vector = found.vector.astype(np.float32).reshape(-1)
     if vector.shape != (len(spec.mean),):
         message = "The embedding does not have the length of its space."
-        issues.append(_issue(Severity.ERROR, UnknownEmbeddingSpace.reason, message, found))
+        issues.append(noticed(Severity.ERROR, UnknownEmbeddingSpace.reason, message, found))
         return None
     z = (vector - np.array(spec.mean, np.float32)) / np.array(spec.sd, np.float32)
     return np.clip(z, -MAX_Z, MAX_Z).astype(np.float32)

@@ -17,9 +17,9 @@ from torch import Tensor
 from tumorcast_core.errors import UnknownModel
 from tumorcast_fusion.model.manifest import WEIGHTS, Manifest
 from tumorcast_fusion.model.network import FusionNetwork
+from tumorcast_fusion.model.outputs import INTERVAL_LEVEL
 
 Array = NDArray[np.float64]
-INTERVAL_LEVEL = 0.95
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,30 +91,3 @@ class Ensemble:
 def _cumulative_hazard(hazard_logits: Tensor) -> Tensor:
     """``-log S`` at the interval ends; ``S`` is the product of one minus the discrete hazards."""
     return torch.nn.functional.softplus(hazard_logits).cumsum(dim=1)
-
-
-def survival_at(cumulative_hazard: Array, edges_days: Sequence[float], days: Sequence[float]) -> Array:
-    """Survival at ``days``, with a constant hazard inside each interval; cumulative_hazard (..., intervals).
-
-    >>> survival_at(np.array([0.1, 0.3]), [28, 56], [0, 28, 42]).round(4).tolist()
-    [1.0, 0.9048, 0.8187]
-    """
-    edges = np.concatenate([[0.0], edges_days])
-    flat = cumulative_hazard.reshape(-1, len(edges_days))
-    padded = np.concatenate([np.zeros((len(flat), 1)), flat], axis=1)
-    values = np.stack([np.interp(days, edges, row) for row in padded])
-    out: Array = np.exp(-values).reshape(*cumulative_hazard.shape[:-1], len(days))
-    return out
-
-
-def median_days(cumulative_hazard: Array, edges_days: Sequence[float]) -> float | None:
-    """Day at which survival is one half, cumulative_hazard (intervals,); ``None`` if not within follow-up.
-
-    >>> median_days(np.array([0.1, 0.9]), [28, 56]).__round__(1)
-    48.8
-    """
-    target = float(np.log(2))
-    if cumulative_hazard[-1] < target:
-        return None
-    edges = np.concatenate([[0.0], edges_days])
-    return float(np.interp(target, np.concatenate([[0.0], cumulative_hazard]), edges))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tumorcast_core.errors import DeadlineExceeded, ResourceExhausted, ServiceUnavailable
-from tumorcast_core.prognosis import Contribution, InputStatus, InputUse, Reason
+from tumorcast_core.prognosis import Contribution, FeatureContribution, InputStatus, InputUse, Reason, Worth
 from tumorcast_core.snapshot import Issue, Modality
 from tumorcast_fusion.model.manifest import Group
 
@@ -26,6 +26,8 @@ def input_use(
     rejection: Issue | None,
     issues: Iterable[Issue],
     contributions: tuple[Contribution, ...] = (),
+    features: tuple[FeatureContribution, ...] = (),
+    worth: tuple[Worth, ...] = (),
 ) -> InputUse:
     """Report one group: used, or why not.
 
@@ -34,12 +36,12 @@ def input_use(
     images, the study).
     """
     if used:
-        return InputUse(group.modality, group.id, InputStatus.USED, None, contributions)
+        return InputUse(group.modality, group.id, InputStatus.USED, None, contributions, features)
     explaining = rejection or next((issue for issue in issues if _explains(issue, group)), None)
     if explaining is None:
-        return InputUse(group.modality, group.id, InputStatus.ABSENT, _NOT_PROVIDED)
+        return InputUse(group.modality, group.id, InputStatus.ABSENT, _NOT_PROVIDED, worth=worth)
     status = InputStatus.ABSENT if explaining.code in _NOTHING_ARRIVED else InputStatus.REJECTED
-    return InputUse(group.modality, group.id, status, Reason(explaining.code, explaining.message))
+    return InputUse(group.modality, group.id, status, Reason(explaining.code, explaining.message), worth=worth)
 
 
 def _explains(issue: Issue, group: Group) -> bool:

@@ -111,26 +111,38 @@ class BlendPart(_Frozen):
     weight: float
 
 
-class SubsetScore(_Frozen):
-    """Out-of-fold score of the model when just these groups are given: [estimate, lower, upper] at 95 %."""
-
-    groups: tuple[str, ...]
-    score: tuple[float, float, float]
-
-
 class TabularEndpoint(_Frozen):
     """How one endpoint is answered; ``edges_days`` are the ends of the discrete-time intervals.
 
     ``conformal_threshold`` is on ``1 - p(outcome)`` for categories; for times it is the survival at which the lower
-    bound is read off the curve. ``score`` names what ``subset_scores`` hold.
+    bound is read off the curve. ``score`` names the scores that are kept of every subset of the groups.
     """
 
     parts: tuple[BlendPart, ...]
     edges_days: tuple[float, ...] = ()
-    conformal_level: float = 0.9
+    conformal_level: float = 0.0
     conformal_threshold: float = 1.0
     score: str = ""
-    subset_scores: tuple[SubsetScore, ...] = ()
+
+
+class Observed(_Frozen):
+    """What became of a prototype's patients: a share with its 95 % limits."""
+
+    endpoint: str
+    share: float
+    lower: float
+    upper: float
+    horizon_days: float = 0.0
+
+
+class Prototype(_Frozen):
+    """A group of at least ten training patients who are alike, and how many had each treatment."""
+
+    id: str
+    patients: Annotated[int, Field(ge=10)]
+    description: str
+    outcomes: tuple[Observed, ...] = ()
+    treatments: Mapping[str, int] = {}
 
 
 class Tabular(_Frozen):
@@ -138,8 +150,8 @@ class Tabular(_Frozen):
 
     columns: tuple[Column, ...]
     endpoints: Mapping[str, TabularEndpoint]
+    prototypes: tuple[Prototype, ...] = ()
     therapy_input: str = ""
-    typicality_quantiles: tuple[float, ...] = ()
 
 
 class Manifest(_Frozen):

@@ -93,10 +93,9 @@ def _code(coding: Coding) -> str:
 
 
 def _endpoint(endpoint: EndpointDescription) -> list[Line]:
-    horizons = (
-        f" Horizons: {', '.join(f'{h:g}' for h in endpoint.horizons_days)} days." if endpoint.horizons_days else ""
-    )
-    lines = wrapped(f"{endpoint.id} ({endpoint.kind}): {endpoint.definition}{horizons}", indent=2, hanging=4)
+    days = ", ".join(f"{horizon:g}" for horizon in endpoint.horizons_days)
+    told = f"{endpoint.id} ({endpoint.kind}): {endpoint.definition.rstrip('.')}."
+    lines = wrapped(f"{told} Horizons: {days} days." if days else told, indent=2, hanging=4)
     if endpoint.outcomes:
         lines += wrapped(f"outcomes: {', '.join(endpoint.outcomes)}", indent=4, hanging=6)
     for column in endpoint.outcome_columns:

@@ -71,8 +71,8 @@ def read(folder: Path) -> Cohort:
         folds=read_folds(folder, patients),
         subgroups={
             "receptor subtype": _subtypes(hormone, her2),
-            "race": common(_labels(reading, "race"), SMALLEST_RACE, "other or several"),
-            "ethnicity": _labels(reading, "ethnicity"),
+            "race": common(reading.texts("race"), SMALLEST_RACE, "other or several"),
+            "ethnicity": reading.texts("ethnicity"),
             "age": bands(age, (40.0, 50.0, 60.0)),
         },
         notes=("Only patients with all four MRIs: a selected group of the trial.", *reading.notes),
@@ -89,11 +89,6 @@ def _menopause(reading: Reading) -> dict[str, str | None]:
     """The category that each text of the table begins with; "above categories not applicable" has none."""
     texts = {str(text).strip() for text in reading.table["menopausal_status"]}
     return {text: next((name for name in MENOPAUSE if text.lower().startswith(name)), None) for text in texts}
-
-
-def _labels(reading: Reading, column: str) -> NDArray[np.object_]:
-    texts = reading.table[column]
-    return np.where(texts.isna(), None, texts).astype(object)
 
 
 def _subtypes(hormone: NDArray[np.object_], her2: NDArray[np.object_]) -> NDArray[np.object_]:

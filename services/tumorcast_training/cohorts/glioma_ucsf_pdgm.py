@@ -7,13 +7,12 @@ six, four are diagnosed as codeleted oligodendroglioma and two as astrocytoma. A
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from tumorcast_core.errors import InvalidInput
+from tumorcast_core.catalog import catalog, entry
 from tumorcast_training.cohorts.base import Cohort
 from tumorcast_training.cohorts.tables import (
     AGE_BANDS,
@@ -27,7 +26,6 @@ from tumorcast_training.cohorts.tables import (
 
 NAME = "glioma_ucsf_pdgm"
 CLINICAL, RADIOMICS = "clinical.csv", "radiomics_t1_gad.csv"
-FAMILIES = ("shape", "firstorder", "glcm", "glrlm", "glszm", "gldm")
 IDH = "IDH"
 SEXES: dict[str, str | None] = {"F": "female", "M": "male"}
 METHYLATION: dict[str, str | None] = {"negative": "unmethylated", "positive": "methylated", "indeterminate": None}
@@ -36,6 +34,12 @@ RESECTION: dict[str, str | None] = {"biopsy": "biopsy", "STR": "subtotal", "GTR"
 COLUMNS = (
     "ID", "Sex", "Age at MRI", "WHO CNS Grade", "MGMT status", "1p/19q", IDH, "1-dead 0-alive", "OS", "EOR",
 )  # fmt: skip
+
+RADIOMIC_INPUTS = tuple(name for name in catalog() if name.startswith("t1_gad_"))
+# the display of their code is PyRadiomics' family and name: "shape MeshVolume"
+_COLUMNS_OF_RADIOMICS = tuple(
+    f"original_{entry(name).codings[0].display.replace(' ', '_')}" for name in RADIOMIC_INPUTS
+)
 
 
 def read(folder: Path) -> Cohort:
@@ -50,8 +54,8 @@ def read(folder: Path) -> Cohort:
     reading.category("mgmt_promoter_methylation", "MGMT status", METHYLATION)
     reading.category("codeletion_1p19q", "1p/19q", CODELETION)
     reading.category("extent_of_resection", "EOR", RESECTION)
-    for column in (name for name in table.columns if name.startswith("original_")):
-        reading.number(radiomic_name(column), column)
+    for feature, column in zip(RADIOMIC_INPUTS, _COLUMNS_OF_RADIOMICS, strict=True):
+        reading.number(feature, column)
     return Cohort(
         name=NAME,
         inputs=reading.inputs(),
@@ -71,9 +75,7 @@ def read(folder: Path) -> Cohort:
 def _joined(folder: Path) -> pd.DataFrame:
     """Clinical rows with the radiomics of the same patient, empty where there is none."""
     clinical = read_table(folder, CLINICAL, COLUMNS)
-    radiomics = read_table(folder, RADIOMICS, ["ID"])
-    if not any(name.startswith("original_") for name in radiomics.columns):
-        raise InvalidInput(f"{RADIOMICS} has no feature.")
+    radiomics = read_table(folder, RADIOMICS, ["ID", *_COLUMNS_OF_RADIOMICS])
     for table, file in ((clinical, CLINICAL), (radiomics, RADIOMICS)):
         one_row_each(read_ids(table, "ID", file), file)
     return clinical.merge(radiomics, on="ID", how="left")
@@ -88,14 +90,3 @@ def _idh(text: str) -> str | None:
     if text.lower() == "wildtype":
         return "absent"
     return "present" if text.startswith(("mutated", "IDH1 p.", "IDH2 p.")) else None
-
-
-def radiomic_name(column: str) -> str:
-    """Catalog name of a PyRadiomics column.
-
-    >>> radiomic_name("original_shape_Maximum2DDiameterColumn"), radiomic_name("original_firstorder_10Percentile")
-    ('t1_gad_shape_maximum_2d_diameter_column', 't1_gad_firstorder_percentile_10')
-    """
-    _, family, feature = column.split("_", 2)
-    feature = re.sub(r"^(\d+)Percentile$", r"Percentile\1", feature).replace("2D", "2d").replace("3D", "3d")
-    return f"t1_gad_{family}_" + re.sub(r"(?<=[a-z])(?=[A-Z\d])", "_", feature).lower()

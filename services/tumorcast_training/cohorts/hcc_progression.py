@@ -9,8 +9,10 @@ There was no RECIST reader. From each visit on (the landmark), the first later v
 
 Only visits reveal progression: it lies between the visit before and the visit that shows it. Without it, a death at
 most 183 days after the last visit is the competing event; otherwise the row is censored at its last visit, and
-unknown where there is no later visit. So of the rows without a later visit only the early deaths are known: they
-raise the incidence of death a little. Progression between the last visit and death goes unseen.
+unknown where there is no later visit. Of those last rows only the early deaths are known, so the incidence of death
+comes out somewhat high: from first visits .098 at 183 days, .086 if the 140 others counted as free of events that
+long, and .045 if a row without a later visit is always unknown. Progression between the last visit and death goes
+unseen.
 """
 
 from __future__ import annotations

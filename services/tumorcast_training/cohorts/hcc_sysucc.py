@@ -62,12 +62,13 @@ def read(folder: Path, death_within_days: float | None = DEATH_WITHIN_DAYS) -> C
         reading.flag(feature, column)
     inputs = _with_past(reading.inputs(), patients, day)
     survival = reading.survival("os_days_from_visit", "death")
+    derived = _progression(inputs, patients, day, survival, death_within_days)
     notes = (f"{twice} visits on a day that the patient has another visit on left out", *reading.notes)
     return Cohort(
         name=NAME,
         inputs=inputs,
         patient_ids=patients,
-        outcomes={"overall_survival": survival, "progression": _progression(visits, survival)},
+        outcomes={"overall_survival": survival, "progression": derived},
         folds=read_folds(folder, patients),
         subgroups=_subgroups(inputs, patients, age),
         landmark_days=day,
@@ -78,7 +79,7 @@ def read(folder: Path, death_within_days: float | None = DEATH_WITHIN_DAYS) -> C
 def _in_order(table: pd.DataFrame) -> tuple[pd.DataFrame, int]:
     """Visits by patient and day, one a day, and how many were left out."""
     day = pd.to_numeric(table["day"], errors="coerce")
-    if not bool((day >= 0).all()):
+    if not bool(day.between(0, np.inf, inclusive="left").all()):
         raise InvalidInput(f"A visit in {FILE} has no day, or one below 0.")
     ordered = table.assign(day=day.astype(float)).sort_values(["patient_id", "day"], kind="stable")
     kept = ordered.drop_duplicates(["patient_id", "day"], keep="first").reset_index(drop=True)
@@ -115,22 +116,23 @@ def _none_for_missing(inputs: pd.DataFrame) -> pd.DataFrame:
 
 
 def _progression(
-    inputs: pd.DataFrame, patients: NDArray[np.object_], day: Array, survival: SurvivalOutcome
+    inputs: pd.DataFrame,
+    patients: NDArray[np.object_],
+    day: Array,
+    survival: SurvivalOutcome,
+    death_within_days: float | None,
 ) -> SurvivalOutcome:
-    """Derived progression from every visit, by patient."""
+    """Derived progression from every visit, patient by patient."""
     diameter = inputs["largest_lesion_diameter"].to_numpy(dtype=float)
     new_lesion = _as_number(inputs["new_lesion"])
     spread = np.stack([_as_number(inputs[site]) for site in SPREAD], axis=1)
     to_death = np.where(survival.event == 1, survival.days, np.nan)
-    found = []
-    for rows in pd.Series(range(len(day))).groupby(patients, sort=False).indices.values():
+    days, event, event_free = np.empty(len(day)), np.empty(len(day), np.int64), np.empty(len(day))
+    for rows in pd.Series(day).groupby(patients).indices.values():
         visits = Visits(day[rows], diameter[rows], new_lesion[rows], spread[rows], to_death[rows])
-        found.append(progression(visits))
-    return SurvivalOutcome(
-        np.concatenate([outcome.days for outcome in found]),
-        np.concatenate([outcome.event for outcome in found]),
-        np.concatenate([outcome.event_free_days for outcome in found]),
-    )
+        outcome = progression(visits, death_within_days)
+        days[rows], event[rows], event_free[rows] = outcome.days, outcome.event, outcome.event_free_days
+    return SurvivalOutcome(days, event, event_free)
 
 
 def _as_number(presence: pd.Series) -> Array:

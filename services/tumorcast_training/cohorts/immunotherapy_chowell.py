@@ -13,7 +13,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from tumorcast_training.cohorts.base import BinaryOutcome, Cohort
+from tumorcast_training.cohorts.base import BinaryOutcome, Cohort, Outcome
 from tumorcast_training.cohorts.tables import (
     AGE_BANDS,
     DAYS_PER_MONTH,
@@ -84,7 +84,7 @@ def read(folder: Path, split: Literal["train", "test"] = "train") -> Cohort:
     for feature, (column, names) in CATEGORIES.items():
         reading.flag(feature, column, names)
     cancer_type = reading.category("immunotherapy_cancer_type", "CancerType", CANCER_TYPES)
-    outcomes = {
+    outcomes: dict[str, Outcome] = {
         "objective_response": BinaryOutcome(reading.known("Response", (0, 1))),
         "progression_free_survival": reading.survival("PFS_Months", "PFS_Event", DAYS_PER_MONTH),
         "overall_survival": reading.survival("OS_Months", "OS_Event", DAYS_PER_MONTH),

@@ -112,6 +112,10 @@ class Reading:
         """Read text as the category of each; text that ``names`` gives None or does not know is missing."""
         return self._categories(feature, column, [names.get(str(value).strip()) for value in self.table[column]])
 
+    def texts(self, column: str) -> NDArray[np.object_]:
+        """A column's text, None where it is empty."""
+        return np.array([None if pd.isna(text) else str(text).strip() for text in self.table[column]], dtype=object)
+
     def _categories(self, feature: str, column: str, found: Sequence[str | None]) -> NDArray[np.object_]:
         for category in {name for name in found if name is not None}:
             entry(feature).check(category)

@@ -12,7 +12,7 @@ from sklearn.metrics import roc_auc_score
 
 from tumorcast_fusion.model.growth.kinetics import Array
 from tumorcast_training.growth.fitting import OFFSET_MM
-from tumorcast_training.growth.held_out import FOLDS, HeldOut, held_out_forecasts
+from tumorcast_training.growth.held_out import FOLDS, held_out_forecasts
 from tumorcast_training.growth.reader import read_courses
 
 METHODS = ("growth", "last_value", "linear", "exponential")
@@ -25,8 +25,8 @@ PAST_SCANS = ((1, 1), (2, 2), (3, 4), (5, 8), (9, 99))
 def evaluate(data: Path, seed: int = 0, repeats: int = REPEATS) -> dict[str, Any]:
     """Score forecasts of held-out patients by 5-fold cross-validation, ``repeats`` times; the same by seed.
 
-    ``next_scan`` forecasts every scan from all before it, ``last_scan`` only each patient's last, ``every_later_scan`` each
-    scan from every earlier stretch. A negative difference means that the growth forecast errs less than the plain one.
+    ``next_scan`` forecasts every scan from all before it, ``last_scan`` only each patient's last, ``every_later_scan``
+    each scan from every earlier stretch. A negative difference means that growth errs less than the plain forecast.
     """
     courses = read_courses(data)
     found = held_out_forecasts(courses, seed, repeats)
@@ -35,7 +35,7 @@ def evaluate(data: Path, seed: int = 0, repeats: int = REPEATS) -> dict[str, Any
     return {
         "patients": len(courses),
         "scans": sum(len(course.days) for course in courses),
-        "design": f"{FOLDS}-fold cross-validation by patient, {repeats} times, seed {seed}; intervals: 95 %, by patient",
+        "design": f"{FOLDS}-fold cross-validation by patient, {repeats} times, seed {seed}; 95 % intervals by patient",
         "forms_chosen": {str(form): found.forms.count(form) for form in sorted(set(found.forms))},
         "last_scan": scores(last, seed),
         "next_scan": scores(following, seed),
@@ -53,9 +53,7 @@ def evaluate(data: Path, seed: int = 0, repeats: int = REPEATS) -> dict[str, Any
 def _by(rows: pd.DataFrame, column: str, ranges: tuple[tuple[int, int], ...], seed: int) -> dict[str, Any]:
     groups = {}
     for low, high in ranges:
-        inside = rows[(rows[column] >= low) & ((rows[column] < high) | ((rows[column] == high) & (low == high)))]
-        if column == "past_scans":
-            inside = rows[rows[column].between(low, high)]
+        inside = rows[rows[column].between(low, high, inclusive="both" if column == "past_scans" else "left")]
         if len(inside):
             groups[f"{low}-{high}" if low != high else str(low)] = scores(inside, seed)
     return groups
@@ -135,7 +133,7 @@ def _coverage(within: Array, distinct: int, weights: Array) -> dict[str, Any]:
 
 
 def progression_scores(rows: pd.DataFrame, seed: int) -> dict[str, Any]:
-    """AUC and Brier score of the probability that the scan shows RECIST progression of the sum, and of the base rate."""
+    """AUC and Brier score of the probability that the scan shows RECIST progression, and of the base rate."""
     truth, said = rows.progression.to_numpy(), rows.progression_probability.to_numpy()
     weights = _resampled_weights(rows, seed)[:500]
     brier, base = (said - truth) ** 2, (rows.base_rate.to_numpy() - truth) ** 2

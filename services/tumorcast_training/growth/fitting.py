@@ -1,4 +1,4 @@
-"""Empirical Bayes fit of the population prior: form, parameters and calibration of the bands, from training patients only.
+"""Empirical Bayes fit of the population prior: form, parameters and calibration, from training patients only.
 
 Everything here sees the patients it is given and no others; the evaluation hands it training folds.
 """
@@ -15,14 +15,12 @@ from scipy.optimize import minimize
 from tumorcast_core.errors import InvalidInput
 from tumorcast_fusion.model.growth.kinetics import Array, Form
 from tumorcast_fusion.model.growth.prior import PopulationPrior
-from tumorcast_training.growth.calibration import calibrate
+from tumorcast_training.growth.calibration import NO_DAMPING_DAYS, calibrate, choose_damping
 from tumorcast_training.growth.likelihood import Padded, Population, log_likelihood
 from tumorcast_training.growth.reader import Course
 
 OFFSET_MM = 5.0
-"""RECIST 1.1, section 4.2: a target too small to measure counts as 5 mm."""
-import os
-DAMP=float(os.environ.get("DAMP","1e6"))
+"""RECIST 1.1, section 4.3.2: a target too small to measure counts as 5 mm."""
 FEWEST_PATIENTS = 20
 INNER_FOLDS = 3
 LONGEST_HORIZON_DAYS = 730.0
@@ -32,7 +30,7 @@ START_SCATTER = np.log([0.15, 0.2, 5.0])
 
 
 def _start(form: Form) -> Array:
-    """Half-life of kill 170 days and of growth 1,000 (57 % resistant and kill twice as fast in the second form), SD 1."""
+    """Half-life under kill 170 days, doubling in 1,000; 62 % resistant with twice the kill in the second form; SD 1."""
     mean = [np.log(0.004), np.log(0.0007)] if form is Form.GROWTH_KILL else [np.log(0.008), np.log(0.0007), 0.5]
     size = form.parameter_count
     return np.concatenate([mean, np.zeros(size), np.zeros(size * (size - 1) // 2), START_SCATTER])
@@ -56,7 +54,7 @@ def fit_population(courses: Sequence[Course], form: Form) -> Population:
 
 @dataclass(frozen=True, slots=True)
 class FormChoice:
-    """Which form was chosen and the gain in held-out log density a patient, with its standard error, of the richer one."""
+    """Which form was chosen, and the richer one's gain in held-out log density a patient with its standard error."""
 
     form: Form
     gain: float
@@ -98,7 +96,7 @@ def fit_prior(courses: Sequence[Course], form: Form) -> PopulationPrior:
         offset_mm=OFFSET_MM,
         noise_sd=found.noise_sd,
         drift_sd_per_100_days=found.drift_sd,
-        damping_days=DAMP,
+        damping_days=NO_DAMPING_DAYS,
         degrees_of_freedom=found.degrees_of_freedom,
         scale_inflation=1.0,
         largest_degrees_of_freedom=1e6,
@@ -107,4 +105,4 @@ def fit_prior(courses: Sequence[Course], form: Form) -> PopulationPrior:
         patients=len(courses),
         scans=sum(len(course.days) for course in courses),
     )
-    return calibrate(prior, courses)
+    return calibrate(choose_damping(prior, courses), courses)

@@ -28,7 +28,7 @@ class HeldOut:
 
 
 def held_out_forecasts(courses: Sequence[Course], seed: int, repeats: int) -> HeldOut:
-    """Forecast, in every repeat, each scan of each patient from every earlier stretch of scans, fitted on the other folds.
+    """Forecast, in every repeat, each scan of each patient from every earlier stretch, fitted on the other folds.
 
     Form, population and calibration are chosen in the training folds alone.
     """
@@ -38,12 +38,12 @@ def held_out_forecasts(courses: Sequence[Course], seed: int, repeats: int) -> He
         folds = balanced_folds(len(courses), FOLDS, seed * 1000 + repeat)
         for fold in range(FOLDS):
             training = [course for course, of in zip(courses, folds, strict=True) if of != fold]
-            forms.append(Form.GROWTH_KILL)
+            forms.append(choose_form(training, seed).form)
             prior = fit_prior(training, forms[-1])
             rate = _progression_rate(training)
-            for number in np.flatnonzero(folds == fold):
-                for row in course_forecasts(courses[number], prior):
-                    rows.append({"patient": float(number), "repeat": float(repeat), "base_rate": rate, **row})
+            for number in np.flatnonzero(folds == fold).tolist():
+                told = {"patient": float(number), "repeat": float(repeat), "base_rate": rate}
+                rows.extend({**told, **row} for row in course_forecasts(courses[number], prior))
     return HeldOut(pd.DataFrame(rows), tuple(forms))
 
 

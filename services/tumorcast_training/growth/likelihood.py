@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import gammaln, logsumexp
 
 from tumorcast_fusion.model.growth.kinetics import Array, Form, covariance, log_relative_size, parameter_draws
@@ -41,16 +42,16 @@ class Padded:
 
     days: Array
     z: Array
-    patient: Array
-    place: Array
+    patient: NDArray[np.int64]
+    place: NDArray[np.int64]
     times: Array
     present: Array
 
     @classmethod
     def of(cls, courses: Sequence[Course], offset_mm: float) -> Padded:
         lengths = [len(course.days) for course in courses]
-        patient = np.repeat(np.arange(len(courses)), lengths)
-        place = np.concatenate([np.arange(length) for length in lengths])
+        patient = np.repeat(np.arange(len(courses), dtype=np.int64), lengths)
+        place = np.concatenate([np.arange(length, dtype=np.int64) for length in lengths])
         days = np.concatenate([course.days for course in courses])
         z = np.log(np.concatenate([course.sums_mm for course in courses]) + offset_mm)
         times, present = np.zeros((2, len(courses), max(lengths)))

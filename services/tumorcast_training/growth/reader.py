@@ -1,10 +1,10 @@
 """Reader of ``colorectal_ffcd``: sums of longest diameters of 150 patients of the FFCD 2000-05 trial.
 
 The table holds the Box-Cox transform (x^0.3 - 1) / 0.3 of the sum. Transformed back, every one of the 906 values is a
-multiple of 0.1, from 0.2 to 37.6, and first scans lie between 1.2 and 32.5 with a median of 10.7. RECIST 1.0, in force when
-the trial ran, asks for a target of at least 1 cm (spiral CT) or 2 cm and up to ten targets: a median of 10.7 mm is impossible
-and 107 mm is typical, so the unit is the centimeter, read to the millimeter. The value of a sum of zero, -3.33, is the
-transform's lowest.
+multiple of 0.1, from 0.2 to 37.6 but for the 34 zeros, and first scans lie between 1.2 and 32.5 with a median of 10.7.
+RECIST 1.0, in force when the trial ran, asks for targets of at least 10 mm (spiral CT) or 20 mm, up to ten of them: a
+median sum of 10.7 mm is impossible and one of 107 mm typical, so the unit is the centimeter, read to the millimeter.
+The value of a sum of zero, -3.33, is the transform's lowest.
 """
 
 from __future__ import annotations
@@ -45,7 +45,10 @@ def from_box_cox(transformed: Array) -> Array:
 
 
 def read_courses(data: Path) -> list[Course]:
-    """Read every patient of the folder ``data``, in the table's order; a table that cannot be read raises ``InvalidInput``."""
+    """Read every patient of the folder ``data``, in the table's order.
+
+    A table that cannot be read raises ``InvalidInput``.
+    """
     path = data / TABLE
     try:
         with path.open(encoding="utf-8", newline="") as file:

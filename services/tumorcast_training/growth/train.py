@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tumorcast_training.growth.evaluation import evaluate
+from tumorcast_training.growth.evaluation import REPEATS, evaluate
 from tumorcast_training.growth.fitting import choose_form, fit_prior
 from tumorcast_training.growth.reader import read_courses
 
@@ -14,7 +14,7 @@ PRIOR = "prior.yaml"
 METRICS = "metrics.json"
 
 
-def train(data: Path, out: Path, seed: int = 0) -> None:
+def train(data: Path, out: Path, seed: int = 0, repeats: int = REPEATS) -> None:
     """Fit the population prior on every patient of ``data`` and write it, with held-out metrics, to ``out``.
 
     The same seed writes the same bytes.
@@ -27,7 +27,7 @@ def train(data: Path, out: Path, seed: int = 0) -> None:
             "gain_of_resistant_fraction_per_patient": choice.gain,
             "standard_error": choice.standard_error,
         },
-        **evaluate(data, seed),
+        **evaluate(data, seed, repeats),
     }
     out.mkdir(parents=True, exist_ok=True)
     fit_prior(courses, choice.form).save(out / PRIOR)

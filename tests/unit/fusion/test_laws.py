@@ -14,7 +14,8 @@ from hypothesis.extra.numpy import arrays
 from support.fusion import MANIFEST, write_tiny_model
 from tumorcast_core.errors import UnknownModel
 from tumorcast_fusion.model import ModelStore
-from tumorcast_fusion.model.ensemble import median_days, survival_at
+from tumorcast_fusion.model.outputs import day_of_survival
+from tumorcast_fusion.model.tabular.links import survival_at
 from tumorcast_fusion.model.manifest import reference
 from tumorcast_fusion.model.network import FusionNetwork
 from tumorcast_fusion.model.shapley import shapley_values, subsets
@@ -51,7 +52,7 @@ def test_survival_starts_at_one_and_never_rises(hazard: np.ndarray, days: list[f
 
 @given(hazards)
 def test_survival_at_the_median_is_one_half(hazard: np.ndarray) -> None:
-    median = median_days(hazard.cumsum(), MANIFEST.edges_days)
+    median = day_of_survival(hazard.cumsum(), MANIFEST.edges_days, 0.5)
     last = survival_at(hazard.cumsum(), MANIFEST.edges_days, [168.0])[0]
     if median is None:
         assert last > 0.5

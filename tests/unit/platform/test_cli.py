@@ -46,6 +46,7 @@ def test_help_is_there_at_once_and_loads_nothing_heavy() -> None:
         ["models", "list"],
         ["models", "show"],
         ["models", "card"],
+        ["models", "verify"],
         ["train", "simulated"],
         ["evaluate", "simulated"],
     ],

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import httpx
 import pytest
+from hypothesis import example as also
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from support.prognoses import example, prognoses
+from support.full_prognosis import FULL, SUMMARY
+from support.prognoses import example, prognoses, summaries
 from tumorcast_core.errors import (
     Incident,
     InvalidInput,
@@ -20,12 +22,12 @@ from tumorcast_core.errors import (
     TumorcastError,
     UnknownModel,
 )
-from tumorcast_core.prognosis import Prognosis
+from tumorcast_core.prognosis import ModelSummary, Prognosis
 from tumorcast_core.snapshot import Feature, Timepoint
 from tumorcast_gateway.model import Document, FhirPatient, FileStart, Query
 from tumorcast_gateway.rest.body import query_from
 from tumorcast_gateway.rest.multipart import Files, boundary_of
-from tumorcast_platform.answers import prognosis_from_json, prognosis_to_json
+from tumorcast_platform.answers import model_from_json, model_to_json, prognosis_from_json, prognosis_to_json
 from tumorcast_platform.client import Client, query_body
 from tumorcast_platform.inputs import Case, Study
 
@@ -61,15 +63,60 @@ def test_the_gateway_reads_the_very_query_that_was_meant(query: Query) -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(prognoses)
+@also(FULL)
 def test_an_answer_survives_the_way_through_json(prognosis: Prognosis) -> None:
     document = json.dumps(prognosis_to_json(prognosis), allow_nan=False).encode()
     assert prognosis_from_json(document) == prognosis
 
 
+@settings(max_examples=40, deadline=None)
+@given(summaries)
+@also(SUMMARY)
+def test_the_description_of_a_model_survives_the_way_through_json(model: ModelSummary) -> None:
+    document = json.dumps(model_to_json(model), allow_nan=False).encode()
+    assert model_from_json(document) == model
+
+
+def test_each_estimate_stands_under_the_name_of_its_kind() -> None:
+    endpoints = json.loads(json.dumps(prognosis_to_json(FULL)))["endpoints"]
+    keys = ("probability", "survival", "competing_risks", "categories", "trajectory")
+    filled = [[key for key in keys if endpoint[key] is not None] for endpoint in endpoints]
+    assert filled == [["probability"], ["survival"], ["competing_risks"], ["categories"], ["trajectory"], []]
+
+
+def test_a_limit_that_is_not_reached_is_null() -> None:
+    answer = json.loads(json.dumps(prognosis_to_json(FULL)))
+    assert answer["endpoints"][1]["survival"]["median_interval"] == {"lower": 200.0, "upper": None, "level": 0.95}
+
+
+def test_an_input_is_described_so_that_a_stranger_can_map_a_table_onto_it() -> None:
+    described = json.loads(json.dumps(model_to_json(SUMMARY)))["inputs"]
+    assert described[1] == {
+        "name": "albumin",
+        "feature": "albumin",
+        "group": "labs",
+        "timepoint": "",
+        "description": "Albumin in serum",
+        "unit": "g/dL",
+        "coding": {
+            "system": "http://loinc.org",
+            "code": "1751-7",
+            "display": "Albumin [Mass/volume] in Serum or Plasma",
+        },
+        "categories": [],
+        "plausible": [0.5, None],
+        "training": None,
+    }
+    assert described[0]["training"] == [0.0, 212.5]
+    assert (described[2]["categories"], described[2]["plausible"]) == (["absent", "present"], None)
+
+
 @pytest.mark.parametrize("document", [b"", b"[]", b"{}", b"\xff", b'{"model": 1}'])
-def test_an_answer_that_is_no_prognosis_is_an_error(document: bytes) -> None:
+def test_an_answer_that_is_something_else_is_an_error(document: bytes) -> None:
     with pytest.raises(ServiceUnavailable):
         prognosis_from_json(document)
+    with pytest.raises(ServiceUnavailable):
+        model_from_json(document)
 
 
 class FakeServer(httpx.BaseTransport):

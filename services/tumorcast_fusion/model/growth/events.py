@@ -1,7 +1,8 @@
 """Probability that a coming scan shows RECIST 1.1 progression or partial response, by simulated courses.
 
-Progression: at least 20 % and at least 5 mm above the nadir, which counts the scans already made and the simulated ones
-before. Partial response: at least 30 % below the first scan (Eisenhauer et al., Eur J Cancer 2009;45:228, section 4.3.1).
+Progression: at least 20 % and at least 5 mm above the nadir, which counts the scans already made and the simulated
+ones before. Partial response: at least 30 % below the first scan (Eisenhauer et al., Eur J Cancer 2009;45:228, section
+4.3.1).
 Only the sum of target lesions is forecast: new lesions and non-target lesions are not.
 """
 

@@ -12,7 +12,7 @@ from tumorcast_fusion.model.growth.events import RESPONSE_RATIO, event_probabili
 from tumorcast_fusion.model.growth.kinetics import Array
 from tumorcast_fusion.model.growth.posterior import Posterior, mixture_quantile, posterior, weighted_quantile
 from tumorcast_fusion.model.growth.prior import PopulationPrior
-from tumorcast_fusion.model.growth.scans import checked_days, checked_scans
+from tumorcast_fusion.model.growth.scans import checked_days, checked_interval, checked_scans
 
 LEVELS = np.array([0.05, 0.25, 0.5, 0.75, 0.95])
 
@@ -30,10 +30,10 @@ class Rate:
 class Forecast:
     """What future scans will measure, each array (days,), sums in mm, ``days`` in the caller's own count.
 
-    Bands hold the reading's noise: a 90 % band is for the sum that a radiologist will report. ``specific_growth_rate`` and
-    ``kill_rate`` are g and d of the growth-kill law. ``progression_probability`` and ``response_probability`` are those of a
-    scan up to the day showing the event; from one already seen they do not follow (``progression_seen``: the last scan
-    made is progression over the nadir before it; ``response_seen``: the last scan is a partial response).
+    Bands hold the reading's noise: a 90 % band is for the sum that a radiologist will report. ``specific_growth_rate``
+    and ``kill_rate`` are g and d of the growth-kill law. ``progression_probability`` and ``response_probability`` are
+    those of a coming scan up to the day showing the event; what past scans show is apart: ``progression_seen``, the
+    last scan made is progression over the nadir before it; ``response_seen``, the last scan is a partial response.
     """
 
     days: Array
@@ -63,14 +63,16 @@ def forecast(
     """Forecast the sum of diameters at ``at_days`` from past scans (``days``, ``sums_mm``), in any order.
 
     The earliest scan is taken as the start of treatment. One scan is enough; the band is then the population's.
-    ``visit_interval_days`` is the time between coming scans (the prior's where ``None``). Answers for days sorted, each once.
+    ``visit_interval_days`` is the time between coming scans (the prior's where ``None``). The answer has every asked
+    day once, sorted.
     Raises ``InvalidInput``, ``ImplausibleValue`` or ``HorizonOutOfRange`` (see ``scans``).
     """
     scans = checked_scans(days, sums_mm)
     asked = checked_days(at_days, scans, prior.longest_horizon_days)
+    interval = checked_interval(prior.visit_interval_days if visit_interval_days is None else visit_interval_days)
     known = posterior(prior, scans)
     bands = _bands(known, asked)
-    events = event_probabilities(known, asked, visit_interval_days or prior.visit_interval_days)
+    events = event_probabilities(known, asked, interval)
     return Forecast(
         days=asked + scans.first_day,
         median_mm=bands[2],

@@ -1,8 +1,9 @@
 """How a sum of diameters shrinks and grows under treatment, relative to its size at the first scan.
 
-``growth-kill`` is f(t) = exp(-d t) + exp(g t) - 1 (Stein et al., Clin Cancer Res 2011;17:907), ``resistant-fraction`` is
-f(t) = (1 - p) exp(-d t) + p exp(g t) (Claret et al., J Clin Oncol 2009;27:4103 and its successors). Parameters are log d,
-log g (both per day) and, for the second, logit p, so that a normal population keeps them in their range.
+``growth-kill`` is f(t) = exp(-d t) + exp(g t) - 1 (Stein et al., Clin Cancer Res 2011;17:907), ``resistant-fraction``
+is f(t) = (1 - p) exp(-d t) + p exp(g t), where a share p of the tumor does not respond (Wilkerson et al., Lancet Oncol
+2017;18:143). Parameters are log d, log g (both per day) and, for the second, logit p, so that a normal population keeps
+them in their range.
 """
 
 from __future__ import annotations

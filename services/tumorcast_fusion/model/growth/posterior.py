@@ -63,14 +63,12 @@ def _damped(ahead: Array, damping_days: float) -> Array:
 def posterior(prior: PopulationPrior, scans: Scans, draws: int = DRAWS) -> Posterior:
     """Weigh the population's draws by one patient's scans.
 
-    Under a draw, z is the law plus a level (flat prior), a random walk and noise whose common variance is inverse gamma:
-    a multivariate t, so level and variance are integrated in closed form and only d, g (and p) need draws.
+    Under a draw, z is the law plus a level (flat prior), a random walk and noise whose common variance is inverse
+    gamma: a multivariate t, so level and variance are integrated in closed form and only d, g (and p) need draws.
     """
     days = scans.days
-    matrix = covariance(
-        prior.noise_sd, prior.drift_sd_per_100_days, days[:, None], days[None, :], np.eye(len(days))
-    )
-    precision = np.linalg.inv(matrix)
+    matrix = covariance(prior.noise_sd, prior.drift_sd_per_100_days, days[:, None], days[None, :], np.eye(len(days)))
+    precision = np.asarray(np.linalg.inv(matrix), dtype=np.float64)
     parameters = parameter_draws(np.asarray(prior.mean), prior.factor, draws)
     left = np.log(scans.sums_mm + prior.offset_mm)[:, None] - log_relative_size(prior.form, parameters, days)
     level = precision.sum(axis=0) @ left / precision.sum()
@@ -79,9 +77,7 @@ def posterior(prior: PopulationPrior, scans: Scans, draws: int = DRAWS) -> Poste
     exponent = (prior.degrees_of_freedom + len(days) - 1) / 2
     log_weights = -exponent * np.log1p(quadratic / prior.degrees_of_freedom)
     weights = np.exp(log_weights - log_weights.max())
-    return Posterior(
-        prior, scans, parameters, weights / weights.sum(), level, residuals, quadratic, precision
-    )
+    return Posterior(prior, scans, parameters, weights / weights.sum(), level, residuals, quadratic, precision)
 
 
 def mixture_cdf(at: Array, location: Array, scale: Array, weights: Array, freedom: float | Array) -> Array:

@@ -31,16 +31,17 @@ class PopulationPrior:
     """Population of growth-kill parameters, and how scans scatter about a patient's course.
 
     The modeled quantity is z = log(sum + ``offset_mm``). A constant error of z is an error of the sum that is part
-    proportional (``noise_sd`` x sum) and part additive (``noise_sd`` x ``offset_mm``); a sum of 0 has a finite z. The size
-    at the first scan has no prior at all, so only relative change is learned from the population: multiplying sums and
-    ``offset_mm`` by one factor multiplies the forecast by it.
+    proportional (``noise_sd`` x sum) and part additive (``noise_sd`` x ``offset_mm``); a sum of 0 has a finite z. The
+    size at the first scan has no prior at all, so only relative change is learned from the population: multiplying sums
+    and ``offset_mm`` by one factor multiplies the forecast by it.
 
-    ``mean`` and ``covariance`` are those of (log d, log g[, logit p]), d and g per day. ``drift_sd_per_100_days`` is the
+    ``mean`` and ``covariance`` are of (log d, log g[, logit p]), d and g per day. ``drift_sd_per_100_days`` is the
     random walk about the law, on the log scale. Beyond the last scan the law's time slows down: D days ahead count as
-    ``damping_days`` x (1 - exp(-D / ``damping_days``)), a damped trend. All scatter of one patient shares a scale whose square is inverse gamma
-    with ``degrees_of_freedom``. ``scale_inflation`` widens the predictions and ``largest_degrees_of_freedom`` caps how light
-    their tails become; both were chosen for coverage on the patients that the prior was fitted on.
-    ``visit_interval_days`` is the usual time between scans; forecasts end ``longest_horizon_days`` after the last scan.
+    ``damping_days`` x (1 - exp(-D / ``damping_days``)), a damped trend. All scatter of one patient shares a scale whose
+    square is inverse gamma with ``degrees_of_freedom``. ``scale_inflation`` widens the predictions and
+    ``largest_degrees_of_freedom`` caps how light their tails become; these two and the damping were chosen on forecasts
+    of the patients that the prior was fitted on. ``visit_interval_days`` is the usual time between scans. Forecasts
+    end ``longest_horizon_days`` after the last scan.
     """
 
     form: Form

@@ -15,11 +15,12 @@ LARGEST_SUM_MM = 3000.0
 LARGEST_DAY = 36_525.0
 MOST_SCANS = 200
 MOST_ASKED_DAYS = 400
+SHORTEST_INTERVAL_DAYS = 1.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scans:
-    """Days since the first scan, ascending, and sums of diameters in mm, both (n,); ``first_day`` is day 0's own day."""
+    """Days since the first scan, ascending, and sums of diameters in mm, both (n,); ``first_day`` is the first one."""
 
     days: Array
     sums_mm: Array
@@ -81,3 +82,10 @@ def checked_days(at_days: Sequence[float] | ArrayLike, scans: Scans, longest_hor
     if asked[-1] - scans.days[-1] > longest_horizon_days:
         raise HorizonOutOfRange(f"A forecast reaches {longest_horizon_days:.0f} days beyond the last scan, no further.")
     return asked
+
+
+def checked_interval(visit_interval_days: float) -> float:
+    """Check the time between coming scans; less than a day, or no number, raises ``InvalidInput``."""
+    if not np.isfinite(visit_interval_days) or visit_interval_days < SHORTEST_INTERVAL_DAYS:
+        raise InvalidInput("The time between coming scans must be at least a day.")
+    return float(visit_interval_days)

@@ -79,3 +79,13 @@ def logit(p: Array) -> Array:
     q = np.clip(p, 1e-9, 1 - 1e-9)
     out: Array = np.log(q / (1 - q))
     return out
+
+
+def survival_at(cumulative_hazard: Array, edges_days: Sequence[float], days: Sequence[float]) -> Array:
+    """Survival at ``days``, with a constant hazard inside each interval; cumulative_hazard (..., intervals).
+
+    >>> survival_at(np.array([0.1, 0.3]), [28, 56], [0, 28, 42]).round(4).tolist()
+    [1.0, 0.9048, 0.8187]
+    """
+    survival: Array = np.exp(-at_days(cumulative_hazard, edges_days, days))
+    return survival
