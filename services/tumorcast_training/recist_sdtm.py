@@ -22,6 +22,21 @@ _LONGEST, _SHORT_AXIS, _STATE = "LDIAM", "LPERP", "TUMSTATE"
 _TO_MM = {"mm": 1.0, "cm": 10.0}
 _NODE = "LYMPH NODE"
 INVESTIGATOR = "INVESTIGATOR"
+_NOT_REPORTED = "not reported"
+_TU_COLUMNS = ("USUBJID", "TUEVALID", "TULNKID", "TUSTRESC", "TULOC")
+_TR_COLUMNS = (
+    "USUBJID",
+    "TREVALID",
+    "TRLNKID",
+    "TRTESTCD",
+    "TRSTRESC",
+    "TRSTRESN",
+    "TRSTRESU",
+    "VISITNUM",
+    "VISIT",
+    "TRDTC",
+)
+_RS_COLUMNS = ("USUBJID", "RSEVALID", "RSTESTCD", "RSSTRESC", "VISIT", "RSDTC")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -62,11 +77,14 @@ def read_courses(tumors: Path, results: Path) -> dict[Reading, list[Assessment]]
 
     A repeated row that says the same is read once. A partial date counts as the first day it can mean that lies after
     the visit before. Raises ``UnsoundAssessments`` for a result of a lesion that TU does not name, another unit than mm
-    or cm, an unknown tumor state, a date that is none, and two different results of one lesion at a visit.
+    or cm, an unknown tumor state, a date that is none, two different results of one lesion at a visit, and a file that
+    is no table with the columns of its domain. A row without a result says that the lesion was not evaluated.
     """
-    lesions = {key: _lesion(row) for key, row in _by_lesion(pd.read_csv(tumors, dtype=str), "TU")}
-    found = pd.read_csv(results, dtype=str)
-    found["VISITNUM"] = found["VISITNUM"].astype(float)
+    lesions = {key: _lesion(row) for key, row in _by_lesion(_read(tumors, _TU_COLUMNS), "TU")}
+    found = _read(results, _TR_COLUMNS)
+    found["VISITNUM"] = pd.to_numeric(found["VISITNUM"], errors="coerce")
+    if found["VISITNUM"].isna().any():
+        raise UnsoundAssessments("TR has a visit without a number.")
     courses: dict[Reading, list[Assessment]] = {}
     for (patient, _, _), rows in found.groupby(["USUBJID", found["TREVALID"].fillna(INVESTIGATOR), "VISITNUM"]):
         reading = Reading(str(patient), _reader(rows.iloc[0], "TR"))
@@ -76,8 +94,11 @@ def read_courses(tumors: Path, results: Path) -> dict[Reading, list[Assessment]]
 
 
 def read_reported(responses: Path) -> list[Reported]:
-    """Read an RS file, one entry per patient, reader and date: two unscheduled visits may share a ``VISITNUM``."""
-    rows = pd.read_csv(responses, dtype=str)
+    """Read an RS file, one entry per patient, reader and date: two unscheduled visits may share a ``VISITNUM``.
+
+    Raises ``UnsoundAssessments`` for a file that is no RS table, and for a target or non-target response that is none.
+    """
+    rows = _read(responses, _RS_COLUMNS)
     rows["reader"] = rows["RSEVALID"].fillna(INVESTIGATOR)
     found = []
     for (patient, reader, _), visit in rows.groupby(["USUBJID", "reader", "RSDTC"]):
@@ -87,10 +108,10 @@ def read_reported(responses: Path) -> list[Reported]:
                 reading=Reading(str(patient), str(reader)),
                 visit=visit["VISIT"].iloc[0],
                 date=visit["RSDTC"].iloc[0],
-                target=Response(said["TRGRESP"]) if "TRGRESP" in said else None,
-                non_target=Response(said["NTRGRESP"]) if "NTRGRESP" in said else None,
+                target=_response(said.get("TRGRESP")),
+                non_target=_response(said.get("NTRGRESP")),
                 new_lesion=said.get("NEWLPROG") == "UNEQUIVOCAL",
-                overall=said["OVRLRESP"],
+                overall=said.get("OVRLRESP", _NOT_REPORTED),
             )
         )
     return found
@@ -135,7 +156,7 @@ def compare_table(reported: Sequence[Reported]) -> dict[tuple[str, str, str, str
         by_table = overall_response(said.target, said.non_target or Response.NE, said.new_lesion)
         if said.overall != by_table:
             new = "yes" if said.new_lesion else "no"
-            key = (str(said.target), str(said.non_target or "not reported"), new, said.overall, str(by_table))
+            key = (str(said.target), str(said.non_target or _NOT_REPORTED), new, said.overall, str(by_table))
             counts[key] = counts.get(key, 0) + 1
     return counts
 
@@ -153,6 +174,26 @@ def after_complete_response(reported: Sequence[Reported]) -> set[Disagreement]:
             found.add(Disagreement(*key, "overall", said.overall, str(Response.PD)))
         last[said.reading] = said.overall
     return found
+
+
+def _read(path: Path, columns: Sequence[str]) -> pd.DataFrame:
+    try:
+        rows = pd.read_csv(path, dtype=str)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as e:
+        raise UnsoundAssessments("A file of SDTM is not a CSV table.") from e
+    missing = [column for column in columns if column not in rows]
+    if missing:
+        raise UnsoundAssessments(f"A file of SDTM has no column {', '.join(missing)}.")
+    return rows
+
+
+def _response(written: str | None) -> Response | None:
+    if written is None:
+        return None
+    try:
+        return Response(written)
+    except ValueError as e:
+        raise UnsoundAssessments("RS has a target or non-target response that RECIST 1.1 does not know.") from e
 
 
 def _reader(row: Any, domain: str) -> str:
@@ -195,14 +236,19 @@ def _measurement(lesion: Lesion, row: Any) -> Measurement | None:
             raise UnsoundAssessments("TR has a tumor state that is not known.") from e
     if row["TRTESTCD"] != (_SHORT_AXIS if lesion.is_node else _LONGEST):
         return None
+    if not isinstance(row["TRSTRESN"], str):
+        return Measurement(lesion, state=State.NOT_EVALUABLE)
     factor = _TO_MM.get(row["TRSTRESU"])
     if factor is None:
         raise UnsoundAssessments("TR has a diameter in another unit than mm or cm.")
-    return Measurement(lesion, float(row["TRSTRESN"]) * factor)
+    try:
+        return Measurement(lesion, float(row["TRSTRESN"]) * factor)
+    except ValueError as e:
+        raise UnsoundAssessments("TR has a diameter that is not a number.") from e
 
 
 def _day(written: str, after: int | None) -> int:
-    found = read_date(written)
+    found = read_date(written) if isinstance(written, str) else None
     if found is None:
         raise UnsoundAssessments("TR has a date that is none.")
     first, last = found.first.toordinal(), found.last.toordinal()

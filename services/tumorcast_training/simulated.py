@@ -12,10 +12,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from tumorcast_core.errors import UnknownModel
 from tumorcast_core.prognosis import EndpointKind
 from tumorcast_core.snapshot import Modality, PatientSnapshot
 from tumorcast_fusion.model import PrognosisModel
+from tumorcast_fusion.model.ensemble import Ensemble
 from tumorcast_fusion.model.manifest import EmbeddingInput, EndpointSpec, Group, Manifest, dump
+from tumorcast_fusion.model.neural import NeuralEngine
 from tumorcast_imaging.model import Encoder, EncoderManifest
 from tumorcast_training import evaluation
 from tumorcast_training.card import card
@@ -134,7 +137,7 @@ def evaluate_on(
     With the folder of a ``peer``, its discrimination and the paired loss from the model to it come too.
     """
     encoded = Encoded.of([embedded(one, encoder) for one in inputs], model.manifest)
-    ensemble = model.ensemble
+    ensemble = _ensemble(model)
     evaluator = evaluation.Evaluator(outcomes_of(outcomes))
     full = evaluation.predict(ensemble, encoded)
     oracle = evaluation.Predictions(
@@ -237,7 +240,13 @@ def _precision_shift(inputs: Sequence[PatientInputs], model: PrognosisModel, enc
         same = Encoder(encoder.manifest, encoder.network, precision=precision)
         answers.append(
             evaluation.predict(
-                model.ensemble, Encoded.of([embedded(one, same) for one in inputs], model.manifest)
+                _ensemble(model), Encoded.of([embedded(one, same) for one in inputs], model.manifest)
             ).response
         )
     return round(float(np.abs(answers[0] - answers[1]).max()), 5)
+
+
+def _ensemble(model: PrognosisModel) -> Ensemble:
+    if not isinstance(model.engine, NeuralEngine):
+        raise UnknownModel("The simulated model must be an ensemble of networks.")
+    return model.engine.ensemble

@@ -122,11 +122,36 @@ LABS = p.InputUse(
         p.Contribution("progression", -0.03, 365.0),
     ),
     (
-        p.FeatureContribution("objective_response", "albumin", -0.25, "albumin 3.1 g/dL, low (average 3.8)"),
-        p.FeatureContribution("objective_response", "alpha_fetoprotein", -0.5, "alpha-fetoprotein 400 ng/mL, high"),
-        p.FeatureContribution("objective_response", "hemoglobin", 0.0625, "hemoglobin 14.1 g/dL, average"),
-        p.FeatureContribution("objective_response", "platelet_count", 0.03125, "platelets 210 10*9/L, average"),
-        p.FeatureContribution("overall_survival", "albumin", 0.375, "albumin 3.1 g/dL, low (average 3.8)"),
+        p.FeatureContribution(
+            "objective_response",
+            "albumin",
+            -0.25,
+            "albumin 3.1 g/dL (1.4 SD below average) lowers the odds to 0.78 times",
+        ),
+        p.FeatureContribution(
+            "objective_response",
+            "alpha_fetoprotein",
+            -0.5,
+            "alpha-fetoprotein 400 ng/mL (2 SD above average) lowers the odds to 0.61 times",
+        ),
+        p.FeatureContribution(
+            "objective_response",
+            "hemoglobin",
+            0.0625,
+            "hemoglobin 14.1 g/dL (about average) raises the odds to 1.06 times",
+        ),
+        p.FeatureContribution(
+            "objective_response",
+            "platelet_count",
+            0.03125,
+            "platelets 210 10*9/L (about average) raises the odds to 1.03 times",
+        ),
+        p.FeatureContribution(
+            "overall_survival",
+            "albumin",
+            0.375,
+            "albumin 3.1 g/dL (1.4 SD below average) raises the hazard to 1.45 times",
+        ),
         p.FeatureContribution("overall_survival", "child_pugh_score", 0.5),
     ),
 )

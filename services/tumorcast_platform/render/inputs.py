@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
-from tumorcast_core.prognosis import Endpoint, EndpointKind, FeatureContribution, InputStatus, InputUse, Worth
+from tumorcast_core.prognosis import Endpoint, FeatureContribution, InputStatus, InputUse, Worth
 from tumorcast_platform.render.text import Line, Style, columns, wrapped
 from tumorcast_platform.render.words import MOST_ENDPOINTS, End, headings, inside, last_ends, listed, signed
 
 _MOST_FEATURES = 3
 """Single inputs told under each group."""
-_TIMES = (EndpointKind.TIME_TO_EVENT, EndpointKind.COMPETING_RISKS)
 _STYLE = {InputStatus.USED: Style.GOOD, InputStatus.ABSENT: Style.QUIET, InputStatus.REJECTED: Style.CAUTION}
 
 
@@ -23,10 +22,9 @@ def input_lines(inputs: Sequence[InputUse], endpoints: Sequence[Endpoint]) -> li
     table = columns([*headers, *rows], align="<<<" + ">" * len(ends))
     lines = [Line("Inputs, and what each moved in percentage points" if ends else "Inputs", Style.HEADING)]
     lines += [Line(text, Style.QUIET) for text in table[: len(headers)] if text]
-    kinds = {e.id: e.kind for e in endpoints}
-    told = _told(inputs, kinds)
+    told = _told(inputs, [endpoint.id for endpoint in endpoints])
     for use, text in zip(inputs, table[len(headers) :], strict=True):
-        lines += [Line(text, _STYLE[use.status]), *_under(use, {e: kinds.get(e) for e in told})]
+        lines += [Line(text, _STYLE[use.status]), *_under(use, told)]
     if any(sum(f.endpoint_id == e for f in use.features) > _MOST_FEATURES for use in inputs for e in told):
         text = f"  Under each group its {_MOST_FEATURES} strongest inputs, beside the average patient: --json shows all"
         lines.append(Line(text, Style.QUIET))
@@ -44,35 +42,15 @@ def _told(inputs: Iterable[InputUse], known: Iterable[str]) -> list[str]:
     return [*dict.fromkeys([*(e for e in known if e in found), *found])][:MOST_ENDPOINTS]
 
 
-def _under(use: InputUse, kinds: Mapping[str, EndpointKind | None]) -> list[Line]:
+def _under(use: InputUse, told: Sequence[str]) -> list[Line]:
+    """Why the group was not used, what its inputs did to each endpoint, and what it would add."""
     lines = wrapped(f"{use.reason.code}: {use.reason.message}", Style.QUIET, indent=4, hanging=6) if use.reason else []
-    for endpoint_id, kind in kinds.items():
+    for endpoint_id in told:
         found = sorted((f for f in use.features if f.endpoint_id == endpoint_id), key=lambda f: -abs(f.value))
-        strongest = found[:_MOST_FEATURES]
-        for speaks, some in (
-            (_for(endpoint_id, kind), [f for f in strongest if f.value > 0]),
-            (_against(endpoint_id, kind), [f for f in strongest if f.value < 0]),
-        ):
-            if some:
-                lines += wrapped(f"{speaks}: {'; '.join(map(_feature, some))}", indent=4, hanging=6)
+        lines += [Line(f"    {inside(endpoint_id)}:", Style.QUIET)] if found else []
+        for feature in found[:_MOST_FEATURES]:
+            lines += wrapped(_feature(feature), indent=6, hanging=8)
     return lines + wrapped(_worths(use), Style.QUIET, indent=4, hanging=6)
-
-
-def _for(endpoint_id: str, kind: EndpointKind | None) -> str:
-    """What inputs of positive value speak for: more events.
-
-    >>> _for("overall_survival", EndpointKind.TIME_TO_EVENT), _for("response", EndpointKind.BINARY)
-    ('for shorter overall survival', 'for response')
-    """
-    if kind not in _TIMES:
-        return f"for {inside(endpoint_id)}"
-    return f"for {'shorter' if endpoint_id.endswith('survival') else 'earlier'} {inside(endpoint_id)}"
-
-
-def _against(endpoint_id: str, kind: EndpointKind | None) -> str:
-    if kind not in _TIMES:
-        return f"against {inside(endpoint_id)}"
-    return f"for {'longer' if endpoint_id.endswith('survival') else 'later'} {inside(endpoint_id)}"
 
 
 def _feature(feature: FeatureContribution) -> str:

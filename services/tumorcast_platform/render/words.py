@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from tumorcast_core.prognosis import CompetingRisksEstimate, Endpoint, Interval
+from tumorcast_core.prognosis import CategoriesEstimate, CompetingRisksEstimate, Endpoint, Interval
 from tumorcast_platform.render.text import Line, Style
 
 MOST_ENDPOINTS = 2
@@ -13,7 +13,7 @@ MOST_ENDPOINTS = 2
 
 
 class End(NamedTuple):
-    """An endpoint's number: P(event) where ``horizon_days`` is 0, else P(no event by then)."""
+    """An endpoint's number: P(event), or P(not the first category), or P(no event by ``horizon_days``)."""
 
     endpoint_id: str
     horizon_days: float
@@ -104,9 +104,11 @@ def headings(end: End, endpoints: Sequence[Endpoint]) -> tuple[str, str]:
     >>> headings(End("overall_survival", 365.0), []), headings(End("progression", 365.0), [])
     (('overall survival', 'at 365 days'), ('no progression', 'by 365 days'))
     """
+    estimate = next((e.estimate for e in endpoints if e.id == end.endpoint_id), None)
+    if isinstance(estimate, CategoriesEstimate) and estimate.categories:
+        return inside(end.endpoint_id), f"not {inside(estimate.categories[0].category)}"
     if not end.horizon_days:
         return inside(end.endpoint_id), ""
-    estimate = next((e.estimate for e in endpoints if e.id == end.endpoint_id), None)
     if isinstance(estimate, CompetingRisksEstimate) and estimate.causes:
         return f"no {inside(estimate.causes[0].cause)}", f"by {end.horizon_days:g} days"
     if end.endpoint_id.endswith("survival"):

@@ -4,7 +4,7 @@
 T2 between the drug regimens, T3 before surgery. Every patient of the trial had a MammaPrint; those with hormone
 receptor positive, HER2 negative tumors entered with high risk only. As the table's ``mammaprint_high_risk`` is 0 in
 73 % of just these, it tells ultra-high risk (MP2) from high risk (MP1), which is how I-SPY 2 splits its signatures
-(Wolf 2017, npj Breast Cancer 3:31).
+(Wolf 2017, npj Breast Cancer 3:31). Among HER2 positive tumors a 0 may stand for low risk too.
 """
 
 from __future__ import annotations

@@ -52,8 +52,8 @@ def progression(visits: Visits, death_within_days: float | None = DEATH_WITHIN_D
 
     >>> day, diameter_mm, nothing = np.array([0.0, 60.0]), np.array([20.0, 25.0]), np.zeros((2, 3))
     >>> outcome = progression(Visits(day, diameter_mm, np.zeros(2), nothing, np.full(2, np.nan)))
-    >>> outcome.days[0], outcome.event[0], outcome.event_free_days[0], np.isnan(outcome.days[1])
-    (60.0, 1, 0.0, True)
+    >>> outcome.days.tolist(), outcome.event.tolist(), outcome.event_free_days.tolist()
+    ([60.0, nan], [1, 0], [0.0, nan])
     """
     within = -np.inf if death_within_days is None else death_within_days
     rows = [_from(visits, landmark, within) for landmark in range(len(visits.day))]

@@ -137,13 +137,21 @@ def progression_scores(rows: pd.DataFrame, seed: int) -> dict[str, Any]:
     truth, said = rows.progression.to_numpy(), rows.progression_probability.to_numpy()
     weights = _resampled_weights(rows, seed)[:500]
     brier, base = (said - truth) ** 2, (rows.base_rate.to_numpy() - truth) ** 2
-    aucs = [roc_auc_score(truth, said, sample_weight=weight) for weight in weights]
     gain = weights @ (brier - base) / weights.sum(axis=1)
     return {
         "share": float(truth.mean()),
         "mean_probability": float(said.mean()),
-        "auc": {"value": float(roc_auc_score(truth, said)), "interval": _interval(np.array(aucs))},
+        "auc": _auc(truth, said, weights),
         "brier": float(brier.mean()),
         "brier_of_training_last_scan_rate": float(base.mean()),
         "brier_difference_interval": _interval(gain),
     }
+
+
+def _auc(truth: Array, said: Array, weights: Array) -> dict[str, Any] | None:
+    """AUC and its interval over the resamples that have both outcomes; ``None`` where the rows have not."""
+    if len(np.unique(truth)) < 2:
+        return None
+    both = [weight for weight in weights if 0 < weight @ truth < weight.sum()]
+    found = [roc_auc_score(truth[weight > 0], said[weight > 0], sample_weight=weight[weight > 0]) for weight in both]
+    return {"value": float(roc_auc_score(truth, said)), "interval": _interval(np.array(found))}

@@ -74,7 +74,7 @@ class Measurement:
     ``diameter_mm`` is the longest diameter, or the short axis of a node; a PRESENT target without one is not evaluable.
     ``increased`` says that a non-target or new lesion grew since the last visit, unequivocally or not (iRECIST).
     Raises ``UnsoundAssessments`` for a negative or non-finite diameter, a state that the lesion's role does not have,
-    and an absent lesion with a diameter.
+    an absent lesion with a diameter, and one too small to measure with a diameter of zero.
     """
 
     lesion: Lesion
@@ -91,6 +91,8 @@ class Measurement:
             raise UnsoundAssessments("A diameter is negative or not a number.")
         if self.diameter_mm > 0 and self.state in (State.ABSENT, State.MERGED):
             raise UnsoundAssessments(f"A lesion that is {self.state} has a diameter.")
+        if self.diameter_mm == 0 and self.state is State.TOO_SMALL:
+            raise UnsoundAssessments("A lesion that is seen has a diameter of zero.")
 
     @classmethod
     def split(cls, lesion: Lesion, fragments_mm: Iterable[float]) -> Measurement:

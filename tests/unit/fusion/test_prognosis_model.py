@@ -51,7 +51,7 @@ def test_any_subset_is_answered_and_reported(model: PrognosisModel, without: fro
 
 def test_contributions_and_the_empty_answer_add_up(model: PrognosisModel) -> None:
     prognosis = model.predict(full_snapshot())
-    nothing = model.ensemble.predict(np.zeros((1, _width(model)), np.float32), np.zeros((1, 4), dtype=bool))
+    nothing = model.engine.ensemble.predict(np.zeros((1, _width(model)), np.float32), np.zeros((1, 4), dtype=bool))
     worth = sum(i.contributions[0].value for i in prognosis.inputs)
     assert worth + nothing.response[0, 0] == pytest.approx(response(prognosis).probability, abs=1e-6)
     at_112 = [c for i in prognosis.inputs for c in i.contributions if c.endpoint_id == "pfs"]
@@ -59,7 +59,7 @@ def test_contributions_and_the_empty_answer_add_up(model: PrognosisModel) -> Non
 
 
 def _width(model: PrognosisModel) -> int:
-    return model.ensemble.members[0].slices[-1].stop
+    return model.engine.ensemble.members[0].slices[-1].stop
 
 
 def test_the_baseline_is_the_answer_from_clinical_inputs_alone(model: PrognosisModel) -> None:

@@ -200,8 +200,8 @@ def test_a_contribution_to_competing_risks_names_what_does_not_happen() -> None:
 @pytest.mark.parametrize(
     "said",
     [
-        "for objective response: hemoglobin 14.1 g/dL, average",
-        "for shorter overall survival: child pugh score (+0.50); albumin 3.1 g/dL, low (average 3.8)",
+        "hemoglobin 14.1 g/dL (about average) raises the odds to 1.06 times",
+        "child pugh score (+0.50)",
         "Under each group its 3 strongest inputs, beside the average patient: --json shows all",
         "Given, it would raise the AUC of objective response by about .03. It would hardly raise the C of",
         "More unusual than 98 % of the training patients: alpha fetoprotein and lesion count.",
@@ -215,6 +215,21 @@ def test_a_contribution_to_competing_risks_names_what_does_not_happen() -> None:
 )
 def test_the_full_page_says(said: str) -> None:
     assert said in lines_of(FULL)
+
+
+def test_single_inputs_stand_under_their_group_and_endpoint_the_strongest_first() -> None:
+    lines = lines_of(FULL)
+    at = lines.index("objective response:")
+    assert lines[at - 1] == "labs labs used +4.1 −5.0"
+    assert [line.split()[0] for line in lines[at + 1 : at + 4]] == ["alpha-fetoprotein", "albumin", "hemoglobin"]
+    assert lines[at + 4] == "overall survival:"
+
+
+def test_a_contribution_to_ordered_outcomes_names_the_category_that_it_moves_away_from() -> None:
+    inputs = (replace(LABS, contributions=(p.Contribution("best_response", 0.125),)),)
+    table = lines_of(replace(FULL, inputs=inputs))
+    at = table.index("best response")
+    assert table[at + 1 : at + 3] == ["input modality not CR", "labs labs used +12.5"]
 
 
 def test_weaker_inputs_than_the_three_strongest_of_a_group_are_left_out() -> None:

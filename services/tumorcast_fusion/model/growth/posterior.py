@@ -12,7 +12,7 @@ from tumorcast_fusion.model.growth.prior import PopulationPrior
 from tumorcast_fusion.model.growth.scans import Scans
 
 DRAWS = 512
-BISECTIONS = 26
+BISECTIONS = 20
 
 
 @dataclass(frozen=True, slots=True, eq=False)

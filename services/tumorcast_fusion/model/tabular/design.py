@@ -43,6 +43,20 @@ class Design:
             [[g in {self.group_of_input[name] for name in column.inputs} for g in self.groups] for column in self.columns]
         ).reshape(len(self.columns), len(self.groups))
 
+    @cached_property
+    def categories(self) -> Mapping[str, frozenset[str]]:
+        """Categories that have a column, by input; any other value of an input with several of them is as if missing."""
+        found: dict[str, set[str]] = {}
+        for column in self.columns:
+            if column.kind == "category":
+                found.setdefault(column.inputs[0], set()).add(column.category)
+        return {name: frozenset(known) for name, known in found.items()}
+
+    def usable(self, name: str, value: float | str) -> bool:
+        """Whether a value says anything to this model: a category that it has seen, or a number."""
+        known = self.categories.get(name, frozenset())
+        return len(known) < 2 or value in known  # noqa: PLR2004 (one column is a contrast of two)
+
     def available(self, present: Mask) -> Mask:
         """Which columns can be known where just these groups are given: present (..., groups) → (..., columns)."""
         lacking = (~present).astype(np.int64) @ self.needs.T.astype(np.int64)
@@ -59,14 +73,19 @@ class Design:
         here = np.zeros((rows, len(self.groups)), dtype=bool)
         for name, values in inputs.items():
             if name in self.group_of_input:
-                here[:, self.groups.index(self.group_of_input[name])] |= ~missing(values)
+                known = ~missing(values)
+                if len(self.categories.get(name, ())) > 1:
+                    known &= np.isin(values.astype(str), sorted(self.categories[name]))
+                here[:, self.groups.index(self.group_of_input[name])] |= known
         return here
 
-    @staticmethod
     def _column(
-        column: Column, inputs: Mapping[str, NDArray[np.float64] | NDArray[np.object_]], rows: int
+        self, column: Column, inputs: Mapping[str, NDArray[np.float64] | NDArray[np.object_]], rows: int
     ) -> Array:
         raw = raw_column(column, [inputs.get(name) for name in column.inputs], rows)
+        known = self.categories.get(column.inputs[0])
+        if known and len(known) > 1 and column.inputs[0] in inputs:
+            raw = np.where(np.isin(inputs[column.inputs[0]].astype(str), sorted(known)), raw, np.nan)
         z: Array = np.clip((raw - column.mean) / column.sd, -MAX_Z, MAX_Z)
         return z
 

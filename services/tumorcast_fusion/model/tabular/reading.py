@@ -36,7 +36,6 @@ def read(snapshot: PatientSnapshot, manifest: Manifest, design: Design) -> Readi
     """Take what the model reads of a snapshot; unusable values become issues, never numbers."""
     usable, refused = sorted_out(snapshot.features)
     clean = PatientSnapshot(features=tuple(usable))
-    known = {c.category for c in design.columns}
     inputs: Inputs = {}
     far: list[str] = []
     issues = [issue for _, issue in refused]
@@ -47,7 +46,7 @@ def read(snapshot: PatientSnapshot, manifest: Manifest, design: Design) -> Readi
             feature = clean.feature(name, group.timepoint)
             if feature is None or feature.value is None:
                 continue
-            about = _warnings(feature, group, design, known)
+            about = _warnings(feature, group, design)
             issues += about
             if any(i.blocks for i in about):
                 told += about
@@ -67,11 +66,10 @@ def row_of(inputs: Inputs, design: Design) -> Array:
     return design.matrix(arrays, 1)[0]
 
 
-def _warnings(feature: Feature, group: Group, design: Design, known: set[str]) -> list[Issue]:
+def _warnings(feature: Feature, group: Group, design: Design) -> list[Issue]:
     """What is to be said of one value; an error means that it is not used."""
     if entry(feature.name).categories:
-        two = sum(feature.name == c.inputs[0] or c.inputs[0] == input_name(feature.name, group) for c in design.columns)
-        if two > 1 and feature.value not in known:
+        if not design.usable(input_name(feature.name, group), feature.value or ""):
             message = f"{feature.name} has a value that too few training patients had; it was not used."
             return [noticed(Severity.ERROR, "UNSEEN_CATEGORY", message, feature)]
         return []

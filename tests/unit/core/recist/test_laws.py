@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import pairwise
+from random import Random
 
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -64,8 +65,8 @@ def courses(draw: st.DrawFn) -> list[Assessment]:
 
 
 @given(courses(), st.randoms(use_true_random=False))
-def test_the_order_of_lesions_does_not_matter(visits: list[Assessment], random: object) -> None:
-    shuffled = [replace(v, measurements=tuple(random.sample(v.measurements, len(v.measurements)))) for v in visits]  # type: ignore[attr-defined]
+def test_the_order_of_lesions_does_not_matter(visits: list[Assessment], random: Random) -> None:
+    shuffled = [replace(v, measurements=tuple(random.sample(v.measurements, len(v.measurements)))) for v in visits]
     assert assess(shuffled) == assess(visits)
     assert irecist(shuffled) == irecist(visits)
 

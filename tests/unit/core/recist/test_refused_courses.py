@@ -44,6 +44,7 @@ CASES: dict[str, tuple[Callable[[], object], str]] = {
     "diameter that is no number": (lambda: Measurement(LIVER, math.nan), "negative or not a number"),
     "infinite diameter": (lambda: Measurement(LIVER, math.inf), "negative or not a number"),
     "absent with a diameter": (lambda: Measurement(LIVER, 12.0, ABSENT), "has a diameter"),
+    "too small with a diameter of zero": (lambda: Measurement(LIVER, 0.0, TOO_SMALL), "diameter of zero"),
     "negative fragment": (lambda: Measurement.split(LIVER, [20.0, -1.0]), "negative or not a number"),
     "target said to be worse": (lambda: Measurement(LIVER, state=WORSE), "cannot be"),
     "equivocal non-target": (lambda: Measurement(BONE, state=EQUIVOCAL), "cannot be"),

@@ -57,11 +57,11 @@ def test_a_prediction_from_one_draw_is_the_conditional_t_of_the_joint_covariance
     known = posterior(prior, checked_scans(days, sums))
     location, spread = known.location_and_covariance(at)
     every = np.concatenate([days, at])
-    joint = covariance(0.1, 0.3, every[:, None], every[None, :], np.eye(4)) + 1e6
+    joint = covariance(0.1, 0.3, every[:, None], every[None, :], np.eye(4)) + 1e4
     mean = np.log(np.exp(-0.005 * every) + np.exp(0.001 * every) - 1)
     left = np.log(sums + 5) - mean[:3]
     gain = joint[3, :3] @ np.linalg.inv(joint[:3, :3])
-    assert location[0, 0] == pytest.approx(mean[3] + gain @ left, abs=1e-4)
+    assert location[0, 0] == pytest.approx(mean[3] + gain @ left, abs=1e-3)
     assert spread[0, 0] == pytest.approx(joint[3, 3] - gain @ joint[:3, 3], rel=1e-3)
 
 
@@ -95,13 +95,18 @@ def test_progression_needs_a_fifth_and_5_mm_over_the_nadir(sum_mm: float, nadir_
     assert bool(is_progression(np.array(sum_mm), np.array(nadir_mm))) is expected
 
 
-def test_probabilities_are_the_band_s_own_where_only_one_scan_comes() -> None:
-    """Response at 70 mm or less: the probability is where the 5 to 95 % quantiles put 70 mm."""
-    found = forecast([0, 60], [100, 70], [100], PRIOR, visit_interval_days=1000)
-    assert 0.25 < found.response_probability[0] < 0.75
-    assert (found.lower_50_mm[0] < 70 < found.upper_50_mm[0]) is True
-    assert found.progression_probability[0] < 0.25
-    assert found.upper_50_mm[0] < 1.2 * 70
+@pytest.mark.parametrize("last_mm", [50.0, 65.0, 75.0, 90.0])
+def test_probabilities_lie_between_the_levels_of_the_quantiles_around_the_threshold(last_mm: float) -> None:
+    """With one coming scan, response is a sum of 70 mm or less, progression one of 1.2 times the last or more."""
+    found = forecast([0, 60], [100, last_mm], [100], PRIOR, visit_interval_days=1000)
+    bands = [found.lower_90_mm, found.lower_50_mm, found.median_mm, found.upper_50_mm, found.upper_90_mm]
+    levels = np.array([0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0])
+    for threshold, below in (
+        (70.0, found.response_probability[0]),
+        (1.2 * last_mm, 1 - found.progression_probability[0]),
+    ):
+        place = int(np.searchsorted(np.ravel(bands), threshold))
+        assert levels[place] - 0.02 <= below <= levels[place + 1] + 0.02
 
 
 def test_more_visits_give_more_chances_to_see_progression() -> None:

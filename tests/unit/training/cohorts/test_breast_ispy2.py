@@ -17,11 +17,8 @@ ROW = {
     "menopausal_status": "Premenopausal(<6 months since LMP)", "hr_positive": "1", "her2_positive": "0",
     "mammaprint_high_risk": "1", "treatment_arm": "Paclitaxel + ABT 888 + Carboplatin",
 }  # fmt: skip
-MRI = {
-    f"{name}_{t}": str(value / (i + 1))
-    for i, t in enumerate(("t0", "t1", "t2", "t3"))
-    for name, value in {"ftv_ml": 12.0, "longest_diameter_cm": 3.0, "sphericity": 0.4, "background_enhancement_pct": 20.0}.items()
-}  # fmt: skip
+READINGS = {"ftv_ml": 12.0, "longest_diameter_cm": 3.0, "sphericity": 0.4, "background_enhancement_pct": 20.0}
+MRI = {f"{name}_t{t}": str(value / (t + 1)) for t in range(4) for name, value in READINGS.items()}
 
 
 def _write(folder: Path, *changes: dict[str, str]) -> Path:

@@ -20,9 +20,10 @@ VISIT = {
     "targeted_therapy": 0, "embolization": 0, "resection": 0, "death": 1, "os_days_from_visit": 500.0,
 }  # fmt: skip
 VALUES = {
-    "age_years": [0, 40, 111], "lesion_count": [0, 4], "largest_diameter_mm": [0.0, 20.0, 80.0], "new_lesion": [0, 1, 2],
-    "vascular_invasion": [0, 1], "nodal_metastasis": [0, 1], "distant_metastasis": [0, 1], "child_pugh_score": [5, 9],
-    "afp_ng_ml": [1.0, 121000.0], "targeted_therapy": [0, 1], "embolization": [0, 1], "resection": [0, 1],
+    "age_years": [0, 40, 111], "lesion_count": [0, 4], "largest_diameter_mm": [0.0, 20.0, 80.0],
+    "new_lesion": [0, 1, 2], "vascular_invasion": [0, 1], "nodal_metastasis": [0, 1], "distant_metastasis": [0, 1],
+    "child_pugh_score": [5, 9], "afp_ng_ml": [1.0, 121000.0], "targeted_therapy": [0, 1], "embolization": [0, 1],
+    "resection": [0, 1],
 }  # fmt: skip
 
 
@@ -69,7 +70,7 @@ def test_one_patients_past_is_not_anothers(tmp_path: Path) -> None:
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
-@given(st.data())
+@given(data=st.data())
 def test_changing_any_later_visit_changes_no_input(data: st.DataObject, tmp_path: Path) -> None:
     visit = st.fixed_dictionaries({name: st.sampled_from(values) for name, values in VALUES.items()})
     visits = data.draw(st.lists(visit, min_size=2, max_size=5))

@@ -28,7 +28,7 @@ def test_the_population_is_recovered(prior: PopulationPrior) -> None:
 
 
 def test_bands_cover_new_patients_of_the_population_and_beat_the_last_value(prior: PopulationPrior) -> None:
-    rows = [row for course in simulated_courses(seed=2, patients=60) for row in course_forecasts(course, prior)]
+    rows = [row for course in simulated_courses(seed=2, patients=40) for row in course_forecasts(course, prior)]
     following = [row for row in rows if row["is_next"]]
     assert np.mean([row["within_90"] for row in following]) == pytest.approx(0.90, abs=0.05)
     assert np.mean([row["within_50"] for row in following]) == pytest.approx(0.50, abs=0.08)

@@ -124,11 +124,11 @@ def test_padding_keeps_every_scan_at_its_place() -> None:
 
 
 def test_training_writes_a_prior_and_metrics_the_same_by_seed(tmp_path: Path) -> None:
-    write(tmp_path, simulated_courses(seed=1, patients=30, scans=4))
+    write(tmp_path, simulated_courses(seed=1, patients=40, scans=4))
     train(tmp_path, tmp_path / "first", seed=3, repeats=1)
     train(tmp_path, tmp_path / "second", seed=3, repeats=1)
     for name in ("prior.yaml", "metrics.json"):
         assert (tmp_path / "first" / name).read_bytes() == (tmp_path / "second" / name).read_bytes()
     metrics = json.loads((tmp_path / "first" / "metrics.json").read_text())
-    assert metrics["last_scan"]["scans"] == 30
-    assert metrics["next_scan"]["scans"] == 90
+    assert metrics["last_scan"]["scans"] == 40
+    assert metrics["next_scan"]["scans"] == 120
