@@ -23,6 +23,7 @@ from tumorcast_core.snapshot import Modality
 from tumorcast_fusion.model import manifest as m
 from tumorcast_fusion.model.tabular import raw_column
 from tumorcast_training.cohorts import SurvivalOutcome
+from tumorcast_training.learners.linear import LinearRecipe
 
 Array = NDArray[np.float64]
 BLUEPRINTS = Path(__file__).parent / "blueprints"
@@ -88,7 +89,15 @@ class Blueprint(_Frozen):
     therapy_input: str = ""
     wide_groups: tuple[str, ...] = ()
     exact_groups: tuple[str, ...] = ()
+    first_visit: bool = False
+    floors: Mapping[str, str] = {}
     simulated: bool = False
+
+    @property
+    def recipe(self) -> LinearRecipe:
+        """How the linear predictor is fitted."""
+        factors = (1.0, 10.0, 100.0) if self.wide_groups else (1.0,)
+        return LinearRecipe(wide_groups=self.wide_groups, wide_factors=factors, exact_groups=self.exact_groups)
 
     def inputs(self) -> dict[str, tuple[GroupPlan, str]]:
         """Group and catalog name of each input, by input name."""

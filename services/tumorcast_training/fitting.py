@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from tumorcast_core.prognosis import EndpointKind
-from tumorcast_fusion.model.tabular import Blend, Design, LinkCalibration, Part
+from tumorcast_fusion.model.manifest import Column
+from tumorcast_fusion.model.tabular import Blend, Design, LinkCalibration, Part, pattern_index
 from tumorcast_fusion.model.tabular.blend import Predictor
 from tumorcast_training.blueprint import Blueprint, EndpointPlan, edges_of
 from tumorcast_training.cohorts import Cohort, SurvivalOutcome
@@ -37,10 +37,13 @@ class Encoded:
         return cls(design, design.matrix(values, len(cohort)), design.present(values, len(cohort)))
 
 
-def training_set(blueprint: Blueprint, plan: EndpointPlan, cohort: Cohort) -> TrainingSet:
-    """Columns fitted to these rows, and the endpoint's target; rows of unknown outcome must be gone."""
+def training_set(
+    blueprint: Blueprint, plan: EndpointPlan, cohort: Cohort, columns: Sequence[Column] | None = None
+) -> TrainingSet:
+    """Columns (fitted to these rows unless given), and the endpoint's target; rows of unknown outcome must be gone."""
     manifest = blueprint.manifest(cohort.inputs)
-    encoded = Encoded.of(cohort, Design.of(manifest, blueprint.fit_columns(cohort.inputs)))
+    fitted = columns if columns is not None else blueprint.fit_columns(cohort.inputs)
+    encoded = Encoded.of(cohort, Design.of(manifest, fitted))
     outcome = cohort.outcomes[plan.id]
     edges = edges_of(plan, outcome) if isinstance(outcome, SurvivalOutcome) else ()
     target = Target.of(plan.kind, outcome, plan.outcomes, edges)
@@ -48,19 +51,19 @@ def training_set(blueprint: Blueprint, plan: EndpointPlan, cohort: Cohort) -> Tr
     return TrainingSet(encoded.design, encoded.z, encoded.present, weight, cohort.patient_ids, target)
 
 
-def fit_learner(name: str, data: TrainingSet, recipe: LinearRecipe, seed: int) -> Predictor:
-    """Fit one learner."""
+def fit_learner(
+    name: str, data: TrainingSet, recipe: LinearRecipe, seed: int, patterns: Collection[int] | None = None
+) -> Predictor:
+    """Fit one learner; the linear one to every subset of the groups, or to just these."""
     if name == "linear":
-        return fit_linear(data, recipe, seed)
+        return fit_linear(data, recipe, seed, patterns)
     return fit_boosted(data, seed) if name == "boosted" else fit_gated(data, seed)
 
 
 def best_link(name: str, predictor: Predictor, z: Array, present: NDArray[np.bool_]) -> Array:
     """The learner's link without calibration, (n, causes, points)."""
-    blend = Blend([Part(name, predictor, 1.0, LinkCalibration.none(1, 1))])
-    part = blend.parts[0]
     links = predictor.links(z, present)
-    best: Array = links[0] if part.learner == "linear" else links.mean(axis=0)
+    best: Array = links[0] if name == "linear" else links.mean(axis=0)
     return best
 
 
@@ -77,8 +80,9 @@ def inner_links(data: TrainingSet, recipe: LinearRecipe, learners: Sequence[str]
     out = {name: np.zeros((len(data.z), data.target.causes, data.target.points)) for name in learners}
     for k in range(INNER_FOLDS):
         train, test = data[np.flatnonzero(fold != k)], np.flatnonzero(fold == k)
+        patterns = {int(p) for p in pattern_index(data.present[test])}
         for name in learners:
-            predictor = fit_learner(name, train, recipe, seed)
+            predictor = fit_learner(name, train, recipe, seed, patterns)
             out[name][test] = best_link(name, predictor, data.z[test], data.present[test])
     return InnerLinks(out)
 
@@ -167,12 +171,3 @@ def fit_endpoint(
     calibrated = {name: parts[name].calibration(link) for name, link in inner.links.items()}
     weights = weights_of(calibrated, data.target, data.weight)
     return FittedEndpoint(data, parts, weights, inner)
-
-
-def risk_of(link: Array, kind: EndpointKind) -> Array:
-    """One number per row that rises with the event's probability: of the first cause, at the median of the intervals."""
-    if kind in (EndpointKind.BINARY, EndpointKind.ORDINAL):
-        out: Array = link[:, 0].mean(axis=-1)
-        return out
-    hazards = np.exp(np.clip(link, -30, 6))
-    return np.asarray(np.log(np.maximum(hazards[:, 0], 1e-12)).mean(axis=-1))

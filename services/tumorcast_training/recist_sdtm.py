@@ -223,8 +223,10 @@ def _visit(rows: pd.DataFrame, lesions: Mapping[tuple[Reading, str], Lesion], af
         measurement = _measurement(lesion, row)
         if measurement is not None and measured.setdefault(lesion_id, measurement) != measurement:
             raise UnsoundAssessments("TR has two different results of one lesion at a visit.")
-    day = min(_day(written, after) for written in rows["TRDTC"])
-    return Assessment(day, tuple(measured.values()), name=rows["VISIT"].iloc[0])
+    days = [_day(written, after) for written in rows["TRDTC"].dropna()]  # a scan that was not done has no date
+    if not days:
+        raise UnsoundAssessments("TR has a visit without a date.")
+    return Assessment(min(days), tuple(measured.values()), name=rows["VISIT"].iloc[0])
 
 
 def _measurement(lesion: Lesion, row: Any) -> Measurement | None:
@@ -248,7 +250,7 @@ def _measurement(lesion: Lesion, row: Any) -> Measurement | None:
 
 
 def _day(written: str, after: int | None) -> int:
-    found = read_date(written) if isinstance(written, str) else None
+    found = read_date(written)
     if found is None:
         raise UnsoundAssessments("TR has a date that is none.")
     first, last = found.first.toordinal(), found.last.toordinal()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,8 +35,10 @@ class LinearRecipe:
     exact_groups: tuple[str, ...] = ()
 
 
-def fit_linear(data: TrainingSet, recipe: LinearRecipe, seed: int) -> LinearPredictor:
-    """Fit every subset of the groups; the same seed gives the same coefficients."""
+def fit_linear(
+    data: TrainingSet, recipe: LinearRecipe, seed: int, patterns: Collection[int] | None = None
+) -> LinearPredictor:
+    """Fit every subset of the groups, or just those of ``patterns``; the same seed gives the same coefficients."""
     fitter = _Fitter(data, recipe)
     groups = len(data.design.groups)
     target = data.target
@@ -44,7 +47,7 @@ def fit_linear(data: TrainingSet, recipe: LinearRecipe, seed: int) -> LinearPred
     offsets = np.zeros((*shape, target.points))
     rng = np.random.default_rng(seed)
     resampled = [data.bootstrap_weights(rng) for _ in range(recipe.members)]
-    for pattern in range(2**groups):
+    for pattern in sorted(patterns) if patterns is not None else range(2**groups):
         present = (pattern >> np.arange(groups)) & 1 == 1
         wanted, rows, x = fitter.rows_of(present)
         for cause in range(target.causes):

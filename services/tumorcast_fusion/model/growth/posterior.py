@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import stdtr, stdtrit
+from scipy.special import gammaln, stdtr, stdtrit
 
 from tumorcast_fusion.model.growth.kinetics import Array, covariance, log_relative_size, parameter_draws
 from tumorcast_fusion.model.growth.prior import PopulationPrior
 from tumorcast_fusion.model.growth.scans import Scans
 
 DRAWS = 512
-BISECTIONS = 20
+MOST_STEPS = 50
+CLOSE_ENOUGH = 1e-8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,15 +86,29 @@ def mixture_cdf(at: Array, location: Array, scale: Array, weights: Array, freedo
     return np.asarray((weights * stdtr(freedom, (at[..., None] - location) / scale)).sum(axis=-1))
 
 
+def mixture_density(at: Array, location: Array, scale: Array, weights: Array, freedom: float) -> Array:
+    """Density of the mixture of ``mixture_cdf``."""
+    peak = np.exp(gammaln((freedom + 1) / 2) - gammaln(freedom / 2)) / np.sqrt(freedom * np.pi)
+    squared = ((at[..., None] - location) / scale) ** 2
+    return np.asarray((weights / scale * peak * np.exp(-(freedom + 1) / 2 * np.log1p(squared / freedom))).sum(axis=-1))
+
+
 def mixture_quantile(levels: Array, location: Array, scale: Array, weights: Array, freedom: float) -> Array:
-    """Quantiles (levels, days) of mixtures of t distributions with components (days, m), by bisection."""
+    """Quantiles (levels, days) of mixtures of t distributions with components (days, m).
+
+    Newton steps from the mean of the components' quantiles, halving the bracket instead where a step would leave it.
+    """
     within = location + scale * stdtrit(freedom, levels)[:, None, None]
     low, high = within.min(axis=-1), within.max(axis=-1)
-    for _ in range(BISECTIONS):
-        middle = (low + high) / 2
-        below = mixture_cdf(middle, location, scale, weights, freedom) < levels[:, None]
-        low, high = np.where(below, middle, low), np.where(below, high, middle)
-    return np.asarray((low + high) / 2)
+    at = within @ weights
+    for _ in range(MOST_STEPS):
+        excess = mixture_cdf(at, location, scale, weights, freedom) - levels[:, None]
+        if np.all(np.abs(excess) < CLOSE_ENOUGH):
+            break
+        low, high = np.where(excess < 0, at, low), np.where(excess < 0, high, at)
+        step = at - excess / np.maximum(mixture_density(at, location, scale, weights, freedom), 1e-300)
+        at = np.where((low <= step) & (step <= high), step, (low + high) / 2)
+    return np.asarray(at)
 
 
 def weighted_quantile(values: Array, weights: Array, levels: Array) -> Array:

@@ -90,6 +90,10 @@ def test_the_day_of_the_best_response_is_its_first_visit_and_of_its_confirmation
     assert best_overall_response(course("SD PR NE PR"), confirmed=True) == BestResponse(Response.PR, 84, 168)
 
 
+def test_four_weeks_confirm() -> None:
+    assert best_overall_response(course("PR PR", every_days=28), confirmed=True) == BestResponse(Response.PR, 28, 56)
+
+
 def test_the_start_of_treatment_can_be_another_day_than_the_baseline() -> None:
     assert best_overall_response(course("SD"), start_day=1).response is Response.NE
     assert time_to_progression(course("SD PD"), start_day=14) == TimeToEvent(70, event=True, event_free_days=28)

@@ -10,6 +10,7 @@ from support.recist_courses import (
     EFFUSION,
     EQUIVOCAL,
     LIVER,
+    LUNG,
     NEW,
     NEW_2,
     NOT_EVALUABLE,
@@ -171,3 +172,34 @@ def test_without_a_follow_up_visit_nothing_is_known() -> None:
     assert irecist(sizes(50.0)) == []
     assert immune_progression([]) is None
     assert best_immune_response([]) == "NE"
+
+
+def test_growth_seen_before_a_reset_does_not_confirm_the_next_progression() -> None:
+    found = (PRESENT, WORSE, grown(BONE, WORSE), PRESENT, WORSE, WORSE)
+    visits = [visit(day, {BONE: each}) for day, each in zip((0, 42, 63, 105, 147, 189), found, strict=True)]
+    assert responses(visits) == ["iUPD", "iUPD", "NON-iCR/NON-iUPD", "iUPD", "iUPD"]
+
+
+def test_a_lesion_that_grew_and_is_gone_confirms_nothing() -> None:
+    visits = [
+        visit(0, {BONE: PRESENT, EFFUSION: PRESENT}),
+        visit(42, {BONE: WORSE, EFFUSION: PRESENT}),
+        visit(63, {BONE: WORSE, EFFUSION: grown(EFFUSION)}),
+        visit(84, {BONE: WORSE, EFFUSION: ABSENT}),
+    ]
+    assert responses(visits) == ["iUPD", "iUPD", "iUPD"]
+
+
+def test_a_target_that_was_not_evaluated_at_the_progression_does_not_count_as_growth_when_it_is() -> None:
+    visits = [visit(0, {LIVER: 40.0, LUNG: 10.0}), visit(42, {LIVER: 60.0}), visit(84, {LIVER: 60.0, LUNG: 10.0})]
+    assert responses(visits) == ["iUPD", "iUPD"]
+
+
+def test_a_new_lesion_target_that_is_gone_counts_zero() -> None:
+    visits = [
+        visit(0, {LIVER: 50.0}),
+        visit(42, {LIVER: 50.0, NEW: 20.0, NEW_2: 12.0}),
+        visit(84, {LIVER: 50.0, NEW: ABSENT, NEW_2: 12.0}),
+    ]
+    assert [v.new_lesion_sum_mm for v in irecist(visits)] == [32.0, 12.0]
+    assert [v.new_lesion_count for v in irecist(visits)] == [2, 1]

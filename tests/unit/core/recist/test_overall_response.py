@@ -154,3 +154,8 @@ def test_a_non_target_that_reappears_after_a_complete_response_is_progression() 
 def test_a_target_missing_after_a_complete_response_proves_nothing() -> None:
     found = assess([visit(0, {LIVER: 30.0}), visit(42, {LIVER: 0.0}), visit(84, {})])
     assert answers(found) == ["CR", "NE"]
+
+
+def test_a_progression_that_goes_on_is_dated_by_its_own_visit() -> None:
+    found = assess([visit(0, {LIVER: 30.0}), *(visit(day, {LIVER: 30.0, NEW: PRESENT}) for day in (42, 84))])
+    assert [v.progression_day for v in found] == [42, 84]

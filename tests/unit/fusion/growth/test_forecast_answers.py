@@ -6,13 +6,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import stats
 
 from tumorcast_core.errors import HorizonOutOfRange, ImplausibleValue, InvalidInput, TumorcastError
 from tumorcast_fusion.model.growth import Form, PopulationPrior, forecast
 from tumorcast_fusion.model.growth.events import is_progression
 from tumorcast_fusion.model.growth.kinetics import covariance, log_relative_size
-from tumorcast_fusion.model.growth.posterior import mixture_quantile, posterior
+from tumorcast_fusion.model.growth.posterior import mixture_cdf, mixture_quantile, posterior
 from tumorcast_fusion.model.growth.scans import checked_scans
 
 PRIOR = PopulationPrior(
@@ -69,6 +71,19 @@ def test_quantiles_of_a_mixture_of_one_are_those_of_the_t_distribution() -> None
     levels = np.array([0.05, 0.5, 0.95])
     found = mixture_quantile(levels, np.array([[2.0]]), np.array([[3.0]]), np.ones(1), 4.0)
     assert found[:, 0] == pytest.approx(stats.t(4, 2, 3).ppf(levels), abs=1e-5)
+
+
+@given(seed=st.integers(0, 10_000), freedom=st.floats(1.5, 1e6), spread=st.floats(0.01, 3))
+@settings(max_examples=100)
+def test_quantiles_of_a_mixture_undo_its_distribution(seed: int, freedom: float, spread: float) -> None:
+    rng = np.random.default_rng(seed)
+    levels = np.array([0.05, 0.25, 0.5, 0.75, 0.95])
+    location, scale = rng.normal(0, spread, (2, 60)), np.exp(rng.normal(-1, 0.7, (2, 60)))
+    weights = rng.dirichlet(np.full(60, 0.3))
+    found = mixture_quantile(levels, location, scale, weights, freedom)
+    assert mixture_cdf(found, location, scale, weights, freedom) == pytest.approx(
+        np.repeat(levels[:, None], 2, axis=1), abs=1e-6
+    )
 
 
 def test_one_scan_gives_the_population_s_rates() -> None:

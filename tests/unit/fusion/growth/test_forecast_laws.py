@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from random import Random
 
 import numpy as np
 import pytest
@@ -70,11 +71,11 @@ def test_bands_are_nested_and_probabilities_are_probabilities_that_never_fall(
 @given(course=courses(), order=st.randoms(use_true_random=False))
 @settings(max_examples=25)
 def test_the_order_in_which_scans_and_days_are_given_does_not_matter(
-    course: tuple[list[float], list[float]], order: st.DataObject
+    course: tuple[list[float], list[float]], order: Random
 ) -> None:
     days, sums = course
     shuffled = list(zip(days, sums, strict=True))
-    order.shuffle(shuffled)  # type: ignore[attr-defined]
+    order.shuffle(shuffled)
     straight = forecast(days, sums, [days[-1] + 50, days[-1] + 100], PRIOR)
     mixed = forecast([d for d, _ in shuffled], [s for _, s in shuffled], [days[-1] + 100, days[-1] + 50], PRIOR)
     assert equal(straight, mixed)
@@ -106,15 +107,14 @@ def test_only_time_since_the_first_scan_counts(course: tuple[list[float], list[f
     assert np.array_equal(there.progression_probability, here.progression_probability)
 
 
-@given(last=st.floats(20, 150), more=st.floats(1.05, 2.0))
+@given(last=st.floats(82, 150), more=st.floats(1.05, 2.0))
 @settings(max_examples=25)
 def test_a_larger_last_sum_raises_the_next_band_and_the_chance_of_progression(last: float, more: float) -> None:
-    days = [0, 60, 120]
-    small = forecast(days, [100, 80, last], [180], PRIOR)
-    large = forecast(days, [100, 80, min(last, 80) * more], [180], PRIOR)
-    if large.nadir_mm == small.nadir_mm and min(last, 80) * more > last:
-        assert large.median_mm[0] > small.median_mm[0]
-        assert large.progression_probability[0] >= small.progression_probability[0] - 0.02
+    """The nadir is 80 mm in both."""
+    small = forecast([0, 60, 120], [100, 80, last], [180], PRIOR)
+    large = forecast([0, 60, 120], [100, 80, more * last], [180], PRIOR)
+    assert large.median_mm[0] > small.median_mm[0]
+    assert large.progression_probability[0] >= small.progression_probability[0] - 0.02
 
 
 def test_the_band_widens_with_the_horizon() -> None:

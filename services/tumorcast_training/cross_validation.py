@@ -1,0 +1,259 @@
+"""Every learner of one endpoint on the published folds, with everything fitted inside the training part of each.
+
+One task is one fold: it returns out-of-fold answers of every candidate, with all groups and with every subset of them,
+and scores of a model that was trained on each subset alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tumorcast_core.prognosis import EndpointKind
+from tumorcast_fusion.model.tabular import Design, pattern_index
+from tumorcast_fusion.model.tabular.links import at_days, categories, cumulative_hazards, cumulative_incidence, probability
+from tumorcast_training.blueprint import Blueprint, EndpointPlan
+from tumorcast_training.cohorts import BinaryOutcome, Cohort, OrdinalOutcome, Outcome, SurvivalOutcome
+from tumorcast_training.conformal import conformal_threshold
+from tumorcast_training.fitting import LEARNERS, Encoded, FittedEndpoint, fit_endpoint, training_set
+from tumorcast_training.learners import TrainingSet, fit_linear
+from tumorcast_training.metrics import auc, harrell_c
+
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+GRID_POINTS = 48
+BLEND = "blend"
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """Answers for n rows: probabilities of the outcomes (n, K), or cumulative incidence of each cause on a grid.
+
+    ``values`` (n, causes, grid); the grid is the same in all folds, so that folds can be pooled.
+    """
+
+    kind: EndpointKind
+    values: Array
+    grid_days: tuple[float, ...] = ()
+
+    @classmethod
+    def of_link(cls, plan: EndpointPlan, link: Array, edges_days: Sequence[float]) -> Answers:
+        """What links (n, causes, points) mean."""
+        if plan.kind is EndpointKind.BINARY:
+            p = probability(link)
+            return cls(plan.kind, np.stack([1 - p, p], axis=1))
+        if plan.kind is EndpointKind.ORDINAL:
+            return cls(plan.kind, categories(link))
+        days = np.linspace(0, plan.follow_up_days, GRID_POINTS + 1)[1:]
+        incidence = cumulative_incidence(cumulative_hazards(link))
+        return cls(plan.kind, at_days(incidence, edges_days, days), tuple(float(d) for d in days))
+
+    @property
+    def risk(self) -> Array:
+        """One number a row that orders them: P(outcome), expected rank, or the mean incidence of the first cause."""
+        if self.grid_days:
+            out: Array = self.values[:, 0].mean(axis=1)
+            return out
+        ranks: Array = self.values @ np.arange(self.values.shape[1])
+        return ranks
+
+    def __getitem__(self, rows: NDArray[np.int64]) -> Answers:
+        return replace(self, values=self.values[rows])
+
+
+def score(outcome: Outcome, risk: Array) -> float:
+    """AUC, or Harrell's C of the first cause (Wolbers 2009 where others compete); of ranks, C over all ordered pairs."""
+    if isinstance(outcome, SurvivalOutcome):
+        return float(harrell_c(outcome.days, outcome.event, risk)[0])
+    if isinstance(outcome, OrdinalOutcome):
+        return float(harrell_c(-outcome.rank, np.ones(len(risk), dtype=np.int64), risk)[0])
+    return float(auc(outcome.value, risk)[0])
+
+
+@dataclass(frozen=True, eq=False)
+class FoldTask:
+    """One fold of one repeat; ``rows`` are of the cohort's rows with known outcome."""
+
+    blueprint: Blueprint
+    plan: EndpointPlan
+    cohort: Cohort
+    repeat: int
+    fold: int
+    seed: int
+    learners: tuple[str, ...] = LEARNERS
+    subsets: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class FoldResult:
+    """What one fold gives; ``subset_scores`` and ``own_scores`` (2^groups,), NaN where nothing could be scored.
+
+    ``own_scores`` are those of a linear model that was trained on just that subset.
+    """
+
+    repeat: int
+    fold: int
+    test: NDArray[np.int64]
+    answers: Mapping[str, Answers]
+    scores: Mapping[str, float]
+    first_visit_scores: Mapping[str, float]
+    weights: Mapping[str, float]
+    thresholds: Mapping[str, float]
+    bounds: Mapping[str, Array]
+    subset_scores: Mapping[str, Array]
+    own_scores: Array
+
+
+def run_fold(task: FoldTask) -> FoldResult:
+    """Fit on the other folds, answer for this one."""
+    fold = task.cohort.folds[:, task.repeat]
+    train, test = np.flatnonzero((fold >= 0) & (fold != task.fold)), np.flatnonzero(fold == task.fold)
+    seed = 100 * task.seed + 10 * task.repeat + task.fold
+    data = training_set(task.blueprint, task.plan, task.cohort[train])
+    there = task.cohort[test]
+    new = Encoded.of(there, data.design)
+    fitted = fit_endpoint(data, replace(task.blueprint.recipe, members=0), seed, task.learners)
+    candidates = (*task.learners, *([BLEND] if len(task.learners) > 1 else []))
+    outcome = there.outcomes[task.plan.id]
+    edges = data.target.edges_days
+    answers = {
+        name: Answers.of_link(task.plan, fitted.blend(name).link(new.z, new.present), edges) for name in candidates
+    }
+    first = _first_visits(there)
+    thresholds = {name: _threshold(task, fitted, name, train) for name in candidates}
+    return FoldResult(
+        repeat=task.repeat,
+        fold=task.fold,
+        test=test,
+        answers=answers,
+        scores={name: score(outcome, found.risk) for name, found in answers.items()},
+        first_visit_scores={name: score(outcome[first], found.risk[first]) for name, found in answers.items()},
+        weights=fitted.weights,
+        thresholds={name: level for name, (level, _) in thresholds.items()},
+        bounds={name: _bounds(found, thresholds[name][0]) for name, found in answers.items()},
+        subset_scores=_subset_scores(task, fitted, new, outcome, candidates) if task.subsets else {},
+        own_scores=_own_scores(task, data, new, outcome) if task.subsets else np.zeros(0),
+    )
+
+
+def _first_visits(cohort: Cohort) -> NDArray[np.int64]:
+    if cohort.landmark_days is None:
+        return np.arange(len(cohort))
+    return np.flatnonzero(cohort.landmark_days == 0)
+
+
+def _threshold(task: FoldTask, fitted: FittedEndpoint, name: str, train: NDArray[np.int64]) -> tuple[float, float]:
+    """Conformal threshold from cross-fitted answers of the training rows, and its level."""
+    inner = Answers.of_link(task.plan, fitted.inner_link(name), fitted.data.target.edges_days)
+    return conformal_threshold(inner, task.cohort[train].outcomes[task.plan.id])
+
+
+def _bounds(answers: Answers, threshold: float) -> Array:
+    """Sets that hold each outcome (n, K), or lower bounds in days (n,)."""
+    if not answers.grid_days:
+        kept = 1 - answers.values <= threshold
+        kept[np.arange(len(kept)), answers.values.argmax(axis=1)] = True
+        return kept.astype(float)
+    return day_of(1 - answers.values.sum(axis=1), answers.grid_days, threshold)
+
+
+def day_of(survival: Array, grid_days: Sequence[float], level: float) -> Array:
+    """Day at which each survival curve (n, grid) falls to a level; the end of the grid if it does not."""
+    curve = np.concatenate([np.ones((len(survival), 1)), survival], axis=1)
+    days = np.concatenate([[0.0], grid_days])
+    below = curve <= level
+    at = np.where(below.any(axis=1), below.argmax(axis=1), len(days) - 1)
+    before = np.maximum(at - 1, 0)
+    rows = np.arange(len(curve))
+    drop = np.maximum(curve[rows, before] - curve[rows, at], 1e-12)
+    share = np.where(below.any(axis=1), np.clip((curve[rows, before] - level) / drop, 0, 1), 1.0)
+    out: Array = days[before] + share * (days[at] - days[before])
+    return out
+
+
+def patterns_of(groups: int) -> Mask:
+    """All subsets of the groups, (2^groups, groups); bit g of a row's number says whether group g is in it."""
+    masks: Mask = (np.arange(2**groups)[:, None] >> np.arange(groups)) & 1 == 1
+    return masks
+
+
+def _subset_scores(
+    task: FoldTask, fitted: FittedEndpoint, new: Encoded, outcome: Outcome, candidates: Sequence[str]
+) -> dict[str, Array]:
+    """Each candidate's score when only these groups of every patient are given."""
+    found: dict[str, Array] = {}
+    masks = patterns_of(len(new.design.groups))
+    for name in candidates:
+        blend = fitted.blend(name)
+        scores = np.full(len(masks), np.nan)
+        for k, mask in enumerate(masks[1:], 1):
+            rows = np.flatnonzero((new.present & mask).any(axis=1))
+            link = blend.link(new.z[rows], new.present[rows] & mask)
+            scores[k] = score(outcome[rows], Answers.of_link(task.plan, link, fitted.data.target.edges_days).risk)
+        scores[0] = 0.5
+        found[name] = scores
+    return found
+
+
+def _own_scores(task: FoldTask, data: TrainingSet, new: Encoded, outcome: Outcome) -> Array:
+    """Scores of linear models that never saw more than the subset: columns, completion and penalty are its own."""
+    masks = patterns_of(len(data.design.groups))
+    scores = np.full(len(masks), np.nan)
+    scores[0] = 0.5
+    for k, mask in enumerate(masks[1:], 1):
+        kept = np.flatnonzero(data.design.available(mask))
+        train = np.flatnonzero((data.present & mask).any(axis=1))
+        rows = np.flatnonzero((new.present & mask).any(axis=1))
+        design = Design(tuple(data.design.columns[i] for i in kept), data.design.groups, data.design.group_of_input)
+        alone = replace(data[train], design=design, z=data.z[np.ix_(train, kept)], present=data.present[train] & mask)
+        here = new.present[rows] & mask
+        patterns = {int(p) for p in pattern_index(here)}
+        predictor = fit_linear(alone, replace(task.blueprint.recipe, members=0), 0, patterns)
+        link = predictor.links(new.z[np.ix_(rows, kept)], here)[0]
+        scores[k] = score(outcome[rows], Answers.of_link(task.plan, link, data.target.edges_days).risk)
+    return scores
+
+
+Run = Callable[[Callable[[FoldTask], FoldResult], Sequence[FoldTask]], list[FoldResult]]
+
+
+def cross_validate(
+    blueprint: Blueprint,
+    plan: EndpointPlan,
+    cohort: Cohort,
+    seed: int,
+    run: Run,
+    learners: Sequence[str] = LEARNERS,
+    repeats: Sequence[int] | None = None,
+    *,
+    subsets: bool = True,
+) -> list[FoldResult]:
+    """All folds of all repeats; the cohort's rows must have known outcomes."""
+    tasks = [
+        FoldTask(blueprint, plan, cohort, r, k, seed, tuple(learners), subsets)
+        for r in (repeats if repeats is not None else range(cohort.folds.shape[1]))
+        for k in range(int(cohort.folds[:, r].max()) + 1)
+    ]
+    return run(run_fold, tasks)
+
+
+def pooled(results: Sequence[FoldResult], candidate: str, rows: int, repeat: int = 0) -> Answers:
+    """Out-of-fold answers of one repeat in the cohort's order; NaN for rows in no fold."""
+    of_repeat = [r for r in results if r.repeat == repeat]
+    first = of_repeat[0].answers[candidate]
+    values = np.full((rows, *first.values.shape[1:]), np.nan)
+    for result in of_repeat:
+        values[result.test] = result.answers[candidate].values
+    return replace(first, values=values)
+
+
+def known_value(outcome: Outcome) -> Array:
+    """The outcome as a rank, (n,)."""
+    if isinstance(outcome, BinaryOutcome):
+        return outcome.value
+    if isinstance(outcome, OrdinalOutcome):
+        return outcome.rank
+    raise TypeError("a time has no rank")

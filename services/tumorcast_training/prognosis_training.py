@@ -1,0 +1,166 @@
+"""Trains a model of tables: cross-validates every learner, chooses, fits the shipped one, measures it, writes its folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tumorcast_fusion.model import manifest as manifests
+from tumorcast_fusion.model.manifest import BlendPart, Column, Manifest, TabularEndpoint
+from tumorcast_fusion.model.tabular import Blend, Design, Gaussian
+from tumorcast_fusion.model.tabular.engine import TabularEngine
+from tumorcast_fusion.model.tabular.similar import SimilarGroups
+from tumorcast_fusion.model.tabular.typicality import TypicalPatients
+from tumorcast_training.blueprint import Blueprint, EndpointPlan
+from tumorcast_training.cohorts import Cohort
+from tumorcast_training.conformal import conformal_threshold
+from tumorcast_training.cross_validation import BLEND, Answers, Run, cross_validate
+from tumorcast_training.fitting import Encoded, fit_endpoint, training_set
+from tumorcast_training.measuring import measure
+from tumorcast_training.prototypes import fit_prototypes
+from tumorcast_training.selection import Selection, select
+
+Array = NDArray[np.float64]
+Told = Callable[[str], None]
+METRICS = "metrics.json"
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedEndpoint:
+    """The shipped blend of one endpoint, how it answers, and its score on every fold for every subset of the groups."""
+
+    blend: Blend
+    how: TabularEndpoint
+    scores: Array
+    selection: Selection
+    metrics: Mapping[str, Any]
+
+
+def train(
+    blueprint: Blueprint, cohort: Cohort, out: Path, *, seed: int = 0, run: Run | None = None, told: Told = lambda _: None
+) -> Path:
+    """Train, measure and write ``out/models/<name>``; the same seed gives the same bytes."""
+    run = run or in_turn
+    folder = out / "models" / blueprint.name
+    columns = blueprint.fit_columns(cohort.inputs)
+    manifest = blueprint.manifest(cohort.inputs, columns)
+    design = Design.of(manifest)
+    encoded = Encoded.of(cohort, design)
+    gaussian = Gaussian.fit(encoded.z)
+    trained = {plan.id: train_endpoint(blueprint, plan, cohort, columns, seed, run, told) for plan in blueprint.endpoints}
+    prototypes, centers = fit_prototypes(blueprint, cohort, design, encoded.z, gaussian, seed)
+    manifest = _finished(manifest, trained, prototypes)
+    engine = TabularEngine(
+        manifest,
+        design,
+        {name: found.blend for name, found in trained.items()},
+        TypicalPatients.fit(encoded.z, gaussian),
+        SimilarGroups(prototypes, centers),
+        {name: found.scores for name, found in trained.items()},
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in manifests.weight_files(folder):
+        old.unlink(missing_ok=True)
+    manifests.dump(manifest, folder)
+    engine.save(folder)
+    document = {
+        "model": blueprint.name,
+        "seed": seed,
+        "cohort": _described(blueprint, cohort),
+        "folds": {"repeats": cohort.folds.shape[1], "folds": int(cohort.folds.max()) + 1},
+        "endpoints": {name: dict(found.metrics) for name, found in trained.items()},
+        "command": f"tumorcast train {blueprint.name} --data DIR --out DIR --seed {seed}",
+    }
+    write_metrics(folder, document)
+    return folder
+
+
+def in_turn(work: Callable[[Any], Any], tasks: Sequence[Any]) -> list[Any]:
+    """Run tasks one after another in this process."""
+    return [work(task) for task in tasks]
+
+
+def train_endpoint(
+    blueprint: Blueprint,
+    plan: EndpointPlan,
+    everyone: Cohort,
+    columns: Sequence[Column],
+    seed: int,
+    run: Run,
+    told: Told,
+) -> TrainedEndpoint:
+    """Cross-validate all candidates of one endpoint, choose one, fit it to all rows and measure it out of fold."""
+    cohort = everyone[np.flatnonzero(everyone.outcomes[plan.id].known())]
+    told(f"{plan.id}: cross-validating")
+    results = cross_validate(blueprint, plan, cohort, seed, run)
+    selection = select(results)
+    told(f"{plan.id}: {selection.chosen} is shipped; fitting it to all {len(cohort)} rows")
+    data = training_set(blueprint, plan, cohort, columns)
+    needed = tuple(dict.fromkeys(_needed(selection.chosen)))
+    fitted = fit_endpoint(data, blueprint.recipe, seed, needed)
+    blend = fitted.blend(selection.chosen)
+    inner = Answers.of_link(plan, fitted.inner_link(selection.chosen), data.target.edges_days)
+    threshold, level = conformal_threshold(inner, cohort.outcomes[plan.id])
+    how = TabularEndpoint(
+        parts=tuple(BlendPart(learner=part.learner, weight=part.weight) for part in blend.parts),
+        edges_days=data.target.edges_days,
+        conformal_level=level,
+        conformal_threshold=threshold,
+        score="C" if data.target.edges_days else "AUC",
+    )
+    scores = np.stack([r.subset_scores[selection.chosen] for r in results], axis=1)
+    told(f"{plan.id}: measuring")
+    metrics = measure(blueprint, plan, cohort, results, selection, seed, run)
+    return TrainedEndpoint(blend, how, scores, selection, metrics)
+
+
+def _needed(chosen: str) -> tuple[str, ...]:
+    return ("linear", "boosted", "gated") if chosen == BLEND else (chosen,)
+
+
+def _finished(manifest: Manifest, trained: Mapping[str, TrainedEndpoint], prototypes: Sequence[Any]) -> Manifest:
+    if manifest.tabular is None:
+        raise ValueError("the manifest says nothing of tables")
+    tabular = manifest.tabular.model_copy(
+        update={"endpoints": {name: found.how for name, found in trained.items()}, "prototypes": tuple(prototypes)}
+    )
+    return manifest.model_copy(update={"tabular": tabular})
+
+
+def _described(blueprint: Blueprint, cohort: Cohort) -> dict[str, Any]:
+    missing = {
+        name: round(float(cohort.inputs[name].isna().mean()), 4) if name in cohort.inputs else 1.0
+        for name in blueprint.inputs()
+    }
+    return {
+        "rows": len(cohort),
+        "patients": len(set(cohort.patient_ids)),
+        "notes": list(cohort.notes),
+        "missing": missing,
+    }
+
+
+def write_metrics(folder: Path, document: Mapping[str, Any]) -> None:
+    """Write ``metrics.json``, NaN as null."""
+    text = json.dumps(_plain(document), indent=1, ensure_ascii=False, allow_nan=False)
+    (folder / METRICS).write_text(text + "\n", encoding="utf-8")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    if isinstance(value, np.ndarray):
+        return _plain(value.tolist())
+    if isinstance(value, float | np.floating):
+        return float(value) if np.isfinite(value) else None
+    return value.item() if isinstance(value, np.generic) else value
+
+
