@@ -17,12 +17,12 @@ from tumorcast_core.errors import TumorcastError
 from tumorcast_platform import console
 from tumorcast_platform.commands.clinical import clinical_app
 from tumorcast_platform.commands.demo import demo
-from tumorcast_platform.commands.evaluate import evaluate_app
+from tumorcast_platform.commands.evaluate import evaluate
 from tumorcast_platform.commands.imaging import imaging_app
 from tumorcast_platform.commands.models import models_app
 from tumorcast_platform.commands.predict import predict
 from tumorcast_platform.commands.simulate import simulate
-from tumorcast_platform.commands.train import train_app
+from tumorcast_platform.commands.train import train
 from tumorcast_platform.commands.up import up
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
@@ -34,13 +34,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (demo, up, predict, simulate):
+for command in (demo, up, predict, train, evaluate, simulate):
     app.command()(command)
 app.add_typer(clinical_app, name="clinical")
 app.add_typer(imaging_app, name="imaging")
 app.add_typer(models_app, name="models")
-app.add_typer(train_app, name="train")
-app.add_typer(evaluate_app, name="evaluate")
 
 
 def main() -> None:

@@ -29,6 +29,8 @@ Array = NDArray[np.float64]
 BLUEPRINTS = Path(__file__).parent / "blueprints"
 _FEWEST_OF_CATEGORY = 5
 _CLIPPED_SHARE = 0.005
+_SD_OF_EVEN = 0.5
+"""Categories are scaled as if half of the rows had them, so that a rare one is shrunk more (Gelman, Stat Med 2008)."""
 
 
 class _Frozen(BaseModel):
@@ -65,7 +67,7 @@ class ColumnRule(_Frozen):
     high: float | None = None
     hinges: tuple[float, ...] = ()
     change_from: tuple[str, ...] = ()
-    value: bool = True
+    at_most: float | None = None
 
 
 class Blueprint(_Frozen):
@@ -89,8 +91,9 @@ class Blueprint(_Frozen):
     therapy_input: str = ""
     wide_groups: tuple[str, ...] = ()
     exact_groups: tuple[str, ...] = ()
-    first_visit: bool = False
-    floors: Mapping[str, str] = {}
+    effects_while: tuple[str, float] | None = None
+    effects_of: tuple[str, ...] = ()
+    later_visits_share_weight: bool = False
     simulated: bool = False
 
     @property
@@ -147,10 +150,11 @@ class Blueprint(_Frozen):
             if name not in table:
                 continue
             plain = self._categories(name, feature, table) if entry(feature).categories else self._numbers(name, table)
-            for column in plain:
+            for column in (*plain, *self._while(plain)):
                 raw = raw_column(column, [table[i].to_numpy() if i in table else None for i in column.inputs], len(table))
                 if np.isfinite(raw).sum() >= _FEWEST_OF_CATEGORY and np.nanstd(raw) > 0:
-                    scale = {"mean": _short(np.nanmean(raw)), "sd": _short(np.nanstd(raw))}
+                    sd = float(np.nanstd(raw))
+                    scale = {"mean": _short(np.nanmean(raw)), "sd": _short(max(sd, _SD_OF_EVEN) if column.category else sd)}
                     columns.append(column.model_copy(update=scale))
         return tuple(columns)
 
@@ -161,6 +165,19 @@ class Blueprint(_Frozen):
         seen = [c for c in entry(feature).categories if counts.get(c, 0) >= _FEWEST_OF_CATEGORY]
         chosen = seen[1:] if len(seen) == 2 else seen  # noqa: PLR2004 (two categories are one contrast)
         return [m.Column(name=f"{name}={c}", kind="category", inputs=(name,), category=c) for c in chosen]
+
+    def _while(self, plain: Sequence[m.Column]) -> list[m.Column]:
+        """The same columns once more, for as long as another input is small: effects may differ then."""
+        if self.effects_while is None:
+            return []
+        other, knot = self.effects_while
+        return [
+            c.model_copy(
+                update={"name": f"{c.name}@{other}<={knot:g}", "kind": "while", "inputs": (*c.inputs, other), "knot": knot}
+            )
+            for c in plain
+            if c.kind in ("value", "category") and c.inputs[0] != other and c.inputs[0] in self.effects_of
+        ]
 
     def _numbers(self, name: str, table: pd.DataFrame) -> list[m.Column]:
         rule = self.columns.get(name, ColumnRule())
@@ -174,7 +191,9 @@ class Blueprint(_Frozen):
             "low": _short(low if rule.low is None else rule.low),
             "high": _short(high if rule.high is None else rule.high),
         }
-        made = [m.Column(name=name, kind="value", inputs=(name,), **scale)] if rule.value else []
+        made = [m.Column(name=name, kind="value", inputs=(name,), **scale)]
+        if rule.at_most is not None:
+            made.append(m.Column(name=f"{name}<={rule.at_most:g}", kind="at_most", inputs=(name,), knot=rule.at_most))
         for knot in rule.hinges:
             at = float(np.log(rule.offset + knot)) if rule.transform == "log" else knot
             made.append(m.Column(name=f"{name}>{knot:g}", kind="hinge", inputs=(name,), knot=at, **scale))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,7 +76,10 @@ def score(outcome: Outcome, risk: Array) -> float:
 
 @dataclass(frozen=True, eq=False)
 class FoldTask:
-    """One fold of one repeat; ``rows`` are of the cohort's rows with known outcome."""
+    """One fold of one repeat of a cohort with known outcomes.
+
+    With ``subsets_of`` a candidate, this one alone is fitted, and scored for every subset of the groups.
+    """
 
     blueprint: Blueprint
     plan: EndpointPlan
@@ -84,15 +88,12 @@ class FoldTask:
     fold: int
     seed: int
     learners: tuple[str, ...] = LEARNERS
-    subsets: bool = True
+    subsets_of: str = ""
 
 
 @dataclass(frozen=True, eq=False)
 class FoldResult:
-    """What one fold gives; ``subset_scores`` and ``own_scores`` (2^groups,), NaN where nothing could be scored.
-
-    ``own_scores`` are those of a linear model that was trained on just that subset.
-    """
+    """What one fold gives, by candidate."""
 
     repeat: int
     fold: int
@@ -103,17 +104,24 @@ class FoldResult:
     weights: Mapping[str, float]
     thresholds: Mapping[str, float]
     bounds: Mapping[str, Array]
-    subset_scores: Mapping[str, Array]
-    own_scores: Array
+
+
+@dataclass(frozen=True, eq=False)
+class SubsetScores:
+    """Scores of one fold for every subset of the groups, (2^groups,); NaN where nothing could be scored.
+
+    ``own`` are those of linear models that were trained on just that subset.
+    """
+
+    model: Array
+    own: Array
 
 
 def run_fold(task: FoldTask) -> FoldResult:
     """Fit on the other folds, answer for this one."""
+    data, there, seed = _sides(task)
     fold = task.cohort.folds[:, task.repeat]
     train, test = np.flatnonzero((fold >= 0) & (fold != task.fold)), np.flatnonzero(fold == task.fold)
-    seed = 100 * task.seed + 10 * task.repeat + task.fold
-    data = training_set(task.blueprint, task.plan, task.cohort[train])
-    there = task.cohort[test]
     new = Encoded.of(there, data.design)
     fitted = fit_endpoint(data, replace(task.blueprint.recipe, members=0), seed, task.learners)
     candidates = (*task.learners, *([BLEND] if len(task.learners) > 1 else []))
@@ -134,9 +142,25 @@ def run_fold(task: FoldTask) -> FoldResult:
         weights=fitted.weights,
         thresholds={name: level for name, (level, _) in thresholds.items()},
         bounds={name: _bounds(found, thresholds[name][0]) for name, found in answers.items()},
-        subset_scores=_subset_scores(task, fitted, new, outcome, candidates) if task.subsets else {},
-        own_scores=_own_scores(task, data, new, outcome) if task.subsets else np.zeros(0),
     )
+
+
+def run_subsets(task: FoldTask) -> SubsetScores:
+    """Fit the candidate on the other folds, and score it for every subset of the groups."""
+    data, there, seed = _sides(task)
+    new = Encoded.of(there, data.design)
+    learners = task.learners if task.subsets_of == BLEND else (task.subsets_of,)
+    fitted = fit_endpoint(data, replace(task.blueprint.recipe, members=0), seed, learners)
+    outcome = there.outcomes[task.plan.id]
+    return SubsetScores(_subset_scores(task, fitted, new, outcome), _own_scores(task, data, new, outcome))
+
+
+def _sides(task: FoldTask) -> tuple[TrainingSet, Cohort, int]:
+    """What is trained on, what is held out, and the fold's seed."""
+    fold = task.cohort.folds[:, task.repeat]
+    train, test = np.flatnonzero((fold >= 0) & (fold != task.fold)), np.flatnonzero(fold == task.fold)
+    data = training_set(task.blueprint, task.plan, task.cohort[train])
+    return data, task.cohort[test], 100 * task.seed + 10 * task.repeat + task.fold
 
 
 def _first_visits(cohort: Cohort) -> NDArray[np.int64]:
@@ -180,27 +204,25 @@ def patterns_of(groups: int) -> Mask:
     return masks
 
 
-def _subset_scores(
-    task: FoldTask, fitted: FittedEndpoint, new: Encoded, outcome: Outcome, candidates: Sequence[str]
-) -> dict[str, Array]:
-    """Each candidate's score when only these groups of every patient are given."""
-    found: dict[str, Array] = {}
+def _subset_scores(task: FoldTask, fitted: FittedEndpoint, new: Encoded, outcome: Outcome) -> Array:
+    """The candidate's score when only these groups of every patient are given."""
     masks = patterns_of(len(new.design.groups))
-    for name in candidates:
-        blend = fitted.blend(name)
-        scores = np.full(len(masks), np.nan)
-        for k, mask in enumerate(masks[1:], 1):
-            rows = np.flatnonzero((new.present & mask).any(axis=1))
-            link = blend.link(new.z[rows], new.present[rows] & mask)
-            scores[k] = score(outcome[rows], Answers.of_link(task.plan, link, fitted.data.target.edges_days).risk)
-        scores[0] = 0.5
-        found[name] = scores
-    return found
+    blend = fitted.blend(task.subsets_of)
+    scores = np.full(len(masks), np.nan)
+    for k, mask in enumerate(masks[1:], 1):
+        rows = np.flatnonzero((new.present & mask).any(axis=1))
+        link = blend.link(new.z[rows], new.present[rows] & mask)
+        scores[k] = score(outcome[rows], Answers.of_link(task.plan, link, fitted.data.target.edges_days).risk)
+    scores[0] = 0.5
+    return scores
 
 
 def _own_scores(task: FoldTask, data: TrainingSet, new: Encoded, outcome: Outcome) -> Array:
     """Scores of linear models that never saw more than the subset: columns, completion and penalty are its own."""
     masks = patterns_of(len(data.design.groups))
+    recipe = replace(task.blueprint.recipe, members=0)
+    if data.clustered:
+        recipe = replace(recipe, penalties=(float(np.median(recipe.penalties)),))
     scores = np.full(len(masks), np.nan)
     scores[0] = 0.5
     for k, mask in enumerate(masks[1:], 1):
@@ -211,13 +233,14 @@ def _own_scores(task: FoldTask, data: TrainingSet, new: Encoded, outcome: Outcom
         alone = replace(data[train], design=design, z=data.z[np.ix_(train, kept)], present=data.present[train] & mask)
         here = new.present[rows] & mask
         patterns = {int(p) for p in pattern_index(here)}
-        predictor = fit_linear(alone, replace(task.blueprint.recipe, members=0), 0, patterns)
+        predictor = fit_linear(alone, recipe, 0, patterns)
         link = predictor.links(new.z[np.ix_(rows, kept)], here)[0]
         scores[k] = score(outcome[rows], Answers.of_link(task.plan, link, data.target.edges_days).risk)
     return scores
 
 
-Run = Callable[[Callable[[FoldTask], FoldResult], Sequence[FoldTask]], list[FoldResult]]
+Run = Callable[[Callable[[FoldTask], Any], Sequence[FoldTask]], list[Any]]
+"""Does a piece of work for every task, side by side or in turn, and gives the results in the tasks' order."""
 
 
 def cross_validate(
@@ -228,16 +251,26 @@ def cross_validate(
     run: Run,
     learners: Sequence[str] = LEARNERS,
     repeats: Sequence[int] | None = None,
-    *,
-    subsets: bool = True,
 ) -> list[FoldResult]:
     """All folds of all repeats; the cohort's rows must have known outcomes."""
-    tasks = [
-        FoldTask(blueprint, plan, cohort, r, k, seed, tuple(learners), subsets)
-        for r in (repeats if repeats is not None else range(cohort.folds.shape[1]))
-        for k in range(int(cohort.folds[:, r].max()) + 1)
+    task = FoldTask(blueprint, plan, cohort, 0, 0, seed, tuple(learners))
+    return run(run_fold, _folds_of(task, repeats))
+
+
+def cross_validate_subsets(
+    blueprint: Blueprint, plan: EndpointPlan, cohort: Cohort, seed: int, run: Run, candidate: str
+) -> list[SubsetScores]:
+    """The candidate's scores for every subset of the groups, on all folds of all repeats."""
+    return run(run_subsets, _folds_of(FoldTask(blueprint, plan, cohort, 0, 0, seed, subsets_of=candidate), None))
+
+
+def _folds_of(task: FoldTask, repeats: Sequence[int] | None) -> list[FoldTask]:
+    folds = task.cohort.folds
+    return [
+        replace(task, repeat=r, fold=k)
+        for r in (repeats if repeats is not None else range(folds.shape[1]))
+        for k in range(int(folds[:, r].max()) + 1)
     ]
-    return run(run_fold, tasks)
 
 
 def pooled(results: Sequence[FoldResult], candidate: str, rows: int, repeat: int = 0) -> Answers:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
@@ -47,8 +48,16 @@ def training_set(
     outcome = cohort.outcomes[plan.id]
     edges = edges_of(plan, outcome) if isinstance(outcome, SurvivalOutcome) else ()
     target = Target.of(plan.kind, outcome, plan.outcomes, edges)
-    weight = np.ones(len(cohort))
+    weight = visit_weights(cohort) if blueprint.later_visits_share_weight else np.ones(len(cohort))
     return TrainingSet(encoded.design, encoded.z, encoded.present, weight, cohort.patient_ids, target)
+
+
+def visit_weights(cohort: Cohort) -> Array:
+    """Weight 1 for a patient's first row, and together 1 for all later ones: many visits must not drown first ones."""
+    frame = pd.DataFrame({"patient": cohort.patient_ids.astype(str)})
+    order = frame.groupby("patient").cumcount().to_numpy()
+    count = frame.groupby("patient")["patient"].transform("size").to_numpy()
+    return np.where(order == 0, 1.0, 1.0 / np.maximum(count - 1, 1))
 
 
 def fit_learner(

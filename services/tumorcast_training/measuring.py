@@ -16,6 +16,7 @@ from tumorcast_training.cross_validation import (
     Answers,
     FoldResult,
     Run,
+    SubsetScores,
     cross_validate,
     known_value,
     patterns_of,
@@ -34,6 +35,7 @@ def measure(
     plan: EndpointPlan,
     cohort: Cohort,
     results: Sequence[FoldResult],
+    subsets: Sequence[SubsetScores],
     selection: Selection,
     seed: int,
     run: Run,
@@ -58,15 +60,15 @@ def measure(
         "chosen": chosen,
         "weights": _mean_weights(results) if chosen == "blend" else {chosen: 1.0},
         "candidates": selection.report,
-        "floors": _floors(blueprint, plan, cohort, results, chosen),
+        "floors": _floors(blueprint, plan, cohort, results, subsets, chosen),
         "scores": scored(rows),
         "first_visit": scored(np.intersect1d(rows, _first(cohort))) if cohort.landmark_days is not None else None,
-        "baseline": _baseline(blueprint, results, chosen),
+        "baseline": _baseline(blueprint, subsets),
         "subgroups": {
             name: by_subgroup(labels[rows], lambda mask: scored(rows[mask], SUBGROUP_SAMPLES))
             for name, labels in cohort.subgroups.items()
         },
-        "subsets": _subsets(blueprint, results, chosen),
+        "subsets": _subsets(blueprint, subsets),
         "shuffled": _shuffled(blueprint, plan, cohort, seed, run),
         "sensitivity": _sensitivity(blueprint, plan, cohort, results, seed, run),
     }
@@ -152,37 +154,56 @@ def _mean_weights(results: Sequence[FoldResult]) -> dict[str, float]:
 
 
 def _floors(
-    blueprint: Blueprint, plan: EndpointPlan, cohort: Cohort, results: Sequence[FoldResult], chosen: str
+    blueprint: Blueprint,
+    plan: EndpointPlan,
+    cohort: Cohort,
+    results: Sequence[FoldResult],
+    subsets: Sequence[SubsetScores],
+    chosen: str,
 ) -> dict[str, Any]:
-    """Every floor of the endpoint with the paired gain over it: of visits, the first of each patient counts."""
+    """Every floor of the endpoint with the paired gain over it, from the groups that the floor reads.
+
+    Of visits, the first of each patient counts, with all groups given.
+    """
     found = {}
-    ours = fold_scores(results, chosen, first_visit=cohort.landmark_days is not None)
+    ids, of_input = [group.id for group in blueprint.groups], blueprint.inputs()
     for which in floors.floors_of(blueprint.cohort, plan.id):
+        groups = {of_input[name][0].id for name in floors.floor_of(blueprint.cohort, plan.id, which).inputs}
+        index = sum(1 << ids.index(group) for group in groups)
+        ours = np.array([fold.model[index] for fold in subsets])
+        if cohort.landmark_days is not None:
+            ours = fold_scores(results, chosen, first_visit=True)
         scores = floors.fold_scores(cohort, plan.id, which).ravel()
         test = corrected_resampled_t(ours - scores)
         clears = bool(test and test.clears_noise)
-        found[which] = {"score": summary(scores), "gain": as_json(test), "clears": clears}
+        found[which] = {
+            "groups": [name for name in ids if name in groups],
+            "score": summary(scores),
+            "model": summary(ours),
+            "gain": as_json(test),
+            "clears": clears,
+        }
     return found
 
 
-def _baseline(blueprint: Blueprint, results: Sequence[FoldResult], chosen: str) -> dict[str, Any] | None:
+def _baseline(blueprint: Blueprint, subsets: Sequence[SubsetScores]) -> dict[str, Any] | None:
     """The model with the clinical baseline's groups alone, and what the other groups add."""
     ids = [group.id for group in blueprint.groups]
     if not blueprint.baseline_groups:
         return None
     index = sum(1 << ids.index(name) for name in blueprint.baseline_groups)
-    alone = np.array([r.subset_scores[chosen][index] for r in results])
-    gain = corrected_resampled_t(np.array([r.subset_scores[chosen][-1] for r in results]) - alone)
+    alone = np.array([fold.model[index] for fold in subsets])
+    gain = corrected_resampled_t(np.array([fold.model[-1] for fold in subsets]) - alone)
     return {"groups": list(blueprint.baseline_groups), "score": summary(alone), "gain_of_all": as_json(gain)}
 
 
-def _subsets(blueprint: Blueprint, results: Sequence[FoldResult], chosen: str) -> list[dict[str, Any]]:
+def _subsets(blueprint: Blueprint, subsets: Sequence[SubsetScores]) -> list[dict[str, Any]]:
     """Every subset of the groups beside a model that was trained on just that subset."""
     ids = np.array([group.id for group in blueprint.groups])
     found = []
     for k, mask in enumerate(patterns_of(len(ids))[1:], 1):
-        ours = np.array([r.subset_scores[chosen][k] for r in results])
-        own = np.array([r.own_scores[k] for r in results])
+        ours = np.array([fold.model[k] for fold in subsets])
+        own = np.array([fold.own[k] for fold in subsets])
         found.append(
             {
                 "groups": ids[mask].tolist(),
@@ -202,7 +223,7 @@ def _shuffled(blueprint: Blueprint, plan: EndpointPlan, cohort: Cohort, seed: in
         cohort, index = cohort[first], np.arange(len(first))
     order = np.random.default_rng(seed).permutation(len(patients))
     dealt = replace(cohort, outcomes={plan.id: cohort.outcomes[plan.id][order[index]]}, subgroups={})
-    results = cross_validate(blueprint, plan, dealt, seed, run, ("linear",), (0,), subsets=False)
+    results = cross_validate(blueprint, plan, dealt, seed, run, ("linear",), (0,))
     answers = pooled(results, "linear", len(dealt))
     found = score_answers(plan, dealt.outcomes[plan.id], answers, dealt.patient_ids, samples=300)
     first_cause = found[plan.outcomes[0]] if plan.outcomes[0] in found else found
@@ -229,7 +250,7 @@ def _sensitivity(
     for name, days in (("at_the_visit", outcome.days), ("middle", middle)):
         moved = SurvivalOutcome.exact(days, outcome.event)
         other = replace(cohort, outcomes={**cohort.outcomes, plan.id: moved})
-        again = cross_validate(blueprint, plan, other, seed, run, ("linear",), (0,), subsets=False)
+        again = cross_validate(blueprint, plan, other, seed, run, ("linear",), (0,))
         answers = pooled(again, "linear", len(cohort))
         found[name] = {
             "linear": summary(np.array([r.scores["linear"] for r in again])),

@@ -20,7 +20,7 @@ from tumorcast_fusion.model.tabular.typicality import TypicalPatients
 from tumorcast_training.blueprint import Blueprint, EndpointPlan
 from tumorcast_training.cohorts import Cohort
 from tumorcast_training.conformal import conformal_threshold
-from tumorcast_training.cross_validation import BLEND, Answers, Run, cross_validate
+from tumorcast_training.cross_validation import BLEND, Answers, Run, cross_validate, cross_validate_subsets
 from tumorcast_training.fitting import Encoded, fit_endpoint, training_set
 from tumorcast_training.measuring import measure
 from tumorcast_training.prototypes import fit_prototypes
@@ -114,9 +114,11 @@ def train_endpoint(
         conformal_threshold=threshold,
         score="C" if data.target.edges_days else "AUC",
     )
-    scores = np.stack([r.subset_scores[selection.chosen] for r in results], axis=1)
+    told(f"{plan.id}: every subset of the groups")
+    subsets = cross_validate_subsets(blueprint, plan, cohort, seed, run, selection.chosen)
     told(f"{plan.id}: measuring")
-    metrics = measure(blueprint, plan, cohort, results, selection, seed, run)
+    metrics = measure(blueprint, plan, cohort, results, subsets, selection, seed, run)
+    scores = np.stack([fold.model for fold in subsets], axis=1)
     return TrainedEndpoint(blend, how, scores, selection, metrics)
 
 

@@ -21,7 +21,7 @@ from tumorcast_fusion.model.manifest import EmbeddingInput, EndpointSpec, Group,
 from tumorcast_fusion.model.neural import NeuralEngine
 from tumorcast_imaging.model import Encoder, EncoderManifest
 from tumorcast_training import evaluation
-from tumorcast_training.card import card
+from tumorcast_training.cards import simulated_card
 from tumorcast_training.simulated_cohort import PatientInputs, Progress, embedded, read_cohort, read_outcomes
 from tumorcast_training.encoder_training import train_encoder
 from tumorcast_training.fusion_training import Encoded, Outcomes, fit_scaling, train_fusion
@@ -172,7 +172,7 @@ def record(model_folder: Path, held_out: dict[str, Any]) -> None:
     metrics = json.loads((model_folder / "metrics.json").read_text(encoding="utf-8"))
     metrics["held_out"] = held_out
     _write_metrics(model_folder, metrics)
-    text = card(PrognosisModel.load(model_folder), metrics)
+    text = simulated_card(PrognosisModel.load(model_folder), metrics)
     (model_folder / "card.md").write_text(text, encoding="utf-8")
 
 

@@ -18,7 +18,7 @@ from tumorcast_training.cohorts.hcc_progression import DEATH, PROGRESSION
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 pytestmark = pytest.mark.skipif(not (DATA / "hcc_sysucc").is_dir(), reason="../shared/data is not here")
-TIMEPOINTS = (*breast_ispy2.TIMEPOINTS, hcc_sysucc.PREVIOUS)
+TIMEPOINTS = breast_ispy2.TIMEPOINTS
 
 
 @cache

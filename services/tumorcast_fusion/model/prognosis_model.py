@@ -29,10 +29,10 @@ from tumorcast_fusion.model.inputs import input_use
 from tumorcast_fusion.model.manifest import EndpointSpec, Manifest
 from tumorcast_fusion.model.neural import NeuralEngine
 from tumorcast_fusion.model.shapley import shapley_values, subsets
+from tumorcast_fusion.model.tabular.abstaining import NO_USABLE_INPUT
 from tumorcast_fusion.model.tabular.engine import TabularEngine
 
 Array = NDArray[np.float64]
-_NO_INPUT = (Reason("NO_USABLE_INPUT", "None of the model's inputs could be used."),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ class _Answers:
         self._shares = {} if self._abstains() else {spec.id: self._shapley(spec) for spec in manifest.endpoints}
 
     def _abstains(self) -> tuple[Reason, ...]:
-        return self.remarks.abstains if len(self._used) else _NO_INPUT
+        return self.remarks.abstains if len(self._used) else (NO_USABLE_INPUT,)
 
     def endpoint(self, spec: EndpointSpec) -> Endpoint:
         """Estimate one endpoint, or abstain with the reasons."""

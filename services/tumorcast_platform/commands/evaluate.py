@@ -1,10 +1,11 @@
-"""``tumorcast evaluate``: how good a model is, beside the best that is possible."""
+"""``tumorcast evaluate``: how good a model is on patients whose outcomes are known."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,36 +14,105 @@ from tumorcast_platform.console import AsJson
 from tumorcast_platform.render import Line, Style, columns
 from tumorcast_platform.weights import Trained, Weights
 
-evaluate_app = typer.Typer(help="Score a prognosis model.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from tumorcast_fusion.model import PrognosisModel
+    from tumorcast_training.tables import TableCohort
+
+_Folder = {"exists": True, "file_okay": False}
+_File = {"exists": True, "dir_okay": False}
 
 
-@evaluate_app.callback()
-def evaluate() -> None:
-    """Score a prognosis model."""
+class Split(StrEnum):
+    """Which table of a public cohort that has two."""
+
+    TRAIN = "train"
+    TEST = "test"
 
 
-@evaluate_app.command("simulated")
-def evaluate_simulated(
-    data: Annotated[Path, typer.Option(help="Folder written by tumorcast simulate.", exists=True, file_okay=False)],
+def evaluate(
+    name: Annotated[str, typer.Argument(help="Name of the model.")],
+    table: Annotated[
+        Path | None, typer.Option(help="CSV: columns as tumorcast models show names them, any missing.", **_File)
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of a cohort: public, your own, or of tumorcast simulate.", **_Folder)
+    ] = None,
+    split: Annotated[Split, typer.Option(help="Which table of a public cohort that has two.")] = Split.TRAIN,
+    subgroup: Annotated[list[str] | None, typer.Option(help="Column of the table to report on apart.")] = None,
+    without: Annotated[list[str] | None, typer.Option(help="Group of inputs to leave out.")] = None,
+    subsets: Annotated[bool, typer.Option(help="Score every subset of the groups, too.")] = True,
+    samples: Annotated[int, typer.Option(min=20, max=10_000, help="Bootstrap samples of patients.")] = 1000,
+    plots: Annotated[
+        Path | None, typer.Option(help="Folder to write a figure per endpoint to.", file_okay=False)
+    ] = None,
     trained: Trained = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes that read patients side by side.")] = 2,
     as_json: AsJson = False,
 ) -> None:
-    """Score the model on held-out simulated patients, beside the oracle, and with each modality permuted."""
+    """Score a model on a table or a folder of patients: discrimination, calibration, coverage, by subgroup and subset."""
+    if (table is None) == (data is None):
+        raise typer.BadParameter("Give either --table or --data.")
     from tumorcast_fusion.model import ModelStore
+
+    model = ModelStore(Weights.of(trained).models).get(name)
+    if name == "simulated" and data is not None:
+        _simulated(model, data, trained, workers, as_json=as_json)
+        return
+    from tumorcast_platform.render.evaluation import evaluation_page
+    from tumorcast_training.table_evaluation import Options, evaluate_table
+    from tumorcast_training.table_predictions import tabular_engine
+
+    tabular_engine(model)
+    found, trained_on_these = _patients(model, table, data, split, subgroup or (), workers, as_json=as_json)
+    options = Options(tuple(without or ()), subsets, samples)
+    with console.progress("Scoring", as_json=as_json) as progress:
+        document = evaluate_table(model, found, options, trained_on_these=trained_on_these, progress=progress)
+    if plots is not None:
+        from tumorcast_training.table_plots import plot
+
+        document["plots"] = [str(file) for file in plot(model, found, document, options, plots)]
+    console.answer(document, evaluation_page(document), as_json=as_json)
+
+
+def _patients(
+    model: PrognosisModel,
+    table: Path | None,
+    data: Path | None,
+    split: Split,
+    subgroups: Sequence[str],
+    workers: int,
+    *,
+    as_json: bool,
+) -> tuple[TableCohort, bool]:
+    """The patients to score, and whether the model was trained on them."""
+    from tumorcast_training.tables import Schema, read_table
+
+    schema = Schema.of_manifest(model.manifest)
+    if table is not None:
+        return read_table(table, schema, subgroups=subgroups), False
+    from tumorcast_training.cohort_data import read_data
+    from tumorcast_training.parallel import processes
+
+    if data is None:
+        raise typer.BadParameter("Give either --table or --data.")
+    with console.progress("Reading patients", as_json=as_json) as progress, processes(workers, progress) as run:
+        return read_data(data, schema, split=split.value, subgroups=subgroups, run=run)
+
+
+def _simulated(model: PrognosisModel, data: Path, trained: Path | None, workers: int, *, as_json: bool) -> None:
+    """Score the model on held-out simulated patients, beside the oracle, and with each modality permuted."""
     from tumorcast_imaging.model import Encoder
     from tumorcast_training import simulated
 
-    weights = Weights.of(trained)
-    model, encoder = ModelStore(weights.models).get("simulated"), Encoder.load(weights.encoders / "ct-lesion")
+    encoder = Encoder.load(Weights.of(trained).encoders / "ct-lesion")
     peer = simulated.folders(trained).peer if trained else None
     with console.progress("Reading patients", as_json=as_json) as progress:
         found = simulated.evaluate(data, model, encoder, progress, workers, peer if peer and peer.is_dir() else None)
-    console.answer(found, evaluation_page(found), as_json=as_json)
+    console.answer(found, simulated_page(found), as_json=as_json)
 
 
-def evaluation_page(found: Mapping[str, Any]) -> list[Line]:
-    """The evaluation as tables; every figure with its 95 % interval."""
+def simulated_page(found: Mapping[str, Any]) -> list[Line]:
+    """The evaluation of ``simulated`` as tables; every figure with its 95 % interval."""
     who = (
         ("this model", "model"),
         ("oracle, the best possible", "oracle"),
@@ -71,10 +141,6 @@ def _both(scores: Mapping[str, Sequence[float]]) -> tuple[str, str]:
 
 
 def _figure(values: Sequence[float]) -> str:
-    """An estimate with its interval.
+    from tumorcast_platform.render.evaluation import figure
 
-    >>> _figure([0.8123, 0.77, 0.85])
-    '0.812 (0.770 to 0.850)'
-    """
-    estimate, lower, upper = values
-    return f"{estimate:.3f} ({lower:.3f} to {upper:.3f})"
+    return figure(values)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,26 +14,73 @@ from tumorcast_platform.console import AsJson
 from tumorcast_platform.render import Line
 from tumorcast_platform.weights import Weights
 
-train_app = typer.Typer(help="Train a prognosis model.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from tumorcast_training.parallel import Map
 
 
-@train_app.callback()
-def train() -> None:
-    """Train a prognosis model."""
-
-
-@train_app.command("simulated")
-def train_simulated(
-    data: Annotated[Path, typer.Option(help="Folder written by tumorcast simulate.", exists=True, file_okay=False)],
+def train(
+    data: Annotated[
+        Path,
+        typer.Option(
+            help="Folder of a cohort: public, your own, or of tumorcast simulate.", exists=True, file_okay=False
+        ),
+    ],
     out: Annotated[Path, typer.Option(help="Folder to write encoders/ and models/ to.", file_okay=False)],
+    name: Annotated[
+        str, typer.Argument(help="Shipped blueprint, or simulated; without it, a blueprint of your own.")
+    ] = "",
+    blueprint: Annotated[
+        Path | None, typer.Option(help="Blueprint (YAML); default DIR/blueprint.yaml.", exists=True, dir_okay=False)
+    ] = None,
     test: Annotated[
-        Path | None, typer.Option(help="Other simulated patients, to score it on.", exists=True, file_okay=False)
+        Path | None, typer.Option(help="simulated: other patients, to score it on.", exists=True, file_okay=False)
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the training.")] = 0,
-    workers: Annotated[int, typer.Option(min=1, help="Processes that read patients side by side.")] = 2,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that work side by side.")] = 2,
+    ray_address: Annotated[
+        str, typer.Option(help="Ray cluster to read and train on: HOST:PORT, auto, or local for one on this machine.")
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Train the image encoder and the fusion model on simulated patients; --test adds metrics and card."""
+    """Train a model of a cohort, with its evaluation and card; the same seed gives the same model, to the bit."""
+    if name == "simulated":
+        _simulated(data, out, test, seed, workers, as_json=as_json)
+        return
+    if test is not None:
+        raise typer.BadParameter("--test is for the model simulated; others are scored by tumorcast evaluate.")
+    from tumorcast_training.parallel import use_one_thread
+
+    use_one_thread()
+    from tumorcast_training.cohort_data import blueprint_for, training_cohort
+    from tumorcast_training.prognosis_training import train as train_tabular
+
+    plan = blueprint_for(name, blueprint, data)
+    with console.progress("Training", as_json=as_json) as progress, _workers(workers, ray_address, progress) as run:
+        read, compute = run
+        cohort = training_cohort(data, plan, run=read, seed=seed)
+        folder = train_tabular(plan, cohort, out, seed=seed, run=compute, progress=progress)
+    (out / "encoders").mkdir(exist_ok=True)
+    document = {"model": str(folder), "rows": len(cohort), "patients": len(set(cohort.patient_ids))}
+    lines = [Line(f"{plan.name}: trained on {document['patients']} patients, in {folder}; use it with --trained {out}")]
+    lines += [Line(f"  {note}") for note in cohort.notes]
+    console.answer({**document, "notes": list(cohort.notes)}, lines, as_json=as_json)
+
+
+@contextmanager
+def _workers(workers: int, ray_address: str, progress: console.Progress) -> Iterator[tuple[Map, Map]]:
+    """What reads patients, and what computes folds: processes, or a Ray cluster's Data and tasks."""
+    from tumorcast_training.parallel import processes, ray_cluster
+
+    if ray_address:
+        with ray_cluster(ray_address, progress) as cluster:
+            yield cluster.rows, cluster.tasks
+        return
+    with processes(workers, progress) as run:
+        yield run, run
+
+
+def _simulated(data: Path, out: Path, test: Path | None, seed: int, workers: int, *, as_json: bool) -> None:
+    """Train the image encoder and the fusion model on simulated patients; ``test`` adds metrics and card."""
     from tumorcast_fusion.model import PrognosisModel
     from tumorcast_imaging.model import Encoder, EncoderManifest
     from tumorcast_training import simulated

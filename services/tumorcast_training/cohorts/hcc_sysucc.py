@@ -91,12 +91,12 @@ def _with_past(now: pd.DataFrame, patients: NDArray[np.object_], day: Array) -> 
     of_patient = now.groupby(patients, sort=False)
     since = pd.Series(day).groupby(patients, sort=False)
     past: dict[str, pd.Series] = {
-        f"{feature}_{PREVIOUS}": of_patient[feature].shift().astype(now[feature].dtype) for feature in OF_PREVIOUS
+        f"{PREVIOUS}_{feature}": of_patient[feature].shift().astype(now[feature].dtype) for feature in OF_PREVIOUS
     }
     past["days_since_previous_visit"] = since.diff()
     past["days_since_first_visit"] = pd.Series(day) - since.transform("first")
-    past["largest_lesion_diameter_nadir"] = of_patient["largest_lesion_diameter"].cummin()
     first = past["days_since_previous_visit"].isna()
+    past["largest_lesion_diameter_nadir"] = of_patient["largest_lesion_diameter"].cummin().where(~first)
     for treatment in TREATMENTS:
         given = (now[treatment] == "present").astype(float)
         times = (given.groupby(patients, sort=False).cumsum() - given).where(~first)

@@ -28,7 +28,7 @@ class LinearRecipe:
 
     penalties: tuple[float, ...] = (1, 3, 10, 30, 100, 300, 1000)
     members: int = 24
-    em_steps: int = 4
+    em_steps: int = 2
     wide_groups: tuple[str, ...] = ()
     wide_factors: tuple[float, ...] = (1.0,)
     fewest_rows: int = 150
@@ -137,7 +137,7 @@ class _Fitter:
         if periods.window.any():
             for _ in range(self.recipe.em_steps):
                 periods = periods.reallocated(x @ found.coefficients, found.offsets)
-                found = fit_hazards(x, periods, l2, weight)
+                found = fit_hazards(x, periods, l2, weight, found.coefficients)
         return found
 
 

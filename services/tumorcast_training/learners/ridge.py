@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 _STEPS = 30
-_TOLERANCE = 1e-8
+_TOLERANCE = 1e-6
 _MAX_LEVERAGE = 0.95
 
 
@@ -115,14 +115,17 @@ class PersonPeriods:
         return PersonPeriods(self.event[rows], self.exposure[rows], self.window[rows])
 
 
-def fit_hazards(x: Array, periods: PersonPeriods, l2: float, weight: Array) -> RidgeFit:
+def fit_hazards(
+    x: Array, periods: PersonPeriods, l2: float, weight: Array, start: Array | None = None
+) -> RidgeFit:
     """Ridge proportional hazards with a piecewise-constant baseline; offsets are log cumulative baseline hazards (T,).
 
-    The same estimate as Cox's with ties by Breslow as intervals shrink, but with an absolute hazard. Each interval's
-    baseline is drawn toward the overall one by one event's worth, so that an interval without events has a hazard.
+    The same estimate as Cox's with ties by Breslow as intervals shrink, but with an absolute hazard; ``start`` (p,) is
+    where the search begins. Each interval's baseline is drawn toward the overall one by one event's worth, so that an
+    interval without events has a hazard.
     """
     p = x.shape[1]
-    beta = np.zeros(p)
+    beta = np.zeros(p) if start is None else start.copy()
     events = (weight[:, None] * periods.event).sum(axis=0)
     exposure = weight[:, None] * periods.exposure
     deaths = weight * periods.event.sum(axis=1)

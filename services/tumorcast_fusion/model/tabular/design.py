@@ -48,7 +48,7 @@ class Design:
         """Categories that have a column, by input; any other value of an input with several of them is as if missing."""
         found: dict[str, set[str]] = {}
         for column in self.columns:
-            if column.kind == "category":
+            if column.category:
                 found.setdefault(column.inputs[0], set()).add(column.category)
         return {name: frozenset(known) for name, known in found.items()}
 
@@ -113,13 +113,22 @@ def raw_column(
         return np.full(rows, np.nan)
     first = values[0]
     assert first is not None  # noqa: S101 (for the type checker; held by the line above)
-    if column.kind == "category":
-        return np.where(missing(first), np.nan, (first == column.category).astype(float))
-    t = transformed(column, first)
+    if column.kind == "at_most":
+        return np.where(missing(first), np.nan, first.astype(float) <= column.knot)
+    plain = transformed(column, first) if not column.category else _indicator(first, column.category)
+    if column.kind == "while" and values[1] is not None:
+        return np.where(missing(values[1]), np.nan, np.where(values[1].astype(float) <= column.knot, plain, 0 * plain))
+    if column.category:
+        return plain
+    t = plain
     if column.kind == "hinge":
         return np.maximum(t - column.knot, 0.0)
     second = values[1] if column.kind == "change" else None
     return t - transformed(column, second) if second is not None else t
+
+
+def _indicator(values: NDArray[np.float64] | NDArray[np.object_], category: str) -> Array:
+    return np.where(missing(values), np.nan, (values == category).astype(float))
 
 
 def transformed(column: Column, x: NDArray[np.float64] | NDArray[np.object_]) -> Array:

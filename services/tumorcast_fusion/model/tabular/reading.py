@@ -12,12 +12,11 @@ from tumorcast_core.snapshot import Feature, Issue, PatientSnapshot, Severity
 from tumorcast_fusion.model.encoding import noticed, sorted_out
 from tumorcast_fusion.model.engine import Reading
 from tumorcast_fusion.model.manifest import Group, Manifest, input_name
+from tumorcast_fusion.model.tabular.abstaining import far_outside
 from tumorcast_fusion.model.tabular.design import Design
 
 Array = NDArray[np.float64]
 Inputs = dict[str, float | str]
-FAR_OUTSIDE = 0.5
-"""A value beyond the training range by more than this share of its width is not like any training patient's."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +87,4 @@ def _far(feature: Feature, group: Group) -> bool:
     scaling = group.scaling.get(feature.name)
     if scaling is None or isinstance(feature.value, str) or feature.value is None:
         return False
-    width = max(scaling.high - scaling.low, 1e-9)
-    beyond = max(scaling.low - feature.value, feature.value - scaling.high, 0.0)
-    return beyond > FAR_OUTSIDE * width
+    return bool(far_outside(np.array(feature.value, dtype=float), scaling))

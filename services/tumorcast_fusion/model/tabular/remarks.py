@@ -22,6 +22,7 @@ from tumorcast_core.prognosis import (
 )
 from tumorcast_fusion.model.engine import Reading, Remarks
 from tumorcast_fusion.model.outputs import INTERVAL_LEVEL
+from tumorcast_fusion.model.tabular.abstaining import UNLIKE, unlike_training
 from tumorcast_fusion.model.tabular.linear import pattern_index
 from tumorcast_fusion.model.tabular.reading import TableRow, row_of
 from tumorcast_fusion.model.tabular.similar import FEWEST_PATIENTS
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 RARE = 0.01
 _TEST_TO_TRAIN = 0.25
-_UNLIKE = Reason("UNLIKE_TRAINING_PATIENTS", "The patient is unlike every patient that the model was trained on.")
 _UNUSUAL = Reason("UNUSUAL_PATIENT", "Fewer than 1 in 100 training patients are as unusual: take the answer with care.")
 _TOO_FEW = Reason("TOO_FEW_SIMILAR_PATIENTS", f"Fewer than {FEWEST_PATIENTS} training patients like this one had it.")
 
@@ -42,12 +42,12 @@ def remarks_of(engine: TabularEngine, reading: Reading[TableRow], horizons_days:
     z = reading.content.z
     percentile = engine.typical.percentile(z)
     names = [column.inputs[0] for column in engine.design.columns]
-    unlike = engine.typical.beyond_all(z) or bool(reading.content.far_outside)
+    unlike = bool(unlike_training(engine.typical, z[None], np.array([bool(reading.content.far_outside)]))[0])
     unusual = tuple(dict.fromkeys((*reading.content.far_outside, *engine.typical.unusual(z, names))))
     return Remarks(
         features=_features(engine, reading),
         worth=_worth(engine, reading.present),
-        abstains=(_UNLIKE,) if unlike else (),
+        abstains=(UNLIKE,) if unlike else (),
         limits=(_UNUSUAL,) if percentile < RARE else (),
         typicality=Typicality(percentile, unusual),
         similar=engine.similar.similar(z),

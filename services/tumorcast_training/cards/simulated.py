@@ -1,4 +1,4 @@
-"""The model card: what a model is for, what it was made of, how good it is. Generated, never edited."""
+"""The card of ``simulated``: what the model is for, what it was made of, how good it is. Generated, never edited."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SCORED = {
 }
 
 
-def card(model: PrognosisModel, metrics: Mapping[str, Any]) -> str:
+def simulated_card(model: PrognosisModel, metrics: Mapping[str, Any]) -> str:
     """Render the card as Markdown from the manifest and ``metrics.json``."""
     lines = [*_use(model), *_inputs(model.manifest), *_figures(metrics["held_out"])]
     return "\n".join([*lines, "Reproduced by", "", "```", COMMANDS.rstrip(), "```", ""])

@@ -1,0 +1,140 @@
+"""What the figures mean, in words: which claims hold, and every one that does not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from tumorcast_training.cards.markdown import estimate, gain, p_value, words
+from tumorcast_training.cards.reading import Endpoint, Figures, Source, discrimination, mapping
+
+SIMPLEST = "linear"
+MARGIN = -0.02
+SIGNIFICANCE = 0.05
+
+
+def contains(interval: Any, target: float) -> bool | None:
+    """Whether [estimate, lower, upper] contains a number; ``None`` where there is no interval.
+
+    >>> contains([1.1, 0.9, 1.3], 1), contains([0.7, 0.6, 0.9], 1), contains(None, 1)
+    (True, False, None)
+    """
+    if not isinstance(interval, list | tuple) or len(interval) != 3 or None in interval:
+        return None
+    return bool(interval[1] <= target <= interval[2])
+
+
+def clears(floor: Figures) -> bool | None:
+    """Whether the gain over a floor clears noise."""
+    if isinstance(floor.get("clears"), bool):
+        return bool(floor["clears"])
+    p = mapping(floor, "gain").get("p")
+    return None if p is None else bool(p < SIGNIFICANCE)
+
+
+def miscalibrations(scores: Figures) -> list[str]:
+    """Every calibration claim that the scores refute."""
+    found = _off(scores, "")
+    null = mapping(scores, "ece_null")
+    if null.get("within") is False:
+        found.append(f"ECE {estimate(scores.get('ece'))} lies above its null's 95th percentile, {null['percentile_95']:.3f}")
+    p = mapping(scores, "d_calibration").get("p")
+    if p is not None and p < SIGNIFICANCE:
+        found.append(f"D-calibration is refuted ({p_value(p)})")
+    for day, one in mapping(scores, "horizons").items():
+        if isinstance(one, dict):
+            found += _off(one, f" at day {day}")
+    return found
+
+
+def _off(scores: Figures, where: str) -> list[str]:
+    named = (("calibration_slope", "slope", 1.0), ("calibration_intercept", "intercept", 0.0))
+    return [
+        f"calibration {name}{where} is {estimate(scores[key])}, which excludes {target:g}"
+        for key, name, target in named
+        if contains(scores.get(key), target) is False
+    ]
+
+
+def calibrated(scores: Figures) -> str:
+    """Yes, no, or not computed: whether every calibration claim stands."""
+    known = [scores.get("calibration_slope")] + [h.get("calibration_slope") for h in _horizons(scores)]
+    if not any(known):
+        return "not computed"
+    return "no, see below" if miscalibrations(scores) else "yes"
+
+
+def _horizons(scores: Figures) -> list[Figures]:
+    return [h for h in mapping(scores, "horizons").values() if isinstance(h, dict)]
+
+
+def coverage(scores: Figures) -> Figures:
+    """Coverage of prediction sets or of lower bounds."""
+    return mapping(scores, "prediction_sets") or mapping(scores, "lower_bounds")
+
+
+def findings(source: Source) -> list[str]:
+    """Every negative finding of every endpoint, in a sentence each; what a reader must not miss."""
+    return [f"`{e.spec.id}`: {text}." for e in source.endpoints for text in _of_endpoint(e)]
+
+
+def _of_endpoint(endpoint: Endpoint) -> Iterator[str]:
+    figures = endpoint.figures
+    if not figures:
+        yield "no figures were computed"
+        return
+    for name, floor in endpoint.floors:
+        if clears(floor) is False:
+            yield (
+                f"the gain over the plain ridge floor `{name}` ({estimate(floor.get('score'))}) does not clear noise: "
+                f"{gain(mapping(floor, 'gain'))}"
+            )
+    added = endpoint.baseline_gain
+    if added.get("p") is not None and added["p"] >= SIGNIFICANCE:
+        yield f"all groups together do not add to the clinical baseline beyond noise: {gain(added)}"
+    for part, scores in endpoint.scored:
+        who = f"{words(part)}: " if part else ""
+        yield from (f"{who}{text}" for text in miscalibrations(scores))
+        covered = coverage(scores)
+        if covered.get("contains_nominal") is False:
+            yield f"{who}coverage {estimate(covered.get('coverage'))} does not contain the nominal {covered['nominal']:g}"
+    yield from _of_subsets(figures)
+    yield from _of_shuffled(figures)
+
+
+def _of_subsets(figures: Figures) -> Iterator[str]:
+    subsets = figures.get("subsets") or []
+    lower = [bound for s in subsets if (bound := mapping(s, "difference_to_own").get("lower")) is not None]
+    broken = [bound for bound in lower if bound <= MARGIN]
+    if broken:
+        yield (
+            f"for {len(broken)} of {len(lower)} subsets of the groups the one-sided 95 % bound of the difference to a "
+            f"model trained on just that subset is not above {MARGIN:g} (lowest {min(broken):+.3f})"
+        )
+
+
+def _of_shuffled(figures: Figures) -> Iterator[str]:
+    shuffled = mapping(figures, "shuffled")
+    interval = shuffled.get("score") or discrimination(shuffled)
+    if contains(interval, 0.5) is False:
+        yield f"with shuffled outcomes the score is {estimate(interval)}, which excludes 0.5: something leaks"
+
+
+def selection(endpoint: Endpoint) -> str:
+    """Which candidate won and by how much, and what the others gained."""
+    figures = endpoint.figures
+    chosen, candidates = figures.get("chosen"), mapping(figures, "candidates")
+    if not chosen:
+        return "Which candidate was chosen is not recorded."
+    others = [
+        f"{name} {gain(test)}"
+        for name, of in candidates.items()
+        if name not in (SIMPLEST, chosen) and (test := mapping(of, "gain_over_linear"))
+    ]
+    if chosen == SIMPLEST:
+        beaten = f" No gain over it clears noise: {'; '.join(others)}." if others else ""
+        return f"**{SIMPLEST}** is shipped, the simplest.{beaten}"
+    test = mapping(mapping(candidates, chosen), "gain_over_linear")
+    return f"**{chosen}** is shipped: its gain over {SIMPLEST} clears noise, {gain(test)}." + (
+        f" The others: {'; '.join(others)}." if others else ""
+    )
