@@ -1,20 +1,20 @@
 """A blueprint: what a model of tables is to be, before it has seen a patient.
 
-Plain YAML under ``blueprints/`` (or a user's own): purpose, groups of inputs, endpoints, how numbers become columns. All
-that is fitted (clipping, scaling, categories seen, interval ends) is fitted here, on training rows only.
+Plain YAML under ``blueprints/`` (or a user's own): purpose, groups of inputs, endpoints, how numbers become columns.
+All that is fitted (clipping, scaling, categories seen, interval ends) is fitted here, on training rows only.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tumorcast_core.catalog import entry
 from tumorcast_core.errors import InvalidInput, UnknownModel
@@ -59,7 +59,7 @@ class EndpointPlan(_Frozen):
 
 
 class ColumnRule(_Frozen):
-    """How a number becomes columns; clipped to ``low`` and ``high``, by default at 0.5 and 99.5 % of the training rows."""
+    """How a number becomes columns; clipped to ``low`` and ``high``, else to 0.5 and 99.5 % of the training rows."""
 
     transform: Literal["identity", "log"] = "identity"
     offset: float = 0.0
@@ -151,10 +151,15 @@ class Blueprint(_Frozen):
                 continue
             plain = self._categories(name, feature, table) if entry(feature).categories else self._numbers(name, table)
             for column in (*plain, *self._while(plain)):
-                raw = raw_column(column, [table[i].to_numpy() if i in table else None for i in column.inputs], len(table))
+                raw = raw_column(
+                    column, [table[i].to_numpy() if i in table else None for i in column.inputs], len(table)
+                )
                 if np.isfinite(raw).sum() >= _FEWEST_OF_CATEGORY and np.nanstd(raw) > 0:
                     sd = float(np.nanstd(raw))
-                    scale = {"mean": _short(np.nanmean(raw)), "sd": _short(max(sd, _SD_OF_EVEN) if column.category else sd)}
+                    scale = {
+                        "mean": _short(np.nanmean(raw)),
+                        "sd": _short(max(sd, _SD_OF_EVEN) if column.category else sd),
+                    }
                     columns.append(column.model_copy(update=scale))
         return tuple(columns)
 
@@ -163,7 +168,7 @@ class Blueprint(_Frozen):
         """A column per category that was seen often enough; one for two categories."""
         counts = table[name].value_counts()
         seen = [c for c in entry(feature).categories if counts.get(c, 0) >= _FEWEST_OF_CATEGORY]
-        chosen = seen[1:] if len(seen) == 2 else seen  # noqa: PLR2004 (two categories are one contrast)
+        chosen = seen[1:] if len(seen) == 2 else seen
         return [m.Column(name=f"{name}={c}", kind="category", inputs=(name,), category=c) for c in chosen]
 
     def _while(self, plain: Sequence[m.Column]) -> list[m.Column]:
@@ -173,7 +178,12 @@ class Blueprint(_Frozen):
         other, knot = self.effects_while
         return [
             c.model_copy(
-                update={"name": f"{c.name}@{other}<={knot:g}", "kind": "while", "inputs": (*c.inputs, other), "knot": knot}
+                update={
+                    "name": f"{c.name}@{other}<={knot:g}",
+                    "kind": "while",
+                    "inputs": (*c.inputs, other),
+                    "knot": knot,
+                }
             )
             for c in plain
             if c.kind in ("value", "category") and c.inputs[0] != other and c.inputs[0] in self.effects_of
@@ -205,7 +215,7 @@ class Blueprint(_Frozen):
 def edges_of(plan: EndpointPlan, outcome: SurvivalOutcome) -> tuple[float, ...]:
     """Interval ends with about equally many events between them, the last at the end of follow-up."""
     days = outcome.days[(outcome.event > 0) & (outcome.days < plan.follow_up_days)]
-    inner = np.unique(np.round(np.quantile(days, np.arange(1, plan.intervals) / plan.intervals))) if len(days) else []
+    inner: Any = np.unique(np.round(np.quantile(days, np.arange(1, plan.intervals) / plan.intervals))) if len(days) else []
     return (*(float(d) for d in inner if 0 < d < plan.follow_up_days), float(plan.follow_up_days))
 
 
@@ -226,5 +236,5 @@ def load(name_or_file: str | Path) -> Blueprint:
     return found
 
 
-def _short(x: float) -> float:
-    return float(f"{x:.6g}")
+def _short(x: float | np.floating[Any]) -> float:
+    return float(f"{float(x):.6g}")

@@ -1,7 +1,7 @@
 """Conformal calibration: sets of outcomes, and lower bounds on a time, that hold at a stated level.
 
-Sets: split conformal on ``1 - p(outcome)`` (Vovk, Gammerman and Shafer 2005; Sadinle, Lei and Wasserman, JASA 2019) with
-cross-fitted answers as the calibration set. Bounds: the survival level at which the curve is read is chosen so that the
+Sets: split conformal on ``1 - p(outcome)`` (Vovk, Gammerman and Shafer 2005; Sadinle, Lei and Wasserman, JASA 2019)
+with cross-fitted answers as the calibration set. Bounds: the survival level at which the curve is read is chosen so that the
 share of patients who had the event before their bound, weighted by the inverse probability of being seen that long, is
 at most 1 - level (Gui, Hore, Ren and Barber, Biometrika 2024: arXiv 2211.09933; Davidov et al.: arXiv 2410.24136).
 """
@@ -57,5 +57,3 @@ def bound_threshold(survival: Array, grid_days: tuple[float, ...], outcome: Surv
         if float(np.nansum(seen * early)) <= allowed:
             return float(threshold)
     return float(_LEVELS[-1])
-
-

@@ -15,7 +15,13 @@ from numpy.typing import NDArray
 
 from tumorcast_core.prognosis import EndpointKind
 from tumorcast_fusion.model.tabular import Design, pattern_index
-from tumorcast_fusion.model.tabular.links import at_days, categories, cumulative_hazards, cumulative_incidence, probability
+from tumorcast_fusion.model.tabular.links import (
+    at_days,
+    categories,
+    cumulative_hazards,
+    cumulative_incidence,
+    probability,
+)
 from tumorcast_training.blueprint import Blueprint, EndpointPlan
 from tumorcast_training.cohorts import BinaryOutcome, Cohort, OrdinalOutcome, Outcome, SurvivalOutcome
 from tumorcast_training.conformal import conformal_threshold
@@ -50,7 +56,7 @@ class Answers:
             return cls(plan.kind, categories(link))
         days = np.linspace(0, plan.follow_up_days, GRID_POINTS + 1)[1:]
         incidence = cumulative_incidence(cumulative_hazards(link))
-        return cls(plan.kind, at_days(incidence, edges_days, days), tuple(float(d) for d in days))
+        return cls(plan.kind, at_days(incidence, edges_days, list(days)), tuple(float(d) for d in days))
 
     @property
     def risk(self) -> Array:

@@ -1,4 +1,4 @@
-"""Fits one endpoint of a blueprint to some rows of a cohort: every learner, calibrated and blended inside those rows."""
+"""Fits one endpoint of a blueprint to rows of a cohort: every learner, calibrated and blended inside those rows."""
 
 from __future__ import annotations
 
@@ -15,12 +15,21 @@ from tumorcast_fusion.model.tabular import Blend, Design, LinkCalibration, Part,
 from tumorcast_fusion.model.tabular.blend import Predictor
 from tumorcast_training.blueprint import Blueprint, EndpointPlan, edges_of
 from tumorcast_training.cohorts import Cohort, SurvivalOutcome
-from tumorcast_training.learners import LinearRecipe, Target, TrainingSet, fit_boosted, fit_gated, fit_linear
+from tumorcast_training.learners import (
+    BoostedRecipe,
+    LinearRecipe,
+    Target,
+    TrainingSet,
+    fit_boosted,
+    fit_gated,
+    fit_linear,
+)
 
 Array = NDArray[np.float64]
 LEARNERS = ("linear", "boosted", "gated")
 INNER_FOLDS = 3
 _WEIGHT_STEPS = 10
+_BAGGED = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,10 +72,15 @@ def visit_weights(cohort: Cohort) -> Array:
 def fit_learner(
     name: str, data: TrainingSet, recipe: LinearRecipe, seed: int, patterns: Collection[int] | None = None
 ) -> Predictor:
-    """Fit one learner; the linear one to every subset of the groups, or to just these."""
+    """Fit one learner; the linear one to every subset of the groups, or to just these.
+
+    Bootstrap members, which only the shipped model needs, are fitted where ``recipe`` has some.
+    """
     if name == "linear":
         return fit_linear(data, recipe, seed, patterns)
-    return fit_boosted(data, seed) if name == "boosted" else fit_gated(data, seed)
+    if name == "boosted":
+        return fit_boosted(data, seed, BoostedRecipe(members=_BAGGED if recipe.members else 1))
+    return fit_gated(data, seed)
 
 
 def best_link(name: str, predictor: Predictor, z: Array, present: NDArray[np.bool_]) -> Array:

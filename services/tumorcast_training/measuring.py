@@ -1,4 +1,4 @@
-"""Measures a cross-validated endpoint: out-of-fold scores, beside floor and baseline, by subgroup and subset, shuffled."""
+"""Measures a cross-validated endpoint out of fold: beside floor and baseline, by subgroup and subset, shuffled."""
 
 from __future__ import annotations
 
@@ -48,9 +48,7 @@ def measure(
     outcome = cohort.outcomes[plan.id]
 
     def scored(of: NDArray[np.int64], samples: int = 1000) -> Any:
-        return score_answers(
-            plan, outcome[of], answers[of], cohort.patient_ids[of], bounds=bounds[of], samples=samples
-        )
+        return score_answers(plan, outcome[of], answers[of], cohort.patient_ids[of], bounds=bounds[of], samples=samples)
 
     return {
         "kind": str(plan.kind),
@@ -96,7 +94,9 @@ def score_answers(
     if isinstance(outcome, BinaryOutcome):
         return score_binary(value, answers.values[:, 1], patient_ids, prediction_sets=sets, samples=samples)
     return {
-        f"at least {name}": score_binary((value >= k).astype(float), answers.values[:, k:].sum(axis=1), patient_ids, samples=samples)
+        f"at least {name}": score_binary(
+            (value >= k).astype(float), answers.values[:, k:].sum(axis=1), patient_ids, samples=samples
+        )
         for k, name in enumerate(plan.outcomes)
         if k
     }
@@ -226,7 +226,7 @@ def _shuffled(blueprint: Blueprint, plan: EndpointPlan, cohort: Cohort, seed: in
     results = cross_validate(blueprint, plan, dealt, seed, run, ("linear",), (0,))
     answers = pooled(results, "linear", len(dealt))
     found = score_answers(plan, dealt.outcomes[plan.id], answers, dealt.patient_ids, samples=300)
-    first_cause = found[plan.outcomes[0]] if plan.outcomes[0] in found else found
+    first_cause = found.get(plan.outcomes[0], found)
     return {"score": first_cause.get("auc") or first_cause.get("harrell_c") or first_cause}
 
 

@@ -1,4 +1,4 @@
-"""Trains a model of tables: cross-validates every learner, chooses, fits the shipped one, measures it, writes its folder."""
+"""Trains a model of tables: cross-validates every learner, chooses one, fits it, measures it, writes its folder."""
 
 from __future__ import annotations
 
@@ -43,7 +43,13 @@ class TrainedEndpoint:
 
 
 def train(
-    blueprint: Blueprint, cohort: Cohort, out: Path, *, seed: int = 0, run: Run | None = None, told: Told = lambda _: None
+    blueprint: Blueprint,
+    cohort: Cohort,
+    out: Path,
+    *,
+    seed: int = 0,
+    run: Run | None = None,
+    told: Told = lambda _: None,
 ) -> Path:
     """Train, measure and write ``out/models/<name>``; the same seed gives the same bytes."""
     run = run or in_turn
@@ -53,7 +59,9 @@ def train(
     design = Design.of(manifest)
     encoded = Encoded.of(cohort, design)
     gaussian = Gaussian.fit(encoded.z)
-    trained = {plan.id: train_endpoint(blueprint, plan, cohort, columns, seed, run, told) for plan in blueprint.endpoints}
+    trained = {
+        plan.id: train_endpoint(blueprint, plan, cohort, columns, seed, run, told) for plan in blueprint.endpoints
+    }
     prototypes, centers = fit_prototypes(blueprint, cohort, design, encoded.z, gaussian, seed)
     manifest = _finished(manifest, trained, prototypes)
     engine = TabularEngine(
@@ -164,5 +172,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float | np.floating):
         return float(value) if np.isfinite(value) else None
     return value.item() if isinstance(value, np.generic) else value
-
-

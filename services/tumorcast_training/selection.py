@@ -49,7 +49,9 @@ def select(results: Sequence[FoldResult], *, first_visit: bool = False) -> Selec
     report = {
         name: {
             "score": summary(fold_scores(results, name, first_visit=first_visit)),
-            **({"gain_over_linear": as_json(found[name]) | {"p_holm": _short(adjusted[name])}} if name in found else {}),
+            **(
+                {"gain_over_linear": as_json(found[name]) | {"p_holm": _short(adjusted[name])}} if name in found else {}
+            ),
         }
         for name in candidates
     }
@@ -61,10 +63,10 @@ def summary(scores: Array) -> list[float]:
     return [_short(float(np.nanmean(scores))), _short(float(np.nanstd(scores, ddof=1)))]
 
 
-def as_json(test: PairedTest | None) -> dict[str, float] | None:
-    """A paired test as plain numbers."""
+def as_json(test: PairedTest | None) -> dict[str, float]:
+    """A paired test as plain numbers; empty where there is none."""
     if test is None:
-        return None
+        return {}
     return {
         "mean": _short(test.mean),
         "standard_error": _short(test.standard_error),

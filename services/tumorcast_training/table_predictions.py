@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tumorcast_core.catalog import entry
 from tumorcast_core.errors import InvalidInput
 from tumorcast_fusion.model import PrognosisModel
+from tumorcast_fusion.model.growth_model import GrowthModel
 from tumorcast_fusion.model.manifest import EndpointSpec, Manifest
 from tumorcast_fusion.model.outputs import EndpointOutput, day_of_survival
 from tumorcast_fusion.model.tabular.abstaining import NO_USABLE_INPUT, UNLIKE, far_outside, unlike_training
@@ -54,11 +55,17 @@ class RowPredictions:
         return {str(code): int(count) for code, count in zip(codes, counts, strict=True)}
 
 
-def tabular_engine(model: PrognosisModel) -> TabularEngine:
-    """The engine of a model of tables; raises ``InvalidInput`` that says what another kind of model needs."""
-    if not isinstance(model.engine, TabularEngine):
+def tabular_model(model: PrognosisModel | GrowthModel) -> PrognosisModel:
+    """A model of tables as it is; raises ``InvalidInput`` that says what another kind of model needs."""
+    if not isinstance(model, PrognosisModel) or not isinstance(model.engine, TabularEngine):
         raise InvalidInput(_WHAT_TO_GIVE.get(model.manifest.engine, "The model reads no tables."))
-    return model.engine
+    return model
+
+
+def tabular_engine(model: PrognosisModel) -> TabularEngine:
+    """The engine of a model of tables; raises as ``tabular_model``."""
+    engine: TabularEngine = tabular_model(model).engine  # type: ignore[assignment]
+    return engine
 
 
 def predict_rows(engine: TabularEngine, inputs: pd.DataFrame) -> RowPredictions:
@@ -83,15 +90,17 @@ def _usable(inputs: pd.DataFrame, design: Design) -> tuple[dict[str, Column], di
     """The inputs without categories that the model has not seen, and how many those were."""
     usable: dict[str, Column] = {}
     unseen: dict[str, int] = {}
-    for name in inputs:
+    for name in map(str, inputs):
         values: Column = inputs[name].to_numpy()
         if values.dtype == object:
-            known = {v for v in set(values[~missing(values)]) if design.usable(str(name), v)}
-            strange = np.array([v not in known for v in values], dtype=bool) & ~missing(values)
+            stated = ~missing(values)
+            known = {v for v in set(values[stated]) if design.usable(name, v)}
+            strange = stated & np.array([v not in known for v in values], dtype=bool)
             if strange.any():
-                values = np.where(strange, None, values)
-                unseen[str(name)] = int(strange.sum())
-        usable[str(name)] = values
+                values = values.copy()
+                values[strange] = None
+                unseen[name] = int(strange.sum())
+        usable[name] = values
     return usable, unseen
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import calendar
 import re
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from functools import lru_cache
 
 from tumorcast_core.errors import MalformedRequest
@@ -69,3 +69,19 @@ def index_day(index_date: str) -> date | None:
     if found is None or not found.is_day:
         raise MalformedRequest("index_date must be a day, YYYY-MM-DD.")
     return found.first
+
+
+def moment(written: str) -> str:
+    """A key that orders dates and times by when they were: with a zone in UTC, without one as written; "" for none.
+
+    >>> moment("2026-03-01T23:30:00-05:00") > moment("2026-03-02T02:00:00+00:00")
+    True
+    """
+    text = written.strip()
+    if "T" not in text:
+        return text
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    return (found.astimezone(UTC) if found.tzinfo else found).isoformat()

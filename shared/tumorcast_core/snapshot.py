@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tumorcast_core.dates import moment
+
 
 class Modality(StrEnum):
     """The kind of evidence an input belongs to (the DICOM tag is ``dicom_modality``)."""
@@ -124,10 +126,11 @@ class PatientSnapshot:
     def feature(self, name: str, timepoint: str = "") -> Feature | None:
         """The latest feature of that name at that timepoint (``""``: at none); ``None`` if there is none.
 
-        An undated feature counts as the oldest; the later in order wins a tie.
+        Moments with a zone are compared as moments, others by what is written; an undated feature counts as the
+        oldest; the later in order wins a tie.
         """
         found = [f for f in self.features if f.name == name and f.timepoint == timepoint]
-        return max(enumerate(found), key=lambda pair: (pair[1].effective, pair[0]))[1] if found else None
+        return max(enumerate(found), key=lambda pair: (moment(pair[1].effective), pair[0]))[1] if found else None
 
     def embedding(self, spaces: Iterable[str], timepoint: str = "") -> Embedding | None:
         """The first embedding of any of ``spaces`` at that timepoint."""

@@ -28,9 +28,7 @@ def describe(ref: ModelRef, manifest: Manifest) -> ModelSummary:
         manifest.simulated,
         tuple(groups),
         tuple(
-            EndpointDescription(
-                e.id, e.kind, e.definition, e.horizons_days, outcome_columns(e), outcomes=_outcomes(e)
-            )
+            EndpointDescription(e.id, e.kind, e.definition, e.horizons_days, outcome_columns(e), outcomes=_outcomes(e))
             for e in manifest.endpoints
         ),
         tuple(_input(name, feature, group) for name, (group, feature) in manifest.inputs().items()),

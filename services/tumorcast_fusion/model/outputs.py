@@ -108,7 +108,9 @@ class EndpointOutput:
             self.level,
         )
 
-    def _competing(self, spec: EndpointSpec, horizons: Sequence[float], baseline: float | None) -> CompetingRisksEstimate:
+    def _competing(
+        self, spec: EndpointSpec, horizons: Sequence[float], baseline: float | None
+    ) -> CompetingRisksEstimate:
         middle, low, high = (h[-1] for h in self._hazards())
         causes = []
         for c, cause in enumerate(spec.outcomes):

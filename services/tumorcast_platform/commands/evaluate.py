@@ -49,20 +49,20 @@ def evaluate(
     workers: Annotated[int, typer.Option(min=1, help="Processes that read patients side by side.")] = 2,
     as_json: AsJson = False,
 ) -> None:
-    """Score a model on a table or a folder of patients: discrimination, calibration, coverage, by subgroup and subset."""
+    """Score a model on a table or folder of patients: discrimination, calibration, coverage, subgroups, subsets."""
     if (table is None) == (data is None):
         raise typer.BadParameter("Give either --table or --data.")
-    from tumorcast_fusion.model import ModelStore
+    from tumorcast_fusion.model import ModelStore, PrognosisModel
 
-    model = ModelStore(Weights.of(trained).models).get(name)
-    if name == "simulated" and data is not None:
-        _simulated(model, data, trained, workers, as_json=as_json)
+    loaded = ModelStore(Weights.of(trained).models).get(name)
+    if name == "simulated" and data is not None and isinstance(loaded, PrognosisModel):
+        _simulated(loaded, data, trained, workers, as_json=as_json)
         return
     from tumorcast_platform.render.evaluation import evaluation_page
     from tumorcast_training.table_evaluation import Options, evaluate_table
-    from tumorcast_training.table_predictions import tabular_engine
+    from tumorcast_training.table_predictions import tabular_model
 
-    tabular_engine(model)
+    model = tabular_model(loaded)
     found, trained_on_these = _patients(model, table, data, split, subgroup or (), workers, as_json=as_json)
     options = Options(tuple(without or ()), subsets, samples)
     with console.progress("Scoring", as_json=as_json) as progress:

@@ -55,10 +55,9 @@ def train(
     from tumorcast_training.prognosis_training import train as train_tabular
 
     plan = blueprint_for(name, blueprint, data)
-    with console.progress("Training", as_json=as_json) as progress, _workers(workers, ray_address, progress) as run:
-        read, compute = run
+    with console.status("Reading patients", as_json=as_json) as say, _workers(workers, ray_address) as (read, compute):
         cohort = training_cohort(data, plan, run=read, seed=seed)
-        folder = train_tabular(plan, cohort, out, seed=seed, run=compute, progress=progress)
+        folder = train_tabular(plan, cohort, out, seed=seed, run=compute, told=say)
     (out / "encoders").mkdir(exist_ok=True)
     document = {"model": str(folder), "rows": len(cohort), "patients": len(set(cohort.patient_ids))}
     lines = [Line(f"{plan.name}: trained on {document['patients']} patients, in {folder}; use it with --trained {out}")]
@@ -67,15 +66,15 @@ def train(
 
 
 @contextmanager
-def _workers(workers: int, ray_address: str, progress: console.Progress) -> Iterator[tuple[Map, Map]]:
+def _workers(workers: int, ray_address: str) -> Iterator[tuple[Map, Map]]:
     """What reads patients, and what computes folds: processes, or a Ray cluster's Data and tasks."""
     from tumorcast_training.parallel import processes, ray_cluster
 
     if ray_address:
-        with ray_cluster(ray_address, progress) as cluster:
+        with ray_cluster(ray_address) as cluster:
             yield cluster.rows, cluster.tasks
         return
-    with processes(workers, progress) as run:
+    with processes(workers) as run:
         yield run, run
 
 

@@ -19,7 +19,8 @@ _NAMES = {
     "calibration_intercept": "calibration intercept",
     "observed_to_expected": "observed / expected",
 }
-_OF_HORIZON = ("auc", "brier", "observed_to_expected", "calibration_slope", "calibration_intercept")
+_OF_HORIZON = ("auc", "observed_to_expected", "calibration_slope")
+_SUBSETS = 12
 
 
 def evaluation_page(found: Document) -> list[Line]:
@@ -107,6 +108,9 @@ def _subsets(subsets: Sequence[Document], question: str) -> Iterator[Line]:
             (score, [" + ".join(subset["groups"]), str(subset["rows"]), figure(score), figure(loss, signed=True)])
         )
     ordered = sorted(rows, key=lambda row: -(row[0] or [0.0])[0])
+    if len(ordered) > _SUBSETS:
+        yield Line(f"      the best {_SUBSETS} of {len(ordered)}; --json has all", Style.QUIET)
+        ordered = ordered[:_SUBSETS]
     yield from _table([["groups", "rows", "score", "lost to all groups"], *(cells for _, cells in ordered)], indent=6)
 
 

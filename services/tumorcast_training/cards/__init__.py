@@ -1,4 +1,4 @@
-"""Model cards, generated and never edited: Markdown by TRIPOD+AI and CHAI's Applied Model Card, with an EU AI Act mapping.
+"""Model cards, generated and never edited: Markdown by TRIPOD+AI and CHAI's schema, with an EU AI Act mapping.
 
 TRIPOD+AI: Collins et al., BMJ 2024;385:e078378. CHAI: Coalition for Health AI, Applied Model Card schema v0.2
 (github.com/coalition-for-health-ai/mc-schema). EU AI Act: Regulation (EU) 2024/1689.

@@ -9,17 +9,9 @@ from typing import Any
 
 import yaml
 
+from tumorcast_training.cards import prose
 from tumorcast_training.cards.markdown import table
 from tumorcast_training.cards.reading import Source
-
-_DISCLAIMER = (
-    "This is no legal advice, and no statement of conformity. The software is for research: it is no medical device, it is "
-    "not placed on the market and not put into service for care. Article 2(6) and (8) keep systems made for research alone "
-    "out of the Regulation; whoever puts one into service for care, or changes what it is for, becomes its provider "
-    "(Article 25) and must meet Articles 8 to 15 and, as a rule, Regulation (EU) 2017/745 on medical devices, by which a "
-    "system that needs a notified body is of high risk (Article 6(1)). The table says what is here to build on, and what is "
-    "left to do."
-)
 
 
 def render(source: Source) -> list[str]:
@@ -38,8 +30,7 @@ def render(source: Source) -> list[str]:
         *table(("item", "topic", "where"), _rows("tripod_ai", name, source.manifest.version)),
         "## 12 EU AI Act, Articles 9 to 15",
         "",
-        f"Regulation (EU) 2024/1689. {_DISCLAIMER}",
-        "",
+        *prose.paragraph(prose.told("eu_ai_act")[0]),
         *table(
             ("article", "the software provides", "the deployer, or whoever becomes provider, must"),
             _rows("eu_ai_act", name, source.manifest.version),

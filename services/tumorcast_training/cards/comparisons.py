@@ -23,7 +23,10 @@ def render(endpoint: Endpoint) -> list[str]:
     ]
     weights = {name: w for name, w in mapping(figures, "weights").items() if isinstance(w, int | float)}
     blended = f" Weights: {', '.join(f'{name} {w:g}' for name, w in weights.items())}." if len(weights) > 1 else ""
-    learners = [f"{endpoint.score_name} by fold (mean ± spread), gains paired by fold with their one-sided 95 % bound:", ""]
+    learners = [
+        f"{endpoint.score_name} by fold (mean ± spread), gains paired by fold with their one-sided 95 % bound:",
+        "",
+    ]
     return [
         f"{selection(endpoint)}{blended}",
         "",
@@ -84,5 +87,9 @@ def abstained(endpoint: Endpoint) -> list[str]:
     if not isinstance(found, Mapping):
         return [f"Abstained: {count(found)} rows.", ""]
     reasons = found.get("reasons")
-    why = ", ".join(f"{n:,} {words(str(code)).lower()}" for code, n in reasons.items()) if isinstance(reasons, Mapping) else ""
+    why = (
+        ", ".join(f"{n:,} {words(str(code)).lower()}" for code, n in reasons.items())
+        if isinstance(reasons, Mapping)
+        else ""
+    )
     return [f"Abstained: {count(found.get('rows', found.get('count')))} rows{f' ({why})' if why else ''}.", ""]

@@ -15,7 +15,7 @@ def subgroups(endpoint: Endpoint) -> list[str]:
     """Score and calibration in every label of every subgroup."""
     rows = []
     for name, labels in mapping(endpoint.figures, "subgroups").items():
-        for label, scores in (labels.items() if isinstance(labels, dict) else ()):
+        for label, scores in labels.items() if isinstance(labels, dict) else ():
             if isinstance(scores, dict):
                 rows.append(_subgroup(endpoint, f"{words(name)}: {words(str(label))}", scores))
     if not rows:
@@ -65,5 +65,12 @@ def _chosen(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def _subset(one: Figures) -> tuple[str, ...]:
     test = mapping(one, "difference_to_own")
     mean, lower = test.get("mean"), test.get("lower")
-    difference = "not computed" if mean is None else f"{mean:+.3f}" + (f" (above {lower:+.3f})" if lower is not None else "")
-    return (" + ".join(one.get("groups") or ["nothing"]), estimate(one.get("score")), estimate(one.get("own")), difference)
+    difference = (
+        "not computed" if mean is None else f"{mean:+.3f}" + (f" (above {lower:+.3f})" if lower is not None else "")
+    )
+    return (
+        " + ".join(one.get("groups") or ["nothing"]),
+        estimate(one.get("score")),
+        estimate(one.get("own")),
+        difference,
+    )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from tumorcast_core.catalog import SYSTEMS, entry
 from tumorcast_fusion.model.manifest import Column, Group
+from tumorcast_training.cards import prose
 from tumorcast_training.cards.markdown import number, share, table, words
 from tumorcast_training.cards.reading import Source, mapping
 
@@ -17,6 +18,7 @@ _SYSTEM_NAMES = {
     SYSTEMS["ncit"]: "NCIt",
     SYSTEMS["ucum"]: "UCUM",
 }
+_UNITS = {"a": "years", "d": "days", "1/1000000{Nucleotide}": "per megabase"}
 _HEADER = ("input", "what it is", "unit or categories", "trained on", "becomes", "code", "missing")
 
 
@@ -25,17 +27,17 @@ def render(source: Source) -> list[str]:
     lines = [
         "## 4 Inputs and what was missing",
         "",
-        "Any subset of the groups may be given. *Trained on* is the range of the training rows; *becomes*, the columns that",
-        "are made of an input. A missing column is completed by its conditional mean given the known ones (a Gaussian of the",
-        "training rows; linear learner) or read as missing (boosted, gated); a missing group has a linear model of its own.",
-        "",
+        *prose.paragraph(prose.told("inputs")[0]),
     ]
     for group in source.manifest.groups:
         when = f", at {group.timepoint}" if group.timepoint else ""
         lines += [f"**{group.id}** ({group.modality}{when})", ""]
         lines += _long(source, group) if len(group.features) > _LONG_GROUP else _table(source, group)
     baseline = ", ".join(source.manifest.baseline_groups)
-    return [*lines, *([f"The clinical baseline is the model with these groups alone: {baseline}.", ""] if baseline else [])]
+    return [
+        *lines,
+        *([f"The clinical baseline is the model with these groups alone: {baseline}.", ""] if baseline else []),
+    ]
 
 
 def appendix(source: Source) -> list[str]:
@@ -70,7 +72,7 @@ def _row(source: Source, group: Group, name: str, feature: str) -> tuple[str, ..
     return (
         f"`{name}`",
         known.description,
-        _categories(known.categories) if known.categories else known.unit or "no unit",
+        _categories(known.categories) if known.categories else _UNITS.get(known.unit, known.unit) or "no unit",
         f"{number(scaling.low)} to {number(scaling.high)}" if scaling else "—",
         _becomes(source, name),
         f"{system} {coding.code}" if system else "local",
@@ -92,20 +94,22 @@ def _becomes(source: Source, name: str) -> str:
     ours = [c for c in columns if c.inputs[0] == name]
     if not ours:
         return "not read: does not vary"
-    categories = [c for c in ours if c.kind == "category"]
-    if categories:
-        return f"{len(categories)} indicator" + "s" * (len(categories) > 1)
-    return "; ".join(_of_number(c) for c in ours)
+    indicators = sum(c.kind == "category" for c in ours)
+    told = [f"{indicators} indicator" + "s" * (indicators > 1)] if indicators else []
+    return "; ".join(dict.fromkeys([*told, *(_of_number(c) for c in ours if c.kind != "category")]))
 
 
 def _of_number(column: Column) -> str:
-    value = f"log({number(column.offset)} + x)" if column.transform == "log" and column.offset else "x"
-    value = "log x" if column.transform == "log" and not column.offset else value
-    clip = f", x clipped to {number(column.low)} to {number(column.high)}"
+    plus = f"{number(column.offset)} + " if column.offset else ""
+    log = f"log({plus}x), " if column.transform == "log" else ""
     match column.kind:
         case "hinge":
             return f"the part above {column.name.rpartition('>')[2]}"
         case "change":
             return f"change from {words(column.inputs[1])}"
+        case "at_most":
+            return f"whether at most {number(column.knot)}"
+        case "while":
+            return f"an effect of its own while {words(column.inputs[1])} is at most {number(column.knot)}"
         case _:
-            return value + clip
+            return f"{log}x clipped to {number(column.low)} to {number(column.high)}"

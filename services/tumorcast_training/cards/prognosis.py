@@ -22,8 +22,8 @@ def card(
 ) -> str:
     """Render the card as Markdown; the same arguments give the same text.
 
-    ``metrics`` is ``metrics.json``: what it lacks is told as not computed. ``plots`` are the figures by endpoint, as paths
-    from the card. It starts with what a clinician needs; sections are numbered for the checklists at its end.
+    ``metrics`` is ``metrics.json``: what it lacks is told as not computed. ``plots`` are the figures by endpoint, as
+    paths from the card. It starts with what a clinician needs; sections are numbered for the checklists at its end.
     """
     source = Source(manifest, blueprint, metrics, sha256, plots)
     lines = [

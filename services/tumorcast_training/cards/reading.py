@@ -79,6 +79,13 @@ class Endpoint:
         return [(name, floor) for name, floor in mapping(self.figures, "floors").items() if isinstance(floor, Mapping)]
 
     @property
+    def best_floor(self) -> Figures:
+        """The floor with the highest score: the hardest to beat."""
+        scored = [(floor["score"], floor) for _, floor in self.floors if floor.get("score")]
+        best = max(scored, key=lambda pair: pair[0][0] if isinstance(pair[0], list) else pair[0], default=None)
+        return best[1] if best else (self.floors[-1][1] if self.floors else {})
+
+    @property
     def baseline_gain(self) -> Figures:
         """What all groups add to those of the clinical baseline."""
         baseline = mapping(self.figures, "baseline")
@@ -134,3 +141,11 @@ def horizon_near_a_year(scores: Figures) -> tuple[str, Figures]:
         return "", {}
     day = min(known, key=lambda d: abs(float(d) - YEAR_DAYS))
     return day, horizons[day]
+
+
+def test_scores(source: Source) -> list[tuple[Endpoint, list[tuple[str, Figures]]]]:
+    """Scores on the test set of each endpoint that has some."""
+    test = mapping(source.metrics, "test")
+    found = mapping(test, "endpoints") or test
+    parts = [(e, by_part(of.get("scores", of), e.spec)) for e in source.endpoints if (of := mapping(found, e.spec.id))]
+    return [(e, of) for e, of in parts if of]

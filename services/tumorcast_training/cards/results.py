@@ -11,8 +11,9 @@ from tumorcast_training.cards.reading import (
     by_part,
     horizon_near_a_year,
     mapping,
+    test_scores,
 )
-from tumorcast_training.cards.verdicts import contains, coverage, miscalibrations
+from tumorcast_training.cards.verdicts import contains, coverage, intervals_tested, miscalibrations
 
 _HORIZON_FIGURES = ("auc", "brier", "observed_to_expected", "calibration_slope", "calibration_intercept")
 
@@ -42,8 +43,7 @@ def _endpoint(source: Source, endpoint: Endpoint) -> list[str]:
 
 def scores_of(scores: Figures) -> list[str]:
     """Discrimination, calibration, coverage and net benefit of one dictionary of scores."""
-    head = f"{count(scores.get('rows'))} rows, {count(scores.get('patients'))} patients, {count(scores.get('events'))} events"
-    lines = [f"{head}.", ""]
+    lines = [", ".join(f"{count(scores.get(name))} {name}" for name in ("rows", "patients", "events")) + ".", ""]
     figures = _of_times(scores) if "harrell_c" in scores else _of_probability(scores)
     lines += table(("figure", "estimate", "reads"), figures)
     if "harrell_c" in scores:
@@ -67,7 +67,11 @@ def _of_probability(scores: Figures) -> list[tuple[str, str, str]]:
         ("Brier score", estimate(scores.get("brier")), "0 is perfect"),
         ("scaled Brier score", estimate(scores.get("scaled_brier")), "0 says no more than the event rate"),
         ("calibration slope", estimate(scores.get("calibration_slope")), _contains(scores.get("calibration_slope"), 1)),
-        ("calibration intercept", estimate(scores.get("calibration_intercept")), _contains(scores.get("calibration_intercept"), 0)),
+        (
+            "calibration intercept",
+            estimate(scores.get("calibration_intercept")),
+            _contains(scores.get("calibration_intercept"), 0),
+        ),
         ("calibration error (ECE)", estimate(scores.get("ece")), beside),
         *_covered(scores),
     ]
@@ -78,8 +82,16 @@ def _of_times(scores: Figures) -> list[tuple[str, str, str]]:
     return [
         ("Harrell's C", estimate(scores.get("harrell_c")), "0.5 is a coin"),
         ("Uno's C", estimate(scores.get("uno_c")), _until(scores.get("uno_until_days"))),
-        ("integrated Brier score", estimate(scores.get("integrated_brier")), _until(scores.get("integrated_brier_until_days"))),
-        ("D-calibration", p_value(d.get("p")) if d else NOT_COMPUTED, "a small p refutes calibration of the whole curve"),
+        (
+            "integrated Brier score",
+            estimate(scores.get("integrated_brier")),
+            _until(scores.get("integrated_brier_until_days")),
+        ),
+        (
+            "D-calibration",
+            p_value(d.get("p")) if d else NOT_COMPUTED,
+            "a small p refutes calibration of the whole curve",
+        ),
         *_covered(scores),
     ]
 
@@ -120,8 +132,9 @@ def _horizons(scores: Figures) -> list[str]:
 
 
 def _calibration_verdict(scores: Figures) -> list[str]:
-    found = miscalibrations(scores)
-    return [f"**Calibration is off:** {'; '.join(found)}.", ""] if found else []
+    found, tested = miscalibrations(scores), intervals_tested(scores)
+    chance = f" Of {tested} intervals of slope and intercept, chance alone lets one in twenty exclude its target."
+    return [f"**Calibration is off:** {'; '.join(found)}.{chance if tested > 2 else ''}", ""] if found else []
 
 
 def _net_benefit(scores: Figures) -> list[str]:
@@ -157,14 +170,12 @@ def _checks(endpoint: Endpoint) -> list[str]:
 
 
 def _test_set(source: Source) -> list[str]:
-    test = source.metrics.get("test")
-    if not isinstance(test, dict):
+    found = test_scores(source)
+    if not found:
         return ["### Test set", "", "There is no test set apart from the published folds.", ""]
-    found = mapping(test, "endpoints") or test
     lines = ["### Test set", "", "Held back, and scored once, for the model chosen on the published folds.", ""]
-    for endpoint in source.endpoints:
-        of = mapping(found, endpoint.spec.id)
-        for part, scores in by_part(of.get("scores", of), endpoint.spec):
+    for endpoint, parts in found:
+        for part, scores in parts:
             lines += [f"#### {words(endpoint.spec.id).capitalize()}{f', {words(part)}' if part else ''}, test set", ""]
             lines += scores_of(scores)
     return lines

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from tumorcast_training.cards.markdown import estimate, gain, p_value, words
+from tumorcast_training.cards.markdown import NOT_COMPUTED, estimate, gain, p_value, words
 from tumorcast_training.cards.reading import Endpoint, Figures, Source, discrimination, mapping
 
 SIMPLEST = "linear"
 MARGIN = -0.02
 SIGNIFICANCE = 0.05
+_WEAK = (("calibration_slope", "slope", 1.0), ("calibration_intercept", "intercept", 0.0))
 
 
 def contains(interval: Any, target: float) -> bool | None:
@@ -34,38 +35,40 @@ def clears(floor: Figures) -> bool | None:
 
 def miscalibrations(scores: Figures) -> list[str]:
     """Every calibration claim that the scores refute."""
-    found = _off(scores, "")
+    found = []
+    for key, name, target in _WEAK:
+        if contains(scores.get(key), target) is False:
+            found.append(f"calibration {name} {estimate(scores[key])} excludes {target:g}")
+        days = [day for day, one in _horizons(scores).items() if contains(one.get(key), target) is False]
+        if days:
+            found.append(f"calibration {name} excludes {target:g} at day {', '.join(days)}")
     null = mapping(scores, "ece_null")
     if null.get("within") is False:
-        found.append(f"ECE {estimate(scores.get('ece'))} lies above its null's 95th percentile, {null['percentile_95']:.3f}")
+        found.append(
+            f"ECE {estimate(scores.get('ece'))} is above its null's 95th percentile, {null['percentile_95']:.3f}"
+        )
     p = mapping(scores, "d_calibration").get("p")
     if p is not None and p < SIGNIFICANCE:
         found.append(f"D-calibration is refuted ({p_value(p)})")
-    for day, one in mapping(scores, "horizons").items():
-        if isinstance(one, dict):
-            found += _off(one, f" at day {day}")
     return found
 
 
-def _off(scores: Figures, where: str) -> list[str]:
-    named = (("calibration_slope", "slope", 1.0), ("calibration_intercept", "intercept", 0.0))
-    return [
-        f"calibration {name}{where} is {estimate(scores[key])}, which excludes {target:g}"
-        for key, name, target in named
-        if contains(scores.get(key), target) is False
-    ]
+def intervals_tested(scores: Figures) -> int:
+    """How many intervals of slope and intercept there are."""
+    places = [scores, *_horizons(scores).values()]
+    return sum(contains(of.get(key), target) is not None for of in places for key, _, target in _WEAK)
 
 
-def calibrated(scores: Figures) -> str:
-    """Yes, no, or not computed: whether every calibration claim stands."""
-    known = [scores.get("calibration_slope")] + [h.get("calibration_slope") for h in _horizons(scores)]
-    if not any(known):
-        return "not computed"
-    return "no, see below" if miscalibrations(scores) else "yes"
+def calibrated(endpoint: Endpoint) -> str:
+    """Yes, no, or not computed: whether every calibration claim of every part stands."""
+    parts = [scores for _, scores in endpoint.scored]
+    if not any(intervals_tested(scores) for scores in parts):
+        return NOT_COMPUTED
+    return "**no**" if any(miscalibrations(scores) for scores in parts) else "yes"
 
 
-def _horizons(scores: Figures) -> list[Figures]:
-    return [h for h in mapping(scores, "horizons").values() if isinstance(h, dict)]
+def _horizons(scores: Figures) -> dict[str, Figures]:
+    return {day: h for day, h in mapping(scores, "horizons").items() if isinstance(h, dict)}
 
 
 def coverage(scores: Figures) -> Figures:
@@ -75,29 +78,31 @@ def coverage(scores: Figures) -> Figures:
 
 def findings(source: Source) -> list[str]:
     """Every negative finding of every endpoint, in a sentence each; what a reader must not miss."""
-    return [f"`{e.spec.id}`: {text}." for e in source.endpoints for text in _of_endpoint(e)]
+    return [f"`{e.spec.id}`{text}." for e in source.endpoints for text in _of_endpoint(e)]
 
 
 def _of_endpoint(endpoint: Endpoint) -> Iterator[str]:
     figures = endpoint.figures
     if not figures:
-        yield "no figures were computed"
+        yield ": no figures were computed"
         return
     for name, floor in endpoint.floors:
         if clears(floor) is False:
             yield (
-                f"the gain over the plain ridge floor `{name}` ({estimate(floor.get('score'))}) does not clear noise: "
-                f"{gain(mapping(floor, 'gain'))}"
+                f": the gain over the plain ridge floor `{name}` ({estimate(floor.get('score'))}) does not clear "
+                f"noise: {gain(mapping(floor, 'gain'))}"
             )
     added = endpoint.baseline_gain
     if added.get("p") is not None and added["p"] >= SIGNIFICANCE:
-        yield f"all groups together do not add to the clinical baseline beyond noise: {gain(added)}"
+        yield f": all groups together do not add to the clinical baseline beyond noise: {gain(added)}"
     for part, scores in endpoint.scored:
-        who = f"{words(part)}: " if part else ""
+        who = f", {words(part)}: " if part else ": "
         yield from (f"{who}{text}" for text in miscalibrations(scores))
         covered = coverage(scores)
         if covered.get("contains_nominal") is False:
-            yield f"{who}coverage {estimate(covered.get('coverage'))} does not contain the nominal {covered['nominal']:g}"
+            nominal, found = covered["nominal"], covered["coverage"]
+            side = "above: wider than they need be" if found[0] > nominal else "below: too narrow"
+            yield f"{who}coverage {estimate(found)} does not contain the nominal {nominal:g} (it lies {side})"
     yield from _of_subsets(figures)
     yield from _of_shuffled(figures)
 
@@ -108,8 +113,8 @@ def _of_subsets(figures: Figures) -> Iterator[str]:
     broken = [bound for bound in lower if bound <= MARGIN]
     if broken:
         yield (
-            f"for {len(broken)} of {len(lower)} subsets of the groups the one-sided 95 % bound of the difference to a "
-            f"model trained on just that subset is not above {MARGIN:g} (lowest {min(broken):+.3f})"
+            f": for {len(broken)} of {len(lower)} subsets of the groups the one-sided 95 % bound of the difference to "
+            f"a model trained on just that subset is not above {MARGIN:g} (lowest {min(broken):+.3f})"
         )
 
 
@@ -117,7 +122,7 @@ def _of_shuffled(figures: Figures) -> Iterator[str]:
     shuffled = mapping(figures, "shuffled")
     interval = shuffled.get("score") or discrimination(shuffled)
     if contains(interval, 0.5) is False:
-        yield f"with shuffled outcomes the score is {estimate(interval)}, which excludes 0.5: something leaks"
+        yield f": with shuffled outcomes the score is {estimate(interval)}, which excludes 0.5: something leaks"
 
 
 def selection(endpoint: Endpoint) -> str:

@@ -28,8 +28,8 @@ from tumorcast_training.cohorts.base import BinaryOutcome, Cohort, OrdinalOutcom
 from tumorcast_training.cohorts.patient_folder import PatientFolder, PatientInputs, read_patient
 from tumorcast_training.parallel import Map, in_turn
 from tumorcast_training.tables import ColumnReport, Role, Schema, TableCohort, assembled, read_table, read_text
-from tumorcast_training.tables.cells import Refusal, is_missing
-from tumorcast_training.tables.reader import PATIENT_ID, SINGLE_ID
+from tumorcast_training.tables.cells import Refusal, is_missing, plain
+from tumorcast_training.tables.reader import PATIENT_ID, SINGLE_ID, labels_of_input
 
 OUTCOMES, FEATURES, BLUEPRINT = "outcomes.csv", "features.csv", "blueprint.yaml"
 INDEX_DATE = "index_date"
@@ -56,7 +56,8 @@ def read(
         raise InvalidInput("No patient of the cohort has any of the inputs.")
     if lacking := int((~have).sum()):
         notes.append(f"{lacking} patients without any input kept out")
-    whole = replace(cohort, inputs=inputs, notes=tuple(notes))[have]
+    labels = {**cohort.subgroups, **_labels(inputs, [name for name in subgroups if name not in cohort.subgroups])}
+    whole = replace(cohort, inputs=inputs, subgroups=labels, notes=tuple(notes))[have]
     whole = replace(whole, folds=folds_of(whole, seed))
     reports = [*known.table.columns, *_reports(whole.inputs)]
     absent = [name for name in known.table.absent if name not in schema.features]
@@ -80,7 +81,7 @@ def _outcomes(folder: Path, schema: Schema, subgroups: Sequence[str]) -> _Known:
     text = read_text(file, [PATIENT_ID, INDEX_DATE, *bare.outcome_names(), *subgroups])
     if PATIENT_ID not in text.columns:
         raise InvalidInput(f"{OUTCOMES} has no column {PATIENT_ID}.")
-    table = assembled(text, bare, subgroups)
+    table = assembled(text, bare, [name for name in subgroups if plain(name) in text.columns])
     if not table.cohort.outcomes:
         raise InvalidInput(f"{OUTCOMES} has the outcome columns of none of the endpoints.")
     _check_ids(text.columns[PATIENT_ID], OUTCOMES)
@@ -148,6 +149,13 @@ def _inputs(schema: Schema, given: pd.DataFrame, found: Sequence[PatientInputs |
         if dtype is object:
             columns[name] = columns[name].where(columns[name].notna(), None)
     return pd.DataFrame(columns, index=pd.RangeIndex(len(found)))
+
+
+def _labels(inputs: pd.DataFrame, names: Sequence[str]) -> dict[str, NDArray[np.object_]]:
+    """Subgroups that are inputs."""
+    if lacking := sum(name not in inputs for name in names):
+        raise InvalidInput(f"The cohort lacks {lacking} of the columns named as subgroups.")
+    return {name: labels_of_input(inputs[name]) for name in names}
 
 
 def _told(patients: Collection[PatientInputs], ids: Sequence[str], days: Sequence[str]) -> list[str]:

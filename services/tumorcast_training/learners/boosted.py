@@ -17,12 +17,15 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class BoostedRecipe:
-    """Trees and how they grow; fixed for all cohorts rather than searched, so that nothing is tuned to one."""
+    """Trees and how they grow; fixed for all cohorts rather than searched, so that nothing is tuned to one.
+
+    One member is fitted to all patients; of several each to its own bootstrap sample, so that their spread means something.
+    """
 
     depth: int = 2
     rounds: int = 150
     learning_rate: float = 0.05
-    members: int = 2
+    members: int = 1
 
     def parameters(self, seed: int) -> Mapping[str, object]:
         """XGBoost's own names."""
@@ -43,17 +46,20 @@ class BoostedRecipe:
 
 
 def fit_boosted(data: TrainingSet, seed: int, recipe: BoostedRecipe | None = None) -> BoostedPredictor:
-    """Fit members that differ by their seed; the same seed gives the same trees."""
+    """Fit the members; the same seed gives the same trees."""
     recipe = recipe or BoostedRecipe()
     rng = np.random.default_rng(seed)
-    kept = data.present & (rng.random(data.present.shape) >= rng.random((len(data.z), 1)) * (rng.random((len(data.z), 1)) < 0.5))
+    kept = data.present & (
+        rng.random(data.present.shape) >= rng.random((len(data.z), 1)) * (rng.random((len(data.z), 1)) < 0.5)
+    )
     z = data.design.masked(data.z, kept)
     intervals = 0 if data.target.reached is not None else data.target.points
-    questions = [_question(z, data.target, part, data.weight) for part in range(_parts(data.target))]
-    members = [
-        [xgboost.train(dict(recipe.parameters(1000 * seed + m)), q, num_boost_round=recipe.rounds) for q in questions]
-        for m in range(recipe.members)
-    ]
+    members = []
+    for m in range(recipe.members):
+        weight = data.weight if recipe.members == 1 else data.bootstrap_weights(rng)
+        questions = [_question(z, data.target, part, weight) for part in range(_parts(data.target))]
+        how = dict(recipe.parameters(1000 * seed + m))
+        members.append([xgboost.train(how, question, num_boost_round=recipe.rounds) for question in questions])
     return BoostedPredictor(data.design, members, intervals)
 
 

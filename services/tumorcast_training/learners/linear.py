@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -52,8 +51,10 @@ def fit_linear(
         wanted, rows, x = fitter.rows_of(present)
         for cause in range(target.causes):
             choice = fitter.choose(x, rows, wanted, cause, present)
+            estimate = None
             for m, weight in enumerate([data.weight, *resampled]):
-                fit = fitter.fit(x, rows, wanted, cause, choice, weight[rows])
+                fit = fitter.fit(x, rows, wanted, cause, choice, weight[rows], estimate)
+                estimate = estimate or fit
                 coefficients[m, pattern, cause, wanted] = fit.coefficients
                 offsets[m, pattern, cause] = fit.offsets
     return LinearPredictor(data.design, coefficients, offsets, fitter.gaussian, shrinks=target.reached is not None)
@@ -121,23 +122,37 @@ class _Fitter:
         return _Choice(self.recipe.penalties[int(np.argmin(scores))], 1.0)
 
     def fit(
-        self, x: Array, rows: NDArray[np.int64], wanted: Mask, cause: int, choice: _Choice, weight: Array
+        self,
+        x: Array,
+        rows: NDArray[np.int64],
+        wanted: Mask,
+        cause: int,
+        choice: _Choice,
+        weight: Array,
+        near: RidgeFit | None = None,
     ) -> RidgeFit:
-        """Fit one subset and cause; columns of wide groups are shrunk harder by making them smaller."""
+        """Fit one subset and cause; columns of wide groups are shrunk harder by making them smaller.
+
+        A bootstrap member starts ``near`` the estimate, and takes the place of interval-censored events from it.
+        """
         scale = np.where(self._wide[wanted], 1 / np.sqrt(choice.factor), 1.0)
         target = self.data.target
         if target.reached is not None:
             found = fit_logistic(x * scale, target.reached[rows], choice.l2, weight)
         else:
-            found = self._hazards(x * scale, target.periods[cause][rows], choice.l2, weight)
+            start = None if near is None else RidgeFit(near.coefficients / scale, near.offsets, near.leave_one_out)
+            found = self._hazards(x * scale, target.periods[cause][rows], choice.l2, weight, start)
         return RidgeFit(found.coefficients * scale, found.offsets, found.leave_one_out)
 
-    def _hazards(self, x: Array, periods: PersonPeriods, l2: float, weight: Array) -> RidgeFit:
+    def _hazards(
+        self, x: Array, periods: PersonPeriods, l2: float, weight: Array, near: RidgeFit | None = None
+    ) -> RidgeFit:
+        if near is not None:
+            placed = periods.reallocated(x @ near.coefficients, near.offsets) if periods.window.any() else periods
+            return fit_hazards(x, placed, l2, weight, near.coefficients)
         found = fit_hazards(x, periods, l2, weight)
         if periods.window.any():
             for _ in range(self.recipe.em_steps):
                 periods = periods.reallocated(x @ found.coefficients, found.offsets)
                 found = fit_hazards(x, periods, l2, weight, found.coefficients)
         return found
-
-

@@ -34,9 +34,7 @@ def fit_logistic(x: Array, reached: Array, l2: float, weight: Array) -> RidgeFit
     the columns of a row count as independent (proportional odds, McCullagh 1980, by a working independence likelihood).
     """
     (n, p), points = x.shape, reached.shape[1]
-    design = np.concatenate(
-        [np.column_stack([np.tile(np.eye(points)[k], (n, 1)), x]) for k in range(points)]
-    )
+    design = np.concatenate([np.column_stack([np.tile(np.eye(points)[k], (n, 1)), x]) for k in range(points)])
     y, w = reached.T.ravel(), np.tile(weight, points)
     penalty = np.diag([1e-6] * points + [l2] * p)
     theta = np.zeros(points + p)
@@ -115,9 +113,7 @@ class PersonPeriods:
         return PersonPeriods(self.event[rows], self.exposure[rows], self.window[rows])
 
 
-def fit_hazards(
-    x: Array, periods: PersonPeriods, l2: float, weight: Array, start: Array | None = None
-) -> RidgeFit:
+def fit_hazards(x: Array, periods: PersonPeriods, l2: float, weight: Array, start: Array | None = None) -> RidgeFit:
     """Ridge proportional hazards with a piecewise-constant baseline; offsets are log cumulative baseline hazards (T,).
 
     The same estimate as Cox's with ties by Breslow as intervals shrink, but with an absolute hazard; ``start`` (p,) is

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tumorcast_core.prognosis import EndpointKind
 from tumorcast_fusion.model.tabular import Design
-from tumorcast_training.cohorts import BinaryOutcome, OrdinalOutcome, Outcome, SurvivalOutcome
+from tumorcast_training.cohorts import BinaryOutcome, OrdinalOutcome, Outcome
 from tumorcast_training.learners.ridge import PersonPeriods, deviance_hazards, deviance_logistic
 
 Array = NDArray[np.float64]

@@ -173,10 +173,8 @@ def _alone(row: int, taken: set[str]) -> str:
 def _labels(name: str, text: TextTable, inputs: pd.DataFrame, reports: list[ColumnReport]) -> NDArray[np.object_]:
     """The label of each row, ``None`` where it has none; an input's are its values, or their terciles."""
     column = next((c for c in inputs if plain(str(c)) == plain(name)), None)
-    if column is not None and inputs[column].dtype != object:
-        return terciles(inputs[column].to_numpy(dtype=float))
     if column is not None:
-        return np.asarray(inputs[column], dtype=object)
+        return labels_of_input(inputs[column])
     labels = [None if is_missing(t) else t.strip() for t in text.columns[plain(name)]]
     if len(set(labels)) > _MOST_LABELS:
         raise InvalidInput(f"A column named as subgroup has more than {_MOST_LABELS} different values.")
@@ -184,6 +182,11 @@ def _labels(name: str, text: TextTable, inputs: pd.DataFrame, reports: list[Colu
         known = sum(label is not None for label in labels)
         reports.append(ColumnReport(name, Role.SUBGROUP, known, text.rows - known, {}))
     return np.array(labels, dtype=object)
+
+
+def labels_of_input(values: pd.Series) -> NDArray[np.object_]:
+    """Labels of an input: its categories, or the terciles of its numbers."""
+    return np.asarray(values, dtype=object) if values.dtype == object else terciles(values.to_numpy(dtype=float))
 
 
 def terciles(values: NDArray[np.float64]) -> NDArray[np.object_]:

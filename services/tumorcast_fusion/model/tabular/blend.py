@@ -64,7 +64,8 @@ class Blend:
     def link(self, z: Array, present: Mask) -> Array:
         """Best link (n, causes, points)."""
         out: Array = np.sum(
-            [part.weight * part.calibration(_best(part, part.predictor.links(z, present))) for part in self.parts], axis=0
+            [part.weight * part.calibration(_best(part, part.predictor.links(z, present))) for part in self.parts],
+            axis=0,
         )
         return out
 
@@ -85,7 +86,8 @@ class Blend:
     def contributions(self, z: Array, present: Mask) -> Array:
         """What each column of one patient adds to the link, (causes, columns)."""
         out: Array = np.sum(
-            [p.weight * p.calibration.slope[:, None] * p.predictor.contributions(z, present) for p in self.parts], axis=0
+            [p.weight * p.calibration.slope[:, None] * p.predictor.contributions(z, present) for p in self.parts],
+            axis=0,
         )
         return out
 
@@ -94,5 +96,3 @@ def _best(part: Part, links: Array) -> Array:
     """Member 0 of a linear predictor is its estimate; the others are the mean of their members."""
     best: Array = links[0] if part.learner == "linear" else links.mean(axis=0)
     return best
-
-

@@ -37,7 +37,9 @@ class BoostedPredictor:
         members = []
         for boosters in self.boosters:
             parts = [self._margins(booster, masked) for booster in boosters]
-            of_times = np.stack(parts, axis=1) if self.intervals else np.stack([p[:, 0] for p in parts], axis=1)[:, None]
+            of_times = (
+                np.stack(parts, axis=1) if self.intervals else np.stack([p[:, 0] for p in parts], axis=1)[:, None]
+            )
             members.append(of_times)
         return np.stack(members)
 
@@ -62,7 +64,10 @@ class BoostedPredictor:
         masked = self.design.masked(z[None], present[None])
         rows = by_interval(masked, self.intervals) if self.intervals else masked
         found = [
-            np.mean([boosters[c].predict(DMatrix(rows), pred_contribs=True).mean(axis=0) for boosters in self.boosters], axis=0)
+            np.mean(
+                [boosters[c].predict(DMatrix(rows), pred_contribs=True).mean(axis=0) for boosters in self.boosters],
+                axis=0,
+            )
             for c in range(len(self.boosters[0]))
         ]
         columns = np.stack(found)[:, : len(z)].astype(float)
@@ -83,7 +88,8 @@ class BoostedPredictor:
         members = len(list(folder.glob(f"{endpoint}-*-0.ubj")))
         try:
             boosters = [
-                [Booster(model_file=str(folder / f"{endpoint}-{m}-{c}.ubj")) for c in range(causes)] for m in range(members)
+                [Booster(model_file=str(folder / f"{endpoint}-{m}-{c}.ubj")) for c in range(causes)]
+                for m in range(members)
             ]
         except XGBoostError as e:
             raise UnknownModel("The model's trees cannot be read.") from e
@@ -96,5 +102,3 @@ def by_interval(z: Array, intervals: int) -> Array:
     """Each row once per interval, the intervals one after another, with the interval's number as the last column."""
     number = np.repeat(np.arange(intervals, dtype=float), len(z))
     return np.column_stack([np.tile(z, (intervals, 1)), number])
-
-

@@ -40,7 +40,10 @@ class Design:
     def needs(self) -> Mask:
         """Which groups each column needs, (columns, groups)."""
         return np.array(
-            [[g in {self.group_of_input[name] for name in column.inputs} for g in self.groups] for column in self.columns]
+            [
+                [g in {self.group_of_input[name] for name in column.inputs} for g in self.groups]
+                for column in self.columns
+            ]
         ).reshape(len(self.columns), len(self.groups))
 
     @cached_property
@@ -55,7 +58,7 @@ class Design:
     def usable(self, name: str, value: float | str) -> bool:
         """Whether a value says anything to this model: a category that it has seen, or a number."""
         known = self.categories.get(name, frozenset())
-        return len(known) < 2 or value in known  # noqa: PLR2004 (one column is a contrast of two)
+        return len(known) < 2 or value in known
 
     def available(self, present: Mask) -> Mask:
         """Which columns can be known where just these groups are given: present (..., groups) → (..., columns)."""
@@ -105,9 +108,7 @@ def missing(values: NDArray[np.float64] | NDArray[np.object_]) -> Mask:
     return np.isnan(values)
 
 
-def raw_column(
-    column: Column, values: Sequence[NDArray[np.float64] | NDArray[np.object_] | None], rows: int
-) -> Array:
+def raw_column(column: Column, values: Sequence[NDArray[np.float64] | NDArray[np.object_] | None], rows: int) -> Array:
     """A column before standardization, (rows,)."""
     if any(v is None for v in values):
         return np.full(rows, np.nan)

@@ -152,7 +152,14 @@ def _load_blend(
         calibration = LinkCalibration(
             *(tensors[f"{prefix}.{name}"].astype(float) for name in ("intercept", "slope", "reference"))
         )
-        parts.append(Part(given.learner, _load(given.learner, spec, design, tensors, folder, calibration), given.weight, calibration))
+        parts.append(
+            Part(
+                given.learner,
+                _load(given.learner, spec, design, tensors, folder, calibration),
+                given.weight,
+                calibration,
+            )
+        )
     return Blend(parts)
 
 

@@ -96,9 +96,13 @@ class GatedPredictor:
         for step in (torch.arange(16) + 0.5) / 16:
             at = (step * columns).requires_grad_()
             row = flags.index_add(0, place, at)[None]
-            logits = torch.stack([n.eval()(row, torch.from_numpy(present[None]))[0].mean(dim=-1) for n in self.networks])
+            logits = torch.stack(
+                [n.eval()(row, torch.from_numpy(present[None]))[0].mean(dim=-1) for n in self.networks]
+            )
             mean = logits.mean(dim=0)
-            gradients.append(torch.stack([torch.autograd.grad(mean[c], at, retain_graph=True)[0] for c in range(len(mean))]))
+            gradients.append(
+                torch.stack([torch.autograd.grad(mean[c], at, retain_graph=True)[0] for c in range(len(mean))])
+            )
         out: Array = (torch.stack(gradients).mean(dim=0) * columns).double().numpy()
         return out
 
@@ -127,12 +131,18 @@ class GatedPredictor:
         cls, design: Design, tensors: Mapping[str, Array], prefix: str, causes: int, points: int, *, times: bool
     ) -> GatedPredictor:
         """Rebuild; raises ``RuntimeError`` where the tensors do not fit."""
-        members = sorted({int(k.removeprefix(f"{prefix}.").split(".")[0]) for k in tensors if k.startswith(f"{prefix}.")})
+        members = sorted(
+            {int(k.removeprefix(f"{prefix}.").split(".")[0]) for k in tensors if k.startswith(f"{prefix}.")}
+        )
         networks = []
         for m in members:
             network = GatedNetwork(layout(design)[1], causes, points)
             own = f"{prefix}.{m}."
-            state = {k.removeprefix(own): torch.from_numpy(v.astype(np.float32)) for k, v in tensors.items() if k.startswith(own)}
+            state = {
+                k.removeprefix(own): torch.from_numpy(v.astype(np.float32))
+                for k, v in tensors.items()
+                if k.startswith(own)
+            }
             network.load_state_dict(state)
             networks.append(network.eval())
         return cls(design, networks, points if times else 0)

@@ -81,7 +81,7 @@ def _words(engine: TabularEngine, row: TableRow, name: str, feature: str, endpoi
     else:
         scaling = engine.manifest.inputs()[name][0].scaling.get(feature)
         sds = (given - scaling.mean) / scaling.sd if scaling else 0.0
-        beside = "about average" if abs(sds) < 0.5 else f"{abs(sds):.1f} SD {'above' if sds > 0 else 'below'} average"  # noqa: PLR2004
+        beside = "about average" if abs(sds) < 0.5 else f"{abs(sds):.1f} SD {'above' if sds > 0 else 'below'} average"
         said = f"{label} {given:.3g}{f' {unit}' if unit else ''} ({beside})"
     direction = "raises" if value > 0 else "lowers"
     kind = next(spec.kind for spec in engine.manifest.endpoints if spec.id == endpoint)
@@ -105,7 +105,9 @@ def _worth(engine: TabularEngine, present: NDArray[np.bool_]) -> dict[str, tuple
         for endpoint, scores in engine.scores.items():
             difference = scores[there] - scores[here]
             gain, spread = float(difference.mean()), float(difference.std(ddof=1)) if len(difference) > 1 else 0.0
-            reach = stats.t.ppf(0.975, max(len(difference) - 1, 1)) * spread * np.sqrt(1 / len(difference) + _TEST_TO_TRAIN)
+            reach = (
+                stats.t.ppf(0.975, max(len(difference) - 1, 1)) * spread * np.sqrt(1 / len(difference) + _TEST_TO_TRAIN)
+            )
             limits = Interval(gain - float(reach), gain + float(reach), INTERVAL_LEVEL)
             gains.append(Worth(endpoint, engine.spec.endpoints[endpoint].score, gain, limits))
         found[group] = tuple(gains)

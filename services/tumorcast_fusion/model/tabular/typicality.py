@@ -62,5 +62,5 @@ class TypicalPatients:
         residual = precision @ (z[known] - self.gaussian.mean[known]) / np.sqrt(np.diag(precision))
         order = np.argsort(-np.abs(residual))
         places = np.flatnonzero(known)[order]
-        far = [names[p] for p, r in zip(places, np.abs(residual)[order], strict=True) if r > 2]  # noqa: PLR2004
+        far = [names[p] for p, r in zip(places, np.abs(residual)[order], strict=True) if r > 2]
         return tuple(dict.fromkeys(far))[:most]
