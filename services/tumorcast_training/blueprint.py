@@ -207,15 +207,15 @@ class Blueprint(_Frozen):
         for knot in rule.hinges:
             at = float(np.log(rule.offset + knot)) if rule.transform == "log" else knot
             made.append(m.Column(name=f"{name}>{knot:g}", kind="hinge", inputs=(name,), knot=at, **scale))
-        for other in rule.change_from:
-            made.append(m.Column(name=f"{name}-{other}", kind="change", inputs=(name, other), **scale))
-        return made
+        changes = (m.Column(name=f"{name}-{o}", kind="change", inputs=(name, o), **scale) for o in rule.change_from)
+        return [*made, *changes]
 
 
 def edges_of(plan: EndpointPlan, outcome: SurvivalOutcome) -> tuple[float, ...]:
     """Interval ends with about equally many events between them, the last at the end of follow-up."""
     days = outcome.days[(outcome.event > 0) & (outcome.days < plan.follow_up_days)]
-    inner: Any = np.unique(np.round(np.quantile(days, np.arange(1, plan.intervals) / plan.intervals))) if len(days) else []
+    shares = np.arange(1, plan.intervals) / plan.intervals
+    inner = np.unique(np.round(np.quantile(days, shares))) if len(days) else np.zeros(0)
     return (*(float(d) for d in inner if 0 < d < plan.follow_up_days), float(plan.follow_up_days))
 
 

@@ -1,9 +1,9 @@
 """Conformal calibration: sets of outcomes, and lower bounds on a time, that hold at a stated level.
 
 Sets: split conformal on ``1 - p(outcome)`` (Vovk, Gammerman and Shafer 2005; Sadinle, Lei and Wasserman, JASA 2019)
-with cross-fitted answers as the calibration set. Bounds: the survival level at which the curve is read is chosen so that the
-share of patients who had the event before their bound, weighted by the inverse probability of being seen that long, is
-at most 1 - level (Gui, Hore, Ren and Barber, Biometrika 2024: arXiv 2211.09933; Davidov et al.: arXiv 2410.24136).
+with cross-fitted answers as the calibration set. Bounds: the survival level at which the curve is read is chosen so
+that the share of patients who had the event before their bound, weighted by the inverse probability of being seen that
+long, is at most 1 - level (Gui, Hore, Ren and Barber, Biometrika 2024: arXiv 2211.09933; arXiv 2410.24136).
 """
 
 from __future__ import annotations

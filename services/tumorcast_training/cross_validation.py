@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumorcast_core.prognosis import EndpointKind
-from tumorcast_fusion.model.tabular import Design, pattern_index
+from tumorcast_fusion.model.tabular import Blend, Design, LinkCalibration, Part, pattern_index
 from tumorcast_fusion.model.tabular.links import (
     at_days,
     categories,
@@ -72,7 +72,7 @@ class Answers:
 
 
 def score(outcome: Outcome, risk: Array) -> float:
-    """AUC, or Harrell's C of the first cause (Wolbers 2009 where others compete); of ranks, C over all ordered pairs."""
+    """AUC; Harrell's C of the first cause (Wolbers 2009 where others compete); of ranks, C over all ordered pairs."""
     if isinstance(outcome, SurvivalOutcome):
         return float(harrell_c(outcome.days, outcome.event, risk)[0])
     if isinstance(outcome, OrdinalOutcome):
@@ -116,11 +116,15 @@ class FoldResult:
 class SubsetScores:
     """Scores of one fold for every subset of the groups, (2^groups,); NaN where nothing could be scored.
 
-    ``own`` are those of linear models that were trained on just that subset.
+    ``own`` are those of linear models that were trained on just that subset; ``baseline`` are the answers for the held
+    out rows ``test`` from the clinical baseline's groups alone, NaN where a patient has none of them.
     """
 
+    repeat: int
+    test: NDArray[np.int64]
     model: Array
     own: Array
+    baseline: Answers
 
 
 def run_fold(task: FoldTask) -> FoldResult:
@@ -129,7 +133,8 @@ def run_fold(task: FoldTask) -> FoldResult:
     fold = task.cohort.folds[:, task.repeat]
     train, test = np.flatnonzero((fold >= 0) & (fold != task.fold)), np.flatnonzero(fold == task.fold)
     new = Encoded.of(there, data.design)
-    fitted = fit_endpoint(data, replace(task.blueprint.recipe, members=0), seed, task.learners)
+    asked = {int(p) for p in pattern_index(new.present)}
+    fitted = fit_endpoint(data, replace(task.blueprint.recipe, members=0), seed, task.learners, asked)
     candidates = (*task.learners, *([BLEND] if len(task.learners) > 1 else []))
     outcome = there.outcomes[task.plan.id]
     edges = data.target.edges_days
@@ -155,10 +160,33 @@ def run_subsets(task: FoldTask) -> SubsetScores:
     """Fit the candidate on the other folds, and score it for every subset of the groups."""
     data, there, seed = _sides(task)
     new = Encoded.of(there, data.design)
-    learners = task.learners if task.subsets_of == BLEND else (task.subsets_of,)
-    fitted = fit_endpoint(data, replace(task.blueprint.recipe, members=0), seed, learners)
+    blend = _fitted_alone(task, data, seed)
     outcome = there.outcomes[task.plan.id]
-    return SubsetScores(_subset_scores(task, fitted, new, outcome), _own_scores(task, data, new, outcome))
+    return SubsetScores(
+        repeat=task.repeat,
+        test=np.flatnonzero(task.cohort.folds[:, task.repeat] == task.fold),
+        model=_subset_scores(task, blend, new, outcome, data.target.edges_days),
+        own=_own_scores(task, data, new, outcome),
+        baseline=_baseline_answers(task, blend, new, data.target.edges_days),
+    )
+
+
+def _fitted_alone(task: FoldTask, data: TrainingSet, seed: int) -> Blend:
+    """The one candidate; a linear one needs no cross-fitting, for it is calibrated as it is."""
+    recipe = replace(task.blueprint.recipe, members=0)
+    if task.subsets_of == "linear":
+        none = LinkCalibration.none(data.target.causes, data.target.points)
+        return Blend([Part("linear", fit_linear(data, recipe, seed), 1.0, none)])
+    learners = task.learners if task.subsets_of == BLEND else (task.subsets_of,)
+    return fit_endpoint(data, recipe, seed, learners).blend(task.subsets_of)
+
+
+def _baseline_answers(task: FoldTask, blend: Blend, new: Encoded, edges_days: Sequence[float]) -> Answers:
+    mask = np.array([group in task.blueprint.baseline_groups for group in new.design.groups])
+    present = new.present & mask
+    answers = Answers.of_link(task.plan, blend.link(new.z, present), edges_days)
+    given = present.any(axis=1).reshape(-1, *[1] * (answers.values.ndim - 1))
+    return replace(answers, values=np.where(given, answers.values, np.nan))
 
 
 def _sides(task: FoldTask) -> tuple[TrainingSet, Cohort, int]:
@@ -210,15 +238,16 @@ def patterns_of(groups: int) -> Mask:
     return masks
 
 
-def _subset_scores(task: FoldTask, fitted: FittedEndpoint, new: Encoded, outcome: Outcome) -> Array:
+def _subset_scores(
+    task: FoldTask, blend: Blend, new: Encoded, outcome: Outcome, edges_days: Sequence[float]
+) -> Array:
     """The candidate's score when only these groups of every patient are given."""
     masks = patterns_of(len(new.design.groups))
-    blend = fitted.blend(task.subsets_of)
     scores = np.full(len(masks), np.nan)
     for k, mask in enumerate(masks[1:], 1):
         rows = np.flatnonzero((new.present & mask).any(axis=1))
         link = blend.link(new.z[rows], new.present[rows] & mask)
-        scores[k] = score(outcome[rows], Answers.of_link(task.plan, link, fitted.data.target.edges_days).risk)
+        scores[k] = score(outcome[rows], Answers.of_link(task.plan, link, edges_days).risk)
     scores[0] = 0.5
     return scores
 
@@ -281,11 +310,19 @@ def _folds_of(task: FoldTask, repeats: Sequence[int] | None) -> list[FoldTask]:
 
 def pooled(results: Sequence[FoldResult], candidate: str, rows: int, repeat: int = 0) -> Answers:
     """Out-of-fold answers of one repeat in the cohort's order; NaN for rows in no fold."""
-    of_repeat = [r for r in results if r.repeat == repeat]
-    first = of_repeat[0].answers[candidate]
+    return _gathered([(r.test, r.answers[candidate]) for r in results if r.repeat == repeat], rows)
+
+
+def pooled_baseline(subsets: Sequence[SubsetScores], rows: int, repeat: int = 0) -> Answers:
+    """The clinical baseline's out-of-fold answers of one repeat, in the cohort's order."""
+    return _gathered([(s.test, s.baseline) for s in subsets if s.repeat == repeat], rows)
+
+
+def _gathered(parts: Sequence[tuple[NDArray[np.int64], Answers]], rows: int) -> Answers:
+    first = parts[0][1]
     values = np.full((rows, *first.values.shape[1:]), np.nan)
-    for result in of_repeat:
-        values[result.test] = result.answers[candidate].values
+    for where, answers in parts:
+        values[where] = answers.values
     return replace(first, values=values)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -178,15 +178,17 @@ def fit_endpoint(
     recipe: LinearRecipe,
     seed: int,
     learners: Sequence[str] = LEARNERS,
-    told: Callable[[str], None] = lambda _: None,
+    patterns: Collection[int] | None = None,
 ) -> FittedEndpoint:
-    """Fit, calibrate and weigh all learners; everything is chosen inside these rows."""
+    """Fit, calibrate and weigh all learners; everything is chosen inside these rows.
+
+    ``patterns`` are the subsets of the groups that will be asked for; all, unless given.
+    """
     bare = LinearRecipe(**{**recipe.__dict__, "members": 0})
     inner = inner_links(data, bare, learners, seed)
     parts = {}
     for name in learners:
-        told(name)
-        predictor = fit_learner(name, data, recipe, seed)
+        predictor = fit_learner(name, data, recipe, seed, patterns)
         causes, points = data.target.causes, data.target.points
         fitted = calibration_of(inner.links[name], data.target, data.weight)
         none = LinkCalibration.none(causes, points)

@@ -6,9 +6,12 @@ Every worker computes on one thread, so that a number does not depend on how man
 from __future__ import annotations
 
 import os
+import pickle
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from importlib.util import find_spec
 from multiprocessing import get_context
 from typing import Any, Protocol, TypeVar
 
@@ -19,6 +22,7 @@ R = TypeVar("R")
 Progress = Callable[[int, int], None]
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1")
 LOCAL = "local"
+_ANSWERS_WITHIN_S = 10
 
 
 class Map(Protocol):
@@ -69,6 +73,7 @@ def ray_cluster(address: str, progress: Progress = lambda _done, _total: None) -
     """
     import ray
 
+    _check_address(address)
     how: dict[str, Any] = {"log_to_driver": False, "runtime_env": {"env_vars": ONE_THREAD}}
     how |= {"include_dashboard": False} if address == LOCAL else {"address": address}
     try:
@@ -79,6 +84,17 @@ def ray_cluster(address: str, progress: Progress = lambda _done, _total: None) -
         yield RayCluster(progress)
     finally:
         ray.shutdown()
+
+
+def _check_address(address: str) -> None:
+    """Raise ``ServiceUnavailable`` where nothing listens: Ray itself would wait for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not (host and port.isdigit()):
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=_ANSWERS_WITHIN_S).close()
+    except (OSError, OverflowError) as e:
+        raise ServiceUnavailable("No Ray cluster answers at that address.") from e
 
 
 class RayCluster:
@@ -100,17 +116,19 @@ class RayCluster:
         return results
 
     def rows(self, work: Callable[[T], R], items: Sequence[T]) -> list[R]:
-        """Blocks of items, each read by a worker of Ray Data."""
-        import ray
-
-        found: dict[int, R] = {}
+        """Blocks of items, each read by a worker of Ray Data; without PyArrow, which that needs, one task an item."""
+        if find_spec("pyarrow") is None:
+            return self.tasks(work, items)
+        import ray.data
 
         def numbered(row: dict[str, Any]) -> dict[str, Any]:
-            return {"at": row["at"], "result": work(row["item"])}
+            return {"at": row["at"], "result": pickle.dumps(work(pickle.loads(row["item"])))}  # noqa: S301 - our own
 
-        source = ray.data.from_items([{"at": i, "item": item} for i, item in enumerate(items)])
+        ray.data.DataContext.get_current().enable_progress_bars = False
+        source = ray.data.from_items([{"at": i, "item": pickle.dumps(item)} for i, item in enumerate(items)])
+        found: dict[int, R] = {}
         for row in source.map(numbered).iter_rows():
-            found[row["at"]] = row["result"]
+            found[row["at"]] = pickle.loads(row["result"])  # noqa: S301 - our own
             self._progress(len(found), len(items))
         return [found[i] for i in range(len(items))]
 

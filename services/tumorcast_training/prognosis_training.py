@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,14 +20,16 @@ from tumorcast_training.blueprint import Blueprint, EndpointPlan
 from tumorcast_training.cohorts import Cohort
 from tumorcast_training.conformal import conformal_threshold
 from tumorcast_training.cross_validation import BLEND, Answers, Run, cross_validate, cross_validate_subsets
+from tumorcast_training.drawing import figure_of
 from tumorcast_training.fitting import Encoded, fit_endpoint, training_set
 from tumorcast_training.measuring import measure
+from tumorcast_training.plots import write_plots
 from tumorcast_training.prototypes import fit_prototypes
+from tumorcast_training.publishing import PLOTS, publish, write_metrics
 from tumorcast_training.selection import Selection, select
 
 Array = NDArray[np.float64]
 Told = Callable[[str], None]
-METRICS = "metrics.json"
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +41,7 @@ class TrainedEndpoint:
     scores: Array
     selection: Selection
     metrics: Mapping[str, Any]
+    figure: bytes
 
 
 def train(
@@ -86,6 +88,8 @@ def train(
         "command": f"tumorcast train {blueprint.name} --data DIR --out DIR --seed {seed}",
     }
     write_metrics(folder, document)
+    write_plots(folder / PLOTS, {name: found.figure for name, found in trained.items()})
+    publish(folder, blueprint)
     return folder
 
 
@@ -127,7 +131,8 @@ def train_endpoint(
     told(f"{plan.id}: measuring")
     metrics = measure(blueprint, plan, cohort, results, subsets, selection, seed, run)
     scores = np.stack([fold.model for fold in subsets], axis=1)
-    return TrainedEndpoint(blend, how, scores, selection, metrics)
+    figure = figure_of(blueprint, plan, cohort, results, subsets, metrics)
+    return TrainedEndpoint(blend, how, scores, selection, metrics, figure)
 
 
 def _needed(chosen: str) -> tuple[str, ...]:
@@ -154,21 +159,3 @@ def _described(blueprint: Blueprint, cohort: Cohort) -> dict[str, Any]:
         "notes": list(cohort.notes),
         "missing": missing,
     }
-
-
-def write_metrics(folder: Path, document: Mapping[str, Any]) -> None:
-    """Write ``metrics.json``, NaN as null."""
-    text = json.dumps(_plain(document), indent=1, ensure_ascii=False, allow_nan=False)
-    (folder / METRICS).write_text(text + "\n", encoding="utf-8")
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(k): _plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
-    if isinstance(value, np.ndarray):
-        return _plain(value.tolist())
-    if isinstance(value, float | np.floating):
-        return float(value) if np.isfinite(value) else None
-    return value.item() if isinstance(value, np.generic) else value

@@ -22,10 +22,10 @@ from tumorcast_fusion.model.neural import NeuralEngine
 from tumorcast_imaging.model import Encoder, EncoderManifest
 from tumorcast_training import evaluation
 from tumorcast_training.cards import simulated_card
-from tumorcast_training.simulated_cohort import PatientInputs, Progress, embedded, read_cohort, read_outcomes
 from tumorcast_training.encoder_training import train_encoder
 from tumorcast_training.fusion_training import Encoded, Outcomes, fit_scaling, train_fusion
 from tumorcast_training.peer import predict_peer, train_peer
+from tumorcast_training.simulated_cohort import PatientInputs, Progress, embedded, read_cohort, read_outcomes
 
 PRECISIONS = ("bf16", "float32")
 IMAGE_ATTRIBUTES = ("necrosis", "spiculation")

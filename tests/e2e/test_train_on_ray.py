@@ -13,7 +13,12 @@ from tumorcast_training.parallel import in_turn, ray_cluster
 from tumorcast_training.simulator import simulate
 from tumorcast_training.tables import Schema
 
-pytestmark = [pytest.mark.ray, pytest.mark.timeout(240)]
+pytestmark = [
+    pytest.mark.ray,
+    pytest.mark.timeout(240),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # Ray Data's own, as it is imported
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+]
 
 
 def test_a_ray_cluster_gives_what_this_process_gives(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tumorcast_training.cards.markdown import count, estimate, table, words
+from tumorcast_training.cards.markdown import estimate, few, table, words
 from tumorcast_training.cards.reading import Endpoint, Figures, by_part, discrimination, horizon_near_a_year, mapping
 from tumorcast_training.cards.verdicts import MARGIN
 
@@ -22,13 +22,17 @@ def subgroups(endpoint: Endpoint) -> list[str]:
         return ["Subgroups: not computed.", ""]
     calibration = "observed / expected" if endpoint.spec.about_times else "calibration intercept"
     header = ("patients", "n", "events", endpoint.score_name, "calibration slope", calibration)
-    return ["By group of patients (a group with too few events is only counted):", "", *table(header, rows)]
+    return [
+        "By group of patients (a group with too few events is only counted, below five not even that):",
+        "",
+        *table(header, rows),
+    ]
 
 
 def _subgroup(endpoint: Endpoint, name: str, scores: Figures) -> tuple[str, ...]:
     parts = by_part(scores, endpoint.spec) if "reason" not in scores else []
     first: Figures = parts[0][1] if parts else scores
-    counted = (name, count(first.get("rows")), count(first.get("events")))
+    counted = (name, *(few(first.get(key)) for key in ("rows", "events")))
     if "reason" in first:
         return (*counted, str(first["reason"]), "", "")
     near = horizon_near_a_year(first)[1] if endpoint.spec.about_times else first
@@ -41,13 +45,16 @@ def subsets(endpoint: Endpoint) -> list[str]:
     found = [s for s in endpoint.figures.get("subsets") or [] if isinstance(s, dict)]
     if not found:
         return ["Subsets of the groups: not computed.", ""]
-    shown = _chosen(found)
+    shown = sorted(_chosen(found), key=lambda s: len(s["groups"]))
+    same = " The linear learner fits every subset apart: with it, both are one model." * (
+        endpoint.figures.get("chosen") == "linear"
+    )
     header = ("given", endpoint.score_name, "trained on just these", "difference (one-sided 95 % bound)")
     lower = [b for s in found if isinstance(b := mapping(s, "difference_to_own").get("lower"), int | float)]
     worst = f" The lowest bound of all {len(lower)} is {min(lower):+.3f}; {MARGIN:g} was allowed." if lower else ""
     rest = f" {len(found) - len(shown)} further subsets stand in `metrics.json`." if len(shown) < len(found) else ""
     return [
-        f"With only some groups given, {endpoint.score_name} by fold (mean ± spread).{worst}{rest}",
+        f"With only some groups given, {endpoint.score_name} by fold (mean ± spread).{same}{worst}{rest}",
         "",
         *table(header, map(_subset, shown)),
     ]

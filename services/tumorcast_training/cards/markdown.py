@@ -87,6 +87,15 @@ def count(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else NOT_COMPUTED
 
 
+def few(value: Any) -> str:
+    """A count of patients of a group, or that it is below five.
+
+    >>> few(12), few(3), few(None)
+    ('12', '< 5', 'not computed')
+    """
+    return "< 5" if isinstance(value, int) and value < 5 else count(value)
+
+
 def words(identifier: str) -> str:
     """An identifier as words.
 

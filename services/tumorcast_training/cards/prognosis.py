@@ -25,7 +25,7 @@ def card(
     ``metrics`` is ``metrics.json``: what it lacks is told as not computed. ``plots`` are the figures by endpoint, as
     paths from the card. It starts with what a clinician needs; sections are numbered for the checklists at its end.
     """
-    source = Source(manifest, blueprint, metrics, sha256, plots)
+    source = Source.of(manifest, blueprint, metrics, sha256, plots)
     lines = [
         *first_screen.render(source),
         *data.use(source),

@@ -25,6 +25,13 @@ class Source:
     sha256: str
     plots: Mapping[str, str]
 
+    @classmethod
+    def of(
+        cls, manifest: Manifest, blueprint: Blueprint, metrics: Figures, sha256: str, plots: Mapping[str, str]
+    ) -> Source:
+        """What is null in ``metrics.json`` is taken as absent."""
+        return cls(manifest, blueprint, known(metrics), sha256, plots)
+
     @property
     def endpoints(self) -> tuple[Endpoint, ...]:
         """Every endpoint of the manifest, with its figures."""
@@ -109,6 +116,17 @@ class Endpoint:
     def _name(self, rank: int) -> str:
         outcomes = self.spec.outcomes
         return outcomes[rank].replace("_", " ") if rank < len(outcomes) else str(rank)
+
+
+def known(value: Any) -> Any:
+    """The same without keys whose value is null.
+
+    >>> known({"a": None, "b": {"c": None}, "d": [None, 1]})
+    {'b': {}, 'd': [None, 1]}
+    """
+    if isinstance(value, Mapping):
+        return {key: known(inner) for key, inner in value.items() if inner is not None}
+    return [known(inner) for inner in value] if isinstance(value, list) else value
 
 
 def mapping(of: Figures, key: str) -> Figures:

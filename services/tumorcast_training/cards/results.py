@@ -114,7 +114,7 @@ def _covered(scores: Figures) -> list[tuple[str, str, str]]:
     size = (
         f"mean size {of['mean_size']:.2f}, undecided {of.get('undecided', 0):.0%}"
         if of.get("mean_size") is not None
-        else f"median bound {of['median_days']:g} days" if of.get("median_days") is not None else ""
+        else f"median bound {of['median_days']:.0f} days" if of.get("median_days") is not None else ""
     )  # fmt: skip
     verdict = {True: f"contains {nominal:g}", False: f"**excludes {nominal:g}**", None: ""}[of.get("contains_nominal")]
     what = "prediction sets hold the outcome" if mapping(scores, "prediction_sets") else "outlive their lower bound"
