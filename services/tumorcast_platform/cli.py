@@ -17,6 +17,7 @@ from tumorcast_core.errors import TumorcastError
 from tumorcast_platform import console
 from tumorcast_platform.commands.clinical import clinical_app
 from tumorcast_platform.commands.demo import demo
+from tumorcast_platform.commands.drift import drift
 from tumorcast_platform.commands.evaluate import evaluate
 from tumorcast_platform.commands.imaging import imaging_app
 from tumorcast_platform.commands.models import models_app
@@ -34,7 +35,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (demo, up, predict, train, evaluate, simulate):
+for command in (demo, up, predict, train, evaluate, drift, simulate):
     app.command()(command)
 app.add_typer(clinical_app, name="clinical")
 app.add_typer(imaging_app, name="imaging")

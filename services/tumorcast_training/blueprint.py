@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import yaml
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from tumorcast_core.catalog import entry
 from tumorcast_core.errors import InvalidInput, UnknownModel
@@ -57,6 +57,19 @@ class EndpointPlan(_Frozen):
     follow_up_days: float = 0.0
     intervals: int = 12
 
+    @model_validator(mode="after")
+    def _can_be_asked(self) -> EndpointPlan:
+        if self.kind is EndpointKind.TRAJECTORY or not 1 < len(self.outcomes) == len(set(self.outcomes)):
+            raise ValueError("an endpoint of a table has two or more different outcomes")
+        if self.kind is EndpointKind.BINARY and self.outcomes[2:]:
+            raise ValueError("a binary endpoint has two outcomes")
+        if self.kind in (EndpointKind.TIME_TO_EVENT, EndpointKind.COMPETING_RISKS):
+            if self.intervals < 1 or not self.horizons_days:
+                raise ValueError("an endpoint about times has intervals and horizons")
+            if not all(0 < day <= self.follow_up_days for day in self.horizons_days):
+                raise ValueError("horizons lie within the follow-up")
+        return self
+
 
 class ColumnRule(_Frozen):
     """How a number becomes columns; clipped to ``low`` and ``high``, else to 0.5 and 99.5 % of the training rows."""
@@ -95,6 +108,22 @@ class Blueprint(_Frozen):
     effects_of: tuple[str, ...] = ()
     later_visits_share_weight: bool = False
     simulated: bool = False
+
+    @model_validator(mode="after")
+    def _names_are_its_own(self) -> Blueprint:
+        ids, inputs, endpoints = ([x.id for x in self.groups], self.inputs(), [x.id for x in self.endpoints])
+        if not 0 < len(ids) == len(set(ids)) or len(inputs) < sum(len(group.features) for group in self.groups):
+            raise ValueError("groups and inputs stand once each")
+        if not 0 < len(endpoints) == len(set(endpoints)):
+            raise ValueError("endpoints stand once each")
+        if not {*self.baseline_groups, *self.wide_groups, *self.exact_groups} <= set(ids):
+            raise ValueError("a group is named that there is not")
+        named = {*self.columns, *self.effects_of, *(name for rule in self.columns.values() for name in rule.change_from)}
+        named |= {self.therapy_input} if self.therapy_input else set()
+        named |= {self.effects_while[0]} if self.effects_while else set()
+        if not named <= set(inputs):
+            raise ValueError("an input is named that there is not")
+        return self
 
     @property
     def recipe(self) -> LinearRecipe:
@@ -154,7 +183,7 @@ class Blueprint(_Frozen):
                 raw = raw_column(
                     column, [table[i].to_numpy() if i in table else None for i in column.inputs], len(table)
                 )
-                if np.isfinite(raw).sum() >= _FEWEST_OF_CATEGORY and np.nanstd(raw) > 0:
+                if np.isfinite(raw).sum() >= _FEWEST_OF_CATEGORY and _varies(raw):
                     sd = float(np.nanstd(raw))
                     scale = {
                         "mean": _short(np.nanmean(raw)),
@@ -165,11 +194,14 @@ class Blueprint(_Frozen):
 
     @staticmethod
     def _categories(name: str, feature: str, table: pd.DataFrame) -> list[m.Column]:
-        """A column per category that was seen often enough; one for two categories."""
+        """A column per category that was seen often enough; one for two categories, none for one."""
         counts = table[name].value_counts()
         seen = [c for c in entry(feature).categories if counts.get(c, 0) >= _FEWEST_OF_CATEGORY]
-        chosen = seen[1:] if len(seen) == 2 else seen
-        return [m.Column(name=f"{name}={c}", kind="category", inputs=(name,), category=c) for c in chosen]
+        reference = seen[0] if len(seen) == 2 else ""
+        chosen = seen[1:] if len(seen) <= 2 else seen
+        return [
+            m.Column(name=f"{name}={c}", kind="category", inputs=(name,), category=c, reference=reference) for c in chosen
+        ]
 
     def _while(self, plain: Sequence[m.Column]) -> list[m.Column]:
         """The same columns once more, for as long as another input is small: effects may differ then."""
@@ -234,6 +266,11 @@ def load(name_or_file: str | Path) -> Blueprint:
     for name in (feature for group in found.groups for feature in group.features):
         entry(name)
     return found
+
+
+def _varies(values: Array) -> bool:
+    """Whether values differ by more than rounding."""
+    return bool(np.nanmax(values) - np.nanmin(values) > 1e-9 * max(1.0, float(np.nanmax(np.abs(values)))))
 
 
 def _short(x: float | np.floating[Any]) -> float:

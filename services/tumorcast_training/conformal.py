@@ -25,7 +25,7 @@ _LEVELS = np.linspace(0.5, 0.995, 100)
 
 
 def conformal_threshold(answers: Answers, outcome: Outcome, level: float = LEVEL) -> tuple[float, float]:
-    """Threshold and level; a level of 0 where no bound is made (competing risks, too few patients)."""
+    """Threshold and level; a level of 0 where no bound is made (competing risks)."""
     if isinstance(outcome, SurvivalOutcome):
         if answers.values.shape[1] > 1:
             return 1.0, 0.0
@@ -46,7 +46,10 @@ def set_threshold(probabilities: Array, rank: NDArray[np.int64], level: float) -
 
 
 def bound_threshold(survival: Array, grid_days: tuple[float, ...], outcome: SurvivalOutcome, level: float) -> float:
-    """The lowest survival level whose bounds are outlived often enough; survival (n, grid)."""
+    """The lowest survival level whose bounds are outlived often enough; survival (n, grid).
+
+    Where none is, 1: the bound is day 0, which everybody outlives.
+    """
     from tumorcast_training.cross_validation import day_of
 
     happened = outcome.event > 0
@@ -56,4 +59,4 @@ def bound_threshold(survival: Array, grid_days: tuple[float, ...], outcome: Surv
         early = happened & (outcome.days < day_of(survival, grid_days, float(threshold)))
         if float(np.nansum(seen * early)) <= allowed:
             return float(threshold)
-    return float(_LEVELS[-1])
+    return 1.0

@@ -14,13 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumorcast_core.prognosis import EndpointKind
-from tumorcast_fusion.model.tabular import Blend, Design, LinkCalibration, Part, pattern_index
+from tumorcast_fusion.model.tabular import Blend, Design, pattern_index
 from tumorcast_fusion.model.tabular.links import (
     at_days,
     categories,
     cumulative_hazards,
     cumulative_incidence,
     probability,
+    survival_at,
 )
 from tumorcast_training.blueprint import Blueprint, EndpointPlan
 from tumorcast_training.cohorts import BinaryOutcome, Cohort, OrdinalOutcome, Outcome, SurvivalOutcome
@@ -54,9 +55,11 @@ class Answers:
             return cls(plan.kind, np.stack([1 - p, p], axis=1))
         if plan.kind is EndpointKind.ORDINAL:
             return cls(plan.kind, categories(link))
-        days = np.linspace(0, plan.follow_up_days, GRID_POINTS + 1)[1:]
-        incidence = cumulative_incidence(cumulative_hazards(link))
-        return cls(plan.kind, at_days(incidence, edges_days, list(days)), tuple(float(d) for d in days))
+        days = tuple(float(d) for d in np.linspace(0, plan.follow_up_days, GRID_POINTS + 1)[1:])
+        hazards = cumulative_hazards(link)
+        if hazards.shape[1] == 1:
+            return cls(plan.kind, 1 - survival_at(hazards, edges_days, days), days)
+        return cls(plan.kind, at_days(cumulative_incidence(hazards), edges_days, days), days)
 
     @property
     def risk(self) -> Array:
@@ -81,10 +84,19 @@ def score(outcome: Outcome, risk: Array) -> float:
 
 
 @dataclass(frozen=True, eq=False)
+class FoldModel:
+    """A candidate fitted on one fold's training part, with the columns and intervals that were fitted there."""
+
+    blend: Blend
+    design: Design
+    edges_days: tuple[float, ...]
+
+
+@dataclass(frozen=True, eq=False)
 class FoldTask:
     """One fold of one repeat of a cohort with known outcomes.
 
-    With ``subsets_of`` a candidate, this one alone is fitted, and scored for every subset of the groups.
+    ``fitted`` is a candidate as it was fitted on the other folds, to be scored for every subset of the groups.
     """
 
     blueprint: Blueprint
@@ -94,7 +106,8 @@ class FoldTask:
     fold: int
     seed: int
     learners: tuple[str, ...] = LEARNERS
-    subsets_of: str = ""
+    subsets: bool = True
+    fitted: FoldModel | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,6 +123,7 @@ class FoldResult:
     weights: Mapping[str, float]
     thresholds: Mapping[str, float]
     bounds: Mapping[str, Array]
+    models: Mapping[str, FoldModel]
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,7 +147,7 @@ def run_fold(task: FoldTask) -> FoldResult:
     fold = task.cohort.folds[:, task.repeat]
     train, test = np.flatnonzero((fold >= 0) & (fold != task.fold)), np.flatnonzero(fold == task.fold)
     new = Encoded.of(there, data.design)
-    asked = {int(p) for p in pattern_index(new.present)}
+    asked = None if task.subsets else {int(p) for p in pattern_index(new.present)}
     fitted = fit_endpoint(data, replace(task.blueprint.recipe, members=0), seed, task.learners, asked)
     candidates = (*task.learners, *([BLEND] if len(task.learners) > 1 else []))
     outcome = there.outcomes[task.plan.id]
@@ -153,38 +167,30 @@ def run_fold(task: FoldTask) -> FoldResult:
         weights=fitted.weights,
         thresholds={name: level for name, (level, _) in thresholds.items()},
         bounds={name: _bounds(found, thresholds[name][0]) for name, found in answers.items()},
+        models={name: FoldModel(fitted.blend(name), data.design, edges) for name in candidates if task.subsets},
     )
 
 
 def run_subsets(task: FoldTask) -> SubsetScores:
-    """Fit the candidate on the other folds, and score it for every subset of the groups."""
-    data, there, seed = _sides(task)
-    new = Encoded.of(there, data.design)
-    blend = _fitted_alone(task, data, seed)
+    """Score the fitted candidate for every subset of the groups, beside models that never saw more than the subset."""
+    if task.fitted is None:
+        raise ValueError("nothing was fitted")
+    data, there, _ = _sides(task)
+    new = Encoded.of(there, task.fitted.design)
     outcome = there.outcomes[task.plan.id]
     return SubsetScores(
         repeat=task.repeat,
         test=np.flatnonzero(task.cohort.folds[:, task.repeat] == task.fold),
-        model=_subset_scores(task, blend, new, outcome, data.target.edges_days),
+        model=_subset_scores(task, task.fitted, new, outcome),
         own=_own_scores(task, data, new, outcome),
-        baseline=_baseline_answers(task, blend, new, data.target.edges_days),
+        baseline=_baseline_answers(task, task.fitted, new),
     )
 
 
-def _fitted_alone(task: FoldTask, data: TrainingSet, seed: int) -> Blend:
-    """The one candidate; a linear one needs no cross-fitting, for it is calibrated as it is."""
-    recipe = replace(task.blueprint.recipe, members=0)
-    if task.subsets_of == "linear":
-        none = LinkCalibration.none(data.target.causes, data.target.points)
-        return Blend([Part("linear", fit_linear(data, recipe, seed), 1.0, none)])
-    learners = task.learners if task.subsets_of == BLEND else (task.subsets_of,)
-    return fit_endpoint(data, recipe, seed, learners).blend(task.subsets_of)
-
-
-def _baseline_answers(task: FoldTask, blend: Blend, new: Encoded, edges_days: Sequence[float]) -> Answers:
+def _baseline_answers(task: FoldTask, fitted: FoldModel, new: Encoded) -> Answers:
     mask = np.array([group in task.blueprint.baseline_groups for group in new.design.groups])
     present = new.present & mask
-    answers = Answers.of_link(task.plan, blend.link(new.z, present), edges_days)
+    answers = Answers.of_link(task.plan, fitted.blend.link(new.z, present), fitted.edges_days)
     given = present.any(axis=1).reshape(-1, *[1] * (answers.values.ndim - 1))
     return replace(answers, values=np.where(given, answers.values, np.nan))
 
@@ -238,16 +244,16 @@ def patterns_of(groups: int) -> Mask:
     return masks
 
 
-def _subset_scores(
-    task: FoldTask, blend: Blend, new: Encoded, outcome: Outcome, edges_days: Sequence[float]
-) -> Array:
+def _subset_scores(task: FoldTask, fitted: FoldModel, new: Encoded, outcome: Outcome) -> Array:
     """The candidate's score when only these groups of every patient are given."""
     masks = patterns_of(len(new.design.groups))
     scores = np.full(len(masks), np.nan)
     for k, mask in enumerate(masks[1:], 1):
         rows = np.flatnonzero((new.present & mask).any(axis=1))
-        link = blend.link(new.z[rows], new.present[rows] & mask)
-        scores[k] = score(outcome[rows], Answers.of_link(task.plan, link, edges_days).risk)
+        if not len(rows):
+            continue
+        link = fitted.blend.link(new.z[rows], new.present[rows] & mask)
+        scores[k] = score(outcome[rows], Answers.of_link(task.plan, link, fitted.edges_days).risk)
     scores[0] = 0.5
     return scores
 
@@ -264,6 +270,8 @@ def _own_scores(task: FoldTask, data: TrainingSet, new: Encoded, outcome: Outcom
         kept = np.flatnonzero(data.design.available(mask))
         train = np.flatnonzero((data.present & mask).any(axis=1))
         rows = np.flatnonzero((new.present & mask).any(axis=1))
+        if not len(train) or not len(rows):
+            continue
         design = Design(tuple(data.design.columns[i] for i in kept), data.design.groups, data.design.group_of_input)
         alone = replace(data[train], design=design, z=data.z[np.ix_(train, kept)], present=data.present[train] & mask)
         here = new.present[rows] & mask
@@ -286,17 +294,28 @@ def cross_validate(
     run: Run,
     learners: Sequence[str] = LEARNERS,
     repeats: Sequence[int] | None = None,
+    *,
+    subsets: bool = True,
 ) -> list[FoldResult]:
-    """All folds of all repeats; the cohort's rows must have known outcomes."""
-    task = FoldTask(blueprint, plan, cohort, 0, 0, seed, tuple(learners))
+    """All folds of all repeats; the cohort's rows must have known outcomes.
+
+    Without ``subsets`` only what the patients of a fold ask for is fitted, and no models are kept.
+    """
+    task = FoldTask(blueprint, plan, cohort, 0, 0, seed, tuple(learners), subsets)
     return run(run_fold, _folds_of(task, repeats))
 
 
 def cross_validate_subsets(
-    blueprint: Blueprint, plan: EndpointPlan, cohort: Cohort, seed: int, run: Run, candidate: str
+    blueprint: Blueprint,
+    plan: EndpointPlan,
+    cohort: Cohort,
+    results: Sequence[FoldResult],
+    run: Run,
+    candidate: str,
 ) -> list[SubsetScores]:
-    """The candidate's scores for every subset of the groups, on all folds of all repeats."""
-    return run(run_subsets, _folds_of(FoldTask(blueprint, plan, cohort, 0, 0, seed, subsets_of=candidate), None))
+    """The candidate's scores for every subset of the groups, on all folds that it was fitted in."""
+    tasks = [FoldTask(blueprint, plan, cohort, r.repeat, r.fold, 0, fitted=r.models[candidate]) for r in results]
+    return run(run_subsets, tasks)
 
 
 def _folds_of(task: FoldTask, repeats: Sequence[int] | None) -> list[FoldTask]:

@@ -123,9 +123,18 @@ def calibration_of(link: Array, target: Target, weight: Array) -> LinkCalibratio
             moved = reference[c] + theta[0] + theta[1] * (link[:, c] - reference[c])
             return one.deviance(moved[:, None], weight) + 1e-6 * float(theta @ theta)
 
-        found = minimize(loss, [0.0, 1.0], method="Nelder-Mead", options={"xatol": 1e-4, "fatol": 1e-8, "maxiter": 300})
-        intercepts[c], slopes[c] = float(found.x[0]), max(float(found.x[1]), 0.0)
+        intercepts[c], slopes[c] = _best_line(loss)
     return LinkCalibration(intercepts, slopes, reference)
+
+
+def _best_line(loss: Callable[[Array], float]) -> tuple[float, float]:
+    """Intercept and slope of least loss; a slope below zero says nothing, so the best intercept without it."""
+    how = {"xatol": 1e-4, "fatol": 1e-8, "maxiter": 300}
+    found = minimize(loss, [0.0, 1.0], method="Nelder-Mead", options=how)
+    if found.x[1] >= 0:
+        return float(found.x[0]), float(found.x[1])
+    level = minimize(lambda t: loss(np.array([t[0], 0.0])), [0.0], method="Nelder-Mead", options=how)
+    return float(level.x[0]), 0.0
 
 
 def weights_of(links: Mapping[str, Array], target: Target, weight: Array) -> dict[str, float]:

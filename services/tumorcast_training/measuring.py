@@ -223,7 +223,7 @@ def _shuffled(blueprint: Blueprint, plan: EndpointPlan, cohort: Cohort, seed: in
         cohort, index = cohort[first], np.arange(len(first))
     order = np.random.default_rng(seed).permutation(len(patients))
     dealt = replace(cohort, outcomes={plan.id: cohort.outcomes[plan.id][order[index]]}, subgroups={})
-    results = cross_validate(blueprint, plan, dealt, seed, run, ("linear",), (0,))
+    results = cross_validate(blueprint, plan, dealt, seed, run, ("linear",), (0,), subsets=False)
     answers = pooled(results, "linear", len(dealt))
     found = score_answers(plan, dealt.outcomes[plan.id], answers, dealt.patient_ids, samples=300)
     first_cause = found.get(plan.outcomes[0], found)
@@ -250,7 +250,7 @@ def _sensitivity(
     for name, days in (("at_the_visit", outcome.days), ("middle", middle)):
         moved = SurvivalOutcome.exact(days, outcome.event)
         other = replace(cohort, outcomes={**cohort.outcomes, plan.id: moved})
-        again = cross_validate(blueprint, plan, other, seed, run, ("linear",), (0,))
+        again = cross_validate(blueprint, plan, other, seed, run, ("linear",), (0,), subsets=False)
         answers = pooled(again, "linear", len(cohort))
         found[name] = {
             "linear": summary(np.array([r.scores["linear"] for r in again])),

@@ -5,6 +5,7 @@ Every worker computes on one thread, so that a number does not depend on how man
 
 from __future__ import annotations
 
+import logging
 import os
 import pickle
 import socket
@@ -74,7 +75,11 @@ def ray_cluster(address: str, progress: Progress = lambda _done, _total: None) -
     import ray
 
     _check_address(address)
-    how: dict[str, Any] = {"log_to_driver": False, "runtime_env": {"env_vars": ONE_THREAD}}
+    how: dict[str, Any] = {
+        "log_to_driver": False,
+        "logging_level": logging.ERROR,
+        "runtime_env": {"env_vars": ONE_THREAD},
+    }
     how |= {"include_dashboard": False} if address == LOCAL else {"address": address}
     try:
         ray.init(**how)
@@ -107,8 +112,11 @@ class RayCluster:
         """One task an item."""
         import ray
 
-        remote = ray.remote(num_cpus=1, max_retries=2)(work)
-        futures = [remote.remote(item) for item in items]
+        @ray.remote(num_cpus=1, max_retries=2)
+        def one(item: T) -> R:
+            return work(item)
+
+        futures = [one.remote(item) for item in items]
         results = []
         for future in futures:
             results.append(_result(future))

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tumorcast_core.prognosis import EndpointKind
 from tumorcast_fusion.model import manifest as manifests
 from tumorcast_fusion.model.manifest import BlendPart, Column, Manifest, TabularEndpoint
 from tumorcast_fusion.model.tabular import Blend, Design, Gaussian
@@ -21,7 +22,7 @@ from tumorcast_training.cohorts import Cohort
 from tumorcast_training.conformal import conformal_threshold
 from tumorcast_training.cross_validation import BLEND, Answers, Run, cross_validate, cross_validate_subsets
 from tumorcast_training.drawing import figure_of
-from tumorcast_training.fitting import Encoded, fit_endpoint, training_set
+from tumorcast_training.fitting import LEARNERS, Encoded, fit_endpoint, training_set
 from tumorcast_training.measuring import measure
 from tumorcast_training.plots import write_plots
 from tumorcast_training.prototypes import fit_prototypes
@@ -52,8 +53,12 @@ def train(
     seed: int = 0,
     run: Run | None = None,
     told: Told = lambda _: None,
+    learners: Sequence[str] = LEARNERS,
 ) -> Path:
-    """Train, measure and write ``out/models/<name>``; the same seed gives the same bytes."""
+    """Train, measure and write ``out/models/<name>``; the same seed gives the same bytes.
+
+    ``learners`` are the candidates, the simplest among them; of several, their blend is one more.
+    """
     run = run or in_turn
     folder = out / "models" / blueprint.name
     columns = blueprint.fit_columns(cohort.inputs)
@@ -62,7 +67,8 @@ def train(
     encoded = Encoded.of(cohort, design)
     gaussian = Gaussian.fit(encoded.z)
     trained = {
-        plan.id: train_endpoint(blueprint, plan, cohort, columns, seed, run, told) for plan in blueprint.endpoints
+        plan.id: train_endpoint(blueprint, plan, cohort, columns, seed, run, told, learners)
+        for plan in blueprint.endpoints
     }
     prototypes, centers = fit_prototypes(blueprint, cohort, design, encoded.z, gaussian, seed)
     manifest = _finished(manifest, trained, prototypes)
@@ -106,15 +112,16 @@ def train_endpoint(
     seed: int,
     run: Run,
     told: Told,
+    learners: Sequence[str] = LEARNERS,
 ) -> TrainedEndpoint:
     """Cross-validate all candidates of one endpoint, choose one, fit it to all rows and measure it out of fold."""
     cohort = everyone[np.flatnonzero(everyone.outcomes[plan.id].known())]
     told(f"{plan.id}: cross-validating")
-    results = cross_validate(blueprint, plan, cohort, seed, run)
+    results = cross_validate(blueprint, plan, cohort, seed, run, learners)
     selection = select(results)
     told(f"{plan.id}: {selection.chosen} is shipped; fitting it to all {len(cohort)} rows")
     data = training_set(blueprint, plan, cohort, columns)
-    needed = tuple(dict.fromkeys(_needed(selection.chosen)))
+    needed = learners if selection.chosen == BLEND else (selection.chosen,)
     fitted = fit_endpoint(data, blueprint.recipe, seed, needed)
     blend = fitted.blend(selection.chosen)
     inner = Answers.of_link(plan, fitted.inner_link(selection.chosen), data.target.edges_days)
@@ -124,19 +131,15 @@ def train_endpoint(
         edges_days=data.target.edges_days,
         conformal_level=level,
         conformal_threshold=threshold,
-        score="C" if data.target.edges_days else "AUC",
+        score="AUC" if plan.kind is EndpointKind.BINARY else "C",
     )
     told(f"{plan.id}: every subset of the groups")
-    subsets = cross_validate_subsets(blueprint, plan, cohort, seed, run, selection.chosen)
+    subsets = cross_validate_subsets(blueprint, plan, cohort, results, run, selection.chosen)
     told(f"{plan.id}: measuring")
     metrics = measure(blueprint, plan, cohort, results, subsets, selection, seed, run)
     scores = np.stack([fold.model for fold in subsets], axis=1)
     figure = figure_of(blueprint, plan, cohort, results, subsets, metrics)
     return TrainedEndpoint(blend, how, scores, selection, metrics, figure)
-
-
-def _needed(chosen: str) -> tuple[str, ...]:
-    return ("linear", "boosted", "gated") if chosen == BLEND else (chosen,)
 
 
 def _finished(manifest: Manifest, trained: Mapping[str, TrainedEndpoint], prototypes: Sequence[Any]) -> Manifest:

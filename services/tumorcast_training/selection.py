@@ -33,12 +33,12 @@ def fold_scores(results: Sequence[FoldResult], candidate: str, *, first_visit: b
     return np.array([(r.first_visit_scores if first_visit else r.scores)[candidate] for r in results])
 
 
-def select(results: Sequence[FoldResult], *, first_visit: bool = False) -> Selection:
+def select(results: Sequence[FoldResult]) -> Selection:
     """Choose among the candidates of these folds."""
     candidates = list(results[0].scores)
-    simplest = fold_scores(results, SIMPLEST, first_visit=first_visit)
+    simplest = fold_scores(results, SIMPLEST)
     tests = {
-        name: corrected_resampled_t(fold_scores(results, name, first_visit=first_visit) - simplest)
+        name: corrected_resampled_t(fold_scores(results, name) - simplest)
         for name in candidates
         if name != SIMPLEST
     }
@@ -48,7 +48,7 @@ def select(results: Sequence[FoldResult], *, first_visit: bool = False) -> Selec
     chosen = max(winners, key=lambda name: found[name].mean, default=SIMPLEST)
     report = {
         name: {
-            "score": summary(fold_scores(results, name, first_visit=first_visit)),
+            "score": summary(fold_scores(results, name)),
             **(
                 {"gain_over_linear": as_json(found[name]) | {"p_holm": _short(adjusted[name])}} if name in found else {}
             ),

@@ -88,7 +88,7 @@ class Column(_Frozen):
     """One number that predictors of tables read, made of one or two inputs, then standardized by ``mean`` and ``sd``.
 
     ``value``: t(x); ``hinge``: max(t(x) - knot, 0); ``change``: t(first) - t(second); ``category``: 1 if x is
-    ``category``; ``at_most``: 1 if x <= knot; ``while``: what ``value`` or (with a ``category``) ``category`` is of the
+    ``category``, 0 if it is another that has a column or is a ``reference``; ``at_most``: 1 if x <= knot; ``while``: what ``value`` or (with a ``category``) ``category`` is of the
     first input while the second is at most ``knot``, else 0. t clips to [low, high], then takes log(offset + x) if
     ``transform`` is ``log``.
     """
@@ -97,6 +97,7 @@ class Column(_Frozen):
     kind: Literal["value", "hinge", "change", "category", "at_most", "while"]
     inputs: tuple[str, ...]
     category: str = ""
+    reference: str = ""
     transform: Literal["identity", "log"] = "identity"
     offset: float = 0.0
     low: float = -1e12

@@ -27,7 +27,7 @@ def patients(source: Source) -> list[str]:
     """Section 2: where the patients come from, and who was left out."""
     cohort, folds = source.cohort, mapping(source.metrics, "folds")
     design = (
-        f"Published folds: {folds.get('folds')}, {folds.get('repeats')} times" if folds else "Folds are not recorded"
+        f"Published folds: {folds['folds']}, {folds['repeats']} times" if len(folds) == 2 else "Folds are not recorded"
     )
     visits = " (a row is a visit; rows of one patient stay together everywhere)" if source.clustered else ""
     cite = [f"**Cite.** {source.blueprint.attribution}"] if source.blueprint.attribution else []

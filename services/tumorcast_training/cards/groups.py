@@ -46,9 +46,8 @@ def subsets(endpoint: Endpoint) -> list[str]:
     if not found:
         return ["Subsets of the groups: not computed.", ""]
     shown = sorted(_chosen(found), key=lambda s: len(s["groups"]))
-    same = " The linear learner fits every subset apart: with it, both are one model." * (
-        endpoint.figures.get("chosen") == "linear"
-    )
+    equal = all(mapping(s, "difference_to_own").get("mean") == 0 for s in found)
+    same = " Every subset has a linear model of its own, which is that very model." if equal else ""
     header = ("given", endpoint.score_name, "trained on just these", "difference (one-sided 95 % bound)")
     lower = [b for s in found if isinstance(b := mapping(s, "difference_to_own").get("lower"), int | float)]
     worst = f" The lowest bound of all {len(lower)} is {min(lower):+.3f}; {MARGIN:g} was allowed." if lower else ""

@@ -149,6 +149,7 @@ def _net_benefit(scores: Figures) -> list[str]:
         (
             (f"{100 * r['threshold']:.0f} %", *(estimate(r.get(k)) for k in ("model", "treat_all", "gain")))
             for r in rows
+            if "threshold" in r
         ),
     )
     return [f"Net benefit{when}, in true positives per patient:", "", *told]

@@ -44,9 +44,8 @@ def miscalibrations(scores: Figures) -> list[str]:
             found.append(f"calibration {name} excludes {target:g} at day {', '.join(days)}")
     null = mapping(scores, "ece_null")
     if null.get("within") is False:
-        found.append(
-            f"ECE {estimate(scores.get('ece'))} is above its null's 95th percentile, {null['percentile_95']:.3f}"
-        )
+        highest = estimate(null.get("percentile_95"))
+        found.append(f"ECE {estimate(scores.get('ece'))} is above its null's 95th percentile, {highest}")
     p = mapping(scores, "d_calibration").get("p")
     if p is not None and p < SIGNIFICANCE:
         found.append(f"D-calibration is refuted ({p_value(p)})")
@@ -100,7 +99,7 @@ def _of_endpoint(endpoint: Endpoint) -> Iterator[str]:
         yield from (f"{who}{text}" for text in miscalibrations(scores))
         covered = coverage(scores)
         if covered.get("contains_nominal") is False:
-            nominal, found = covered["nominal"], covered["coverage"]
+            nominal, found = covered.get("nominal", 0.9), covered.get("coverage") or [0.0]
             side = "above: wider than they need be" if found[0] > nominal else "below: too narrow"
             yield f"{who}coverage {estimate(found)} does not contain the nominal {nominal:g} (it lies {side})"
     yield from _of_subsets(figures)

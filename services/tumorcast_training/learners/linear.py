@@ -20,9 +20,10 @@ Mask = NDArray[np.bool_]
 class LinearRecipe:
     """How to fit: candidate penalties, bootstrap members beside the estimate, steps of interval-censored EM.
 
-    ``group_factors`` multiplies the penalty of a group's columns (several candidates are tried together with every
-    penalty): a hundred radiomics columns deserve another one than five clinical ones. ``fewest_rows``: a subset is fitted
-    to the rows that have all its groups where there are so many, else to all rows, gaps filled.
+    ``wide_factors`` multiply the penalty of the columns of ``wide_groups`` (each is tried together with every penalty): a
+    hundred radiomics columns deserve another one than five clinical ones. ``fewest_rows``: a subset is fitted to the rows
+    that have all its groups where there are so many, else to all rows, gaps filled. Where one of ``exact_groups`` is not
+    in the subset, rows that have it do not count as such.
     """
 
     penalties: tuple[float, ...] = (1, 3, 10, 30, 100, 300, 1000)

@@ -74,14 +74,17 @@ class PersonPeriods:
 
     @classmethod
     def of(cls, days: Array, event_free_days: Array, happened: NDArray[np.bool_], edges_days: Array) -> PersonPeriods:
-        """An interval is open below and closed above; the event is shared evenly over its window at first."""
+        """An interval is open below and closed above; the event is shared evenly over its window at first.
+
+        An event on day 0 is one of the first interval; one seen after the last end counts as none before it.
+        """
         edges = np.concatenate([[0.0], edges_days])
         start, width = edges[:-1], np.diff(edges)
         seen = np.clip((days[:, None] - start) / width, 0, 1)
         free = np.clip((np.minimum(event_free_days, days)[:, None] - start) / width, 0, 1)
         inside = (happened & (days <= edges[-1]))[:, None]
         window = np.where(inside & (event_free_days < days)[:, None], seen - free, 0.0)
-        exact = inside & (days[:, None] > start) & (days[:, None] <= edges[1:])
+        exact = inside & ((days[:, None] > start) | (start <= 0)) & (days[:, None] <= edges[1:])
         total = (window * width).sum(axis=1, keepdims=True)
         share = np.where(total > 0, window * width / np.maximum(total, 1e-12), exact)
         return cls._with_shares(share, seen, window)
@@ -95,14 +98,14 @@ class PersonPeriods:
     def reallocated(self, linear: Array, offsets: Array) -> PersonPeriods:
         """The expected place of interval-censored events under a fit: the E step of Turnbull, JRSS B 1976, 38:290."""
         risk = np.exp(np.clip(linear, -20, 20))[:, None]
-        cumulative = np.exp(offsets)
-        hazard = np.diff(cumulative, prepend=0.0)
-        density = self.window * hazard * np.exp(-risk * (cumulative - hazard))
+        hazard = np.diff(np.exp(offsets), prepend=0.0)
+        seen = self._seen()
+        before = np.cumsum(hazard) - hazard + (seen - self.window) * hazard
+        density = np.exp(-risk * before) * -np.expm1(-risk * self.window * hazard)
         total = density.sum(axis=1, keepdims=True)
         unsure = total > 0
         share = np.where(unsure, density / np.where(unsure, total, 1.0), self.event)
-        seen = np.where(self.window > 0, self._seen(), self.exposure)
-        return self._with_shares(share, seen, self.window)
+        return self._with_shares(share, np.where(self.window > 0, seen, self.exposure), self.window)
 
     def _seen(self) -> Array:
         """Exposure if the event were at the end of its window."""
@@ -117,8 +120,8 @@ def fit_hazards(x: Array, periods: PersonPeriods, l2: float, weight: Array, star
     """Ridge proportional hazards with a piecewise-constant baseline; offsets are log cumulative baseline hazards (T,).
 
     The same estimate as Cox's with ties by Breslow as intervals shrink, but with an absolute hazard; ``start`` (p,) is
-    where the search begins. Each interval's baseline is drawn toward the overall one by one event's worth, so that an
-    interval without events has a hazard.
+    where the search begins. Each interval's baseline is drawn toward the overall one as if by one more patient of
+    average risk, so that an interval without events has a hazard.
     """
     p = x.shape[1]
     beta = np.zeros(p) if start is None else start.copy()

@@ -69,7 +69,7 @@ def by_subgroup(
     """Score the rows of each label apart; ``score`` takes a row mask and gives what a ``score_…`` function gives.
 
     Rows without a label (``None``) are left out. Where there are fewer than ``least_events`` events, or rows without
-    one for a binary outcome, only the counts and the reason remain.
+    one for a binary outcome, only the counts and the reason remain; also part by part where ``score`` gives parts.
     """
     known = sorted({str(label) for label in labels if label is not None})
     as_text = np.array([None if label is None else str(label) for label in labels], dtype=object)
@@ -78,6 +78,9 @@ def by_subgroup(
 
 
 def _if_enough(scores: Scores, least: int) -> Scores:
+    """The scores, or the counts and the reason; of scores by cause or threshold, each for itself."""
+    if "events" not in scores:
+        return {name: _if_enough(part, least) for name, part in scores.items()}
     counts: Scores = {name: scores[name] for name in ("rows", "patients", "events", "non_events") if name in scores}
     if min(counts["events"], counts.get("non_events", least)) < least:
         return {**counts, "reason": "too few events"}

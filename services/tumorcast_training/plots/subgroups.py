@@ -11,8 +11,9 @@ from matplotlib.axes import Axes
 from tumorcast_training.plots import style
 
 MOST_ROWS = 18
+_LABEL_CHARACTERS = 28
 DISCRIMINATION = ("auc", "harrell_c")
-_LABEL_POINTS, _EVENTS_POINTS, _INTERVAL_POINTS = -124.0, 72.0, 168.0
+_LABEL_POINTS, _EVENTS_POINTS, _INTERVAL_POINTS = -138.0, 72.0, 168.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,4 +115,4 @@ def _plain(name: str) -> str:
     'non small cell lung'
     """
     text = name.replace("_", " ")
-    return text if len(text) <= 24 else f"{text[:23]}…"
+    return text if len(text) <= _LABEL_CHARACTERS else f"{text[: _LABEL_CHARACTERS - 1]}…"

@@ -48,11 +48,11 @@ class Design:
 
     @cached_property
     def categories(self) -> Mapping[str, frozenset[str]]:
-        """Categories that have a column, by input; any other value of an input with several of them is as if missing."""
+        """Categories seen in training, by input; any other value of an input with several of them is as if missing."""
         found: dict[str, set[str]] = {}
         for column in self.columns:
             if column.category:
-                found.setdefault(column.inputs[0], set()).add(column.category)
+                found.setdefault(column.inputs[0], set()).update(filter(None, (column.category, column.reference)))
         return {name: frozenset(known) for name, known in found.items()}
 
     def usable(self, name: str, value: float | str) -> bool:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 RARE = 0.01
 _TEST_TO_TRAIN = 0.25
+_FEWEST_FOLDS = 2
 _UNUSUAL = Reason("UNUSUAL_PATIENT", "Fewer than 1 in 100 training patients are as unusual: take the answer with care.")
 _TOO_FEW = Reason("TOO_FEW_SIMILAR_PATIENTS", f"Fewer than {FEWEST_PATIENTS} training patients like this one had it.")
 
@@ -104,9 +105,12 @@ def _worth(engine: TabularEngine, present: NDArray[np.bool_]) -> dict[str, tuple
         gains = []
         for endpoint, scores in engine.scores.items():
             difference = scores[there] - scores[here]
-            gain, spread = float(difference.mean()), float(difference.std(ddof=1)) if len(difference) > 1 else 0.0
+            difference = difference[np.isfinite(difference)]
+            if len(difference) < _FEWEST_FOLDS:
+                continue
+            gain, spread = float(difference.mean()), float(difference.std(ddof=1))
             reach = (
-                stats.t.ppf(0.975, max(len(difference) - 1, 1)) * spread * np.sqrt(1 / len(difference) + _TEST_TO_TRAIN)
+                stats.t.ppf(0.975, len(difference) - 1) * spread * np.sqrt(1 / len(difference) + _TEST_TO_TRAIN)
             )
             limits = Interval(gain - float(reach), gain + float(reach), INTERVAL_LEVEL)
             gains.append(Worth(endpoint, engine.spec.endpoints[endpoint].score, gain, limits))

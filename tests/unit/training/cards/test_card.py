@@ -21,17 +21,18 @@ from tumorcast_training.cards import card, simulated_card
 SERVICES = Path(files("tumorcast_training").joinpath("..")).resolve()  # type: ignore[arg-type]
 SIMULATED = SERVICES / "tumorcast_fusion" / "models" / "simulated"
 TRIPOD_ITEMS = """
-    1 2 3a 3b 3c 4 5a 5b 6a 6b 6c 7 8a 8b 8c 9a 9b 9c 10 11 12a 12b 12c 12d 12e 12f 12g 13 14 15 16 17 18a 18b 18c 18d 18e
-    18f 19 20a 20b 20c 21 22 23a 23b 24 25 26 27a 27b 27c
+    1 2 3a 3b 3c 4 5a 5b 6a 6b 6c 7 8a 8b 8c 9a 9b 9c 10 11 12a 12b 12c 12d 12e 12f 12g 13 14 15 16 17 18a 18b 18c 18d
+    18e 18f 19 20a 20b 20c 21 22 23a 23b 24 25 26 27a 27b 27c
 """  # Collins 2024: 27 items, 52 with their parts
 CHAI_FIELDS = """
-    ModelName ModelDeveloper DeveloperContact ReleaseStage ReleaseDate ReleaseVersion GlobalAvailability EHRCompatibility
+    ModelName ModelDeveloper DeveloperContact ReleaseStage ReleaseDate ReleaseVersion GlobalAvailability
+    EHRCompatibility
     RegulatoryApproval Summary Keywords IntendedUseAndWorkflow PrimaryIntendedUsers HowToUse TargetedPatientPopulation
     CautionedOutOfScopeSettings KnownRisksAndLimitations KnownBiasesOrEthicalConsiderations ClinicalRiskLevel
     OutcomesAndOutputs ModelType FoundationModels InputDataSource OutputAndInputDataTypes BiasMitigationApproaches
     DevelopmentDataCharacterization OngoingMaintenance Security Transparency FundingSource ThirdPartyInformation
-    StakeholdersConsulted UsefulnessUsabilityEfficacy FairnessEquity SafetyReliability EvaluationReferences ClinicalTrial
-    PeerReviewedPublications ReimbursementStatus PatientConsentOrDisclosure Bibliography
+    StakeholdersConsulted UsefulnessUsabilityEfficacy FairnessEquity SafetyReliability EvaluationReferences
+    ClinicalTrial PeerReviewedPublications ReimbursementStatus PatientConsentOrDisclosure Bibliography
 """  # mc-schema v0.2, schema.xsd: elements with text
 
 
@@ -158,7 +159,7 @@ def test_no_missing_or_null_key_stops_the_card(data: st.DataObject) -> None:
         _damage(metrics, data)
     text = render(copy.deepcopy(metrics))
     assert card_metrics.SHA256 in text
-    assert "None" not in re.sub(r"\w*None\w+", "", text)
+    assert not re.search(r"\bNone\b", text), re.findall(r".*\bNone\b.*", text)
 
 
 def _damage(metrics: dict[str, Any], data: st.DataObject) -> None:

@@ -14,7 +14,7 @@ PLANS = {plan.id: plan for plan in card_metrics.BLUEPRINT.endpoints}
 
 
 def source(metrics: dict[str, Any]) -> Source:
-    return Source(card_metrics.manifest(), card_metrics.BLUEPRINT, metrics, card_metrics.SHA256, {})
+    return Source.of(card_metrics.manifest(), card_metrics.BLUEPRINT, metrics, card_metrics.SHA256, {})
 
 
 def response(changes: dict[str, Any]) -> Source:
@@ -26,7 +26,7 @@ def response(changes: dict[str, Any]) -> Source:
     whole = source(metrics)
     spec = whole.manifest.endpoints[0]
     manifest = whole.manifest.model_copy(update={"endpoints": (spec,)})
-    return Source(manifest, whole.blueprint, metrics, whole.sha256, {})
+    return Source.of(manifest, whole.blueprint, metrics, whole.sha256, {})
 
 
 def endpoint(figures: dict[str, Any], id_: str = "objective_response") -> Endpoint:

@@ -102,7 +102,9 @@ def test_a_number_is_read_exactly_where_the_catalog_takes_it(name: str, value: f
     except (ImplausibleValue, OverflowError):
         expected = None
     cell = of_feature(name)(repr(value))
-    assert (None if isinstance(cell, Refusal) else cell) == (None if value in (float("inf"), -float("inf")) else expected)
+    assert (None if isinstance(cell, Refusal) else cell) == (
+        None if value in (float("inf"), -float("inf")) else expected
+    )
 
 
 @given(st.text(), st.sampled_from(NUMERIC + CATEGORICAL))
