@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from tumorcast_fusion.model.growth import Form, PopulationPrior, forecast
 from tumorcast_fusion.model.growth.events import is_progression
@@ -27,7 +28,12 @@ class HeldOut:
     forms: tuple[Form, ...]
 
 
-def held_out_forecasts(courses: Sequence[Course], seed: int, repeats: int) -> HeldOut:
+def held_out_forecasts(
+    courses: Sequence[Course],
+    seed: int,
+    repeats: int,
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> HeldOut:
     """Forecast, in every repeat, each scan of each patient from every earlier stretch, fitted on the other folds.
 
     Form, population and calibration are chosen in the training folds alone.
@@ -44,6 +50,7 @@ def held_out_forecasts(courses: Sequence[Course], seed: int, repeats: int) -> He
             for number in np.flatnonzero(folds == fold).tolist():
                 told = {"patient": float(number), "repeat": float(repeat), "base_rate": rate}
                 rows.extend({**told, **row} for row in course_forecasts(courses[number], prior))
+            progress(len(forms), FOLDS * repeats)
     return HeldOut(pd.DataFrame(rows), tuple(forms))
 
 
@@ -52,28 +59,34 @@ def course_forecasts(course: Course, prior: PopulationPrior) -> Iterator[dict[st
     for past in range(1, len(course.days)):
         reach = course.days <= course.days[past - 1] + prior.longest_horizon_days
         targets = np.flatnonzero(reach & (np.arange(len(course.days)) >= past))
-        if not len(targets) or course.sums_mm[0] == 0:
-            continue
-        days, sums = course.days[:past], course.sums_mm[:past]
-        found = forecast(days, sums, course.days[targets], prior, visit_interval_days=NO_VISIT_BETWEEN)
-        plain = plain_forecasts(days, sums, course.days[targets])
-        for place, target in enumerate(targets):
-            truth = course.sums_mm[target]
-            yield {
-                "past_scans": float(past),
-                "horizon_days": course.days[target] - days[-1],
-                "is_next": float(target == past),
-                "is_last": float(target == len(course.days) - 1),
-                "baseline_mm": course.sums_mm[0],
-                "truth_mm": truth,
-                "growth": found.median_mm[place],
-                **{name: values[place] for name, values in plain.items()},
-                "within_50": float(found.lower_50_mm[place] <= truth <= found.upper_50_mm[place]),
-                "within_90": float(found.lower_90_mm[place] <= truth <= found.upper_90_mm[place]),
-                "width_90_mm": found.upper_90_mm[place] - found.lower_90_mm[place],
-                "progression": float(is_progression(truth, sums.min())),
-                "progression_probability": found.progression_probability[place],
-            }
+        if len(targets) and course.sums_mm[0] > 0:
+            yield from forecasts_from(course, prior, past, targets)
+
+
+def forecasts_from(
+    course: Course, prior: PopulationPrior, past: int, targets: NDArray[np.intp]
+) -> Iterator[dict[str, float]]:
+    """Forecast the scans with these numbers from the first ``past`` ones; raises as ``forecast``."""
+    days, sums = course.days[:past], course.sums_mm[:past]
+    found = forecast(days, sums, course.days[targets], prior, visit_interval_days=NO_VISIT_BETWEEN)
+    plain = plain_forecasts(days, sums, course.days[targets])
+    for place, target in enumerate(targets):
+        truth = course.sums_mm[target]
+        yield {
+            "past_scans": float(past),
+            "horizon_days": course.days[target] - days[-1],
+            "is_next": float(target == past),
+            "is_last": float(target == len(course.days) - 1),
+            "baseline_mm": course.sums_mm[0],
+            "truth_mm": truth,
+            "growth": found.median_mm[place],
+            **{name: values[place] for name, values in plain.items()},
+            "within_50": float(found.lower_50_mm[place] <= truth <= found.upper_50_mm[place]),
+            "within_90": float(found.lower_90_mm[place] <= truth <= found.upper_90_mm[place]),
+            "width_90_mm": found.upper_90_mm[place] - found.lower_90_mm[place],
+            "progression": float(is_progression(truth, sums.min())),
+            "progression_probability": found.progression_probability[place],
+        }
 
 
 def plain_forecasts(days: Array, sums_mm: Array, at_days: Array) -> dict[str, Array]:

@@ -10,7 +10,8 @@ The value of a sum of zero, -3.33, is the transform's lowest.
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +19,12 @@ import numpy as np
 from tumorcast_core.errors import InvalidInput
 from tumorcast_fusion.model.growth.kinetics import Array
 
-TABLE = "tumor_size_longitudinal.csv"
+FOLDER, TABLE = "colorectal_ffcd", "tumor_size_longitudinal.csv"
 BOX_COX_EXPONENT = 0.3
 MM_PER_UNIT = 10.0
 DAYS_PER_YEAR = 365.25
+LABELS = {"age": "age", "who.PS": "performance_status", "prev.resection": "previous_resection", "treatment": "arm"}
+"""Columns that tell patients apart, by what a report calls them; the forecast reads none of them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,6 +35,7 @@ class Course:
     days: Array
     sums_mm: Array
     treatment: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 def from_box_cox(transformed: Array) -> Array:
@@ -44,6 +48,11 @@ def from_box_cox(transformed: Array) -> Array:
     return np.asarray(np.round(MM_PER_UNIT * size, 6))
 
 
+def courses_folder(data: Path) -> Path:
+    """The cohort's folder: below ``data``, or ``data`` itself."""
+    return data / FOLDER if (data / FOLDER).is_dir() else data
+
+
 def read_courses(data: Path) -> list[Course]:
     """Read every patient of the folder ``data``, in the table's order.
 
@@ -53,19 +62,23 @@ def read_courses(data: Path) -> list[Course]:
     try:
         with path.open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
-        found: dict[str, list[tuple[float, float, str]]] = {}
+        found: dict[str, list[tuple[float, float]]] = {}
+        first: dict[str, dict[str, str]] = {}
         for row in rows:
-            found.setdefault(row["id"], []).append((float(row["year"]), float(row["tumor.size"]), row["treatment"]))
+            found.setdefault(row["id"], []).append((float(row["year"]), float(row["tumor.size"])))
+            first.setdefault(row["id"], row)
+            _ = row["treatment"]
     except (OSError, UnicodeDecodeError, csv.Error, KeyError, TypeError, ValueError) as e:
         raise InvalidInput(f"{TABLE} is missing or not as expected: id, year, tumor.size, treatment.") from e
     if not found:
         raise InvalidInput(f"{TABLE} has no patient.")
-    return [_course(patient_id, sorted(scans)) for patient_id, scans in found.items()]
+    return [_course(patient_id, sorted(scans), first[patient_id]) for patient_id, scans in found.items()]
 
 
-def _course(patient_id: str, scans: list[tuple[float, float, str]]) -> Course:
+def _course(patient_id: str, scans: list[tuple[float, float]], told: Mapping[str, str]) -> Course:
     years = np.array([scan[0] for scan in scans])
     sums = from_box_cox(np.array([scan[1] for scan in scans]))
     if not np.all(np.isfinite(years)) or not np.all(np.isfinite(sums)) or np.any(np.diff(years) <= 0):
         raise InvalidInput(f"{TABLE} has a patient with two scans at one time, or a value that is not a number.")
-    return Course(patient_id, (years - years[0]) * DAYS_PER_YEAR, sums, scans[0][2])
+    labels = {name: told[column] for column, name in LABELS.items() if told.get(column)}
+    return Course(patient_id, (years - years[0]) * DAYS_PER_YEAR, sums, told["treatment"], labels)

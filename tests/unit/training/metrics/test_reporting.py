@@ -1,3 +1,9 @@
+"""Scores by subgroup."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tumorcast_training.metrics import Scores, by_subgroup
 
 
 def test_scores_by_cause_are_held_against_the_least_events_cause_by_cause() -> None:
