@@ -1,4 +1,4 @@
-"""Simulated cohorts of known truth for the learners' tests: five groups, gaps of whole groups and of single values."""
+"""Simulated cohorts of known truth for the learners' tests: four groups, gaps of whole groups and of single values."""
 
 from __future__ import annotations
 
@@ -38,8 +38,7 @@ BLUEPRINT = Blueprint(
     licence="Apache-2.0",
     simulated=True,
     groups=(
-        _group("clinical", Modality.CLINICAL, "age", "sex", "menopausal_status"),
-        _group("labs", Modality.LABS, "albumin", "hemoglobin"),
+        _group("clinical", Modality.CLINICAL, "age", "sex", "menopausal_status", "albumin", "hemoglobin"),
         _group("therapy", Modality.THERAPY, "neoadjuvant_regimen"),
         _group("mri_t0", Modality.IMAGING, "functional_tumor_volume", timepoint="t0"),
         _group("mri_t1", Modality.IMAGING, "functional_tumor_volume", timepoint="t1"),
@@ -98,7 +97,7 @@ class Truth:
 
 
 def simulated(
-    rows: int = 300, seed: int = 0, *, gaps: float = 0.1, whole_groups: float = 0.15, folds: int = 3, repeats: int = 2
+    rows: int = 300, seed: int = 0, *, gaps: float = 0.1, whole_groups: float = 0.15, folds: int = 3, repeats: int = 1
 ) -> tuple[Cohort, Truth]:
     """One row a patient; ``gaps`` is the share of single values that are missing, ``whole_groups`` of groups."""
     rng = np.random.default_rng(seed)

@@ -66,8 +66,7 @@ def read_courses(data: Path) -> list[Course]:
         first: dict[str, dict[str, str]] = {}
         for row in rows:
             found.setdefault(row["id"], []).append((float(row["year"]), float(row["tumor.size"])))
-            first.setdefault(row["id"], row)
-            _ = row["treatment"]
+            first.setdefault(row["id"], row | {"treatment": row["treatment"]})
     except (OSError, UnicodeDecodeError, csv.Error, KeyError, TypeError, ValueError) as e:
         raise InvalidInput(f"{TABLE} is missing or not as expected: id, year, tumor.size, treatment.") from e
     if not found:
