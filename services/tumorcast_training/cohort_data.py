@@ -29,7 +29,7 @@ def read_data(
 
     ``data`` is ``../shared/data``, a public cohort's folder in it, or a user's own cohort; see ``cohorts.own``.
     """
-    plan = _shipped(schema.name)
+    plan = _shipped(schema.name.removesuffix("-local"))
     folder = public_folder(data, plan.cohort, plan.folder) if plan else None
     if plan is None or folder is None:
         return own.read(data, schema, subgroups=subgroups, run=run), False

@@ -157,6 +157,24 @@ class Tabular(_Frozen):
     therapy_input: str = ""
 
 
+class RecalibratedEndpoint(_Frozen):
+    """The line that was fitted on the link, per cause: patients, their events, intercept and slope."""
+
+    patients: int
+    events: tuple[int, ...]
+    intercept: tuple[float, ...]
+    slope: tuple[float, ...]
+
+
+class Recalibrated(_Frozen):
+    """The model that this one was made of by ``tumorcast recalibrate``, and what was changed."""
+
+    name: str
+    version: str
+    sha256: str
+    endpoints: Mapping[str, RecalibratedEndpoint]
+
+
 class Manifest(_Frozen):
     """Everything about one model but its weights; ``edges_days`` are the ends of the discrete-time intervals."""
 
@@ -179,6 +197,7 @@ class Manifest(_Frozen):
     response_calibration: ResponseCalibration = ResponseCalibration()
     hazard_factor: float = 1.0
     tabular: Tabular | None = None
+    recalibrated: Recalibrated | None = None
 
     @property
     def follow_up_days(self) -> float:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumorcast_fusion.model.tabular import Gaussian, LinearPredictor
+from tumorcast_training.learners.fading import Fading, fade, fade_of
 from tumorcast_training.learners.ridge import PersonPeriods, RidgeFit, fit_hazards, fit_logistic
 from tumorcast_training.learners.target import TrainingSet
 
@@ -44,7 +45,7 @@ def fit_linear(
     target = data.target
     shape = (recipe.members + 1, 2**groups, target.causes)
     coefficients = np.zeros((*shape, data.z.shape[1]))
-    offsets = np.zeros((*shape, target.points))
+    offsets, slopes = np.zeros((*shape, target.points)), np.ones((*shape, target.points))
     rng = np.random.default_rng(seed)
     resampled = [data.bootstrap_weights(rng) for _ in range(recipe.members)]
     for pattern in sorted(patterns) if patterns is not None else range(2**groups):
@@ -52,13 +53,17 @@ def fit_linear(
         wanted, rows, x = fitter.rows_of(present)
         for cause in range(target.causes):
             choice = fitter.choose(x, rows, wanted, cause, present)
-            estimate = None
+            estimate, fading = None, None
             for m, weight in enumerate([data.weight, *resampled]):
                 fit = fitter.fit(x, rows, wanted, cause, choice, weight[rows], estimate)
                 estimate = estimate or fit
                 coefficients[m, pattern, cause, wanted] = fit.coefficients
                 offsets[m, pattern, cause] = fit.offsets
-    return LinearPredictor(data.design, coefficients, offsets, fitter.gaussian, shrinks=target.reached is not None)
+                if target.periods and x.shape[1]:
+                    fading = fitter.fading(fit, x, rows, cause, weight[rows], fading if m else None)
+                    offsets[m, pattern, cause], slopes[m, pattern, cause] = fading.offsets, fading.slopes
+    odds = target.reached is not None
+    return LinearPredictor(data.design, coefficients, offsets, slopes, fitter.gaussian, shrinks=odds)
 
 
 @dataclass(frozen=True)
@@ -144,6 +149,24 @@ class _Fitter:
             start = None if near is None else RidgeFit(near.coefficients / scale, near.offsets, near.leave_one_out)
             found = self._hazards(x * scale, target.periods[cause][rows], choice.l2, weight, start)
         return RidgeFit(found.coefficients * scale, found.offsets, found.leave_one_out)
+
+    def fading(
+        self,
+        fit: RidgeFit,
+        x: Array,
+        rows: NDArray[np.int64],
+        cause: int,
+        weight: Array,
+        known: Fading | None,
+    ) -> Fading:
+        """How the effect of the linear part changes over time; a bootstrap member takes it as ``known``."""
+        periods = self.data.target.periods[cause][rows]
+        if periods.window.any():
+            periods = periods.reallocated(x @ fit.coefficients, fit.offsets)
+        edges = np.asarray(self.data.target.edges_days)
+        if known is not None:
+            return fade(x @ fit.coefficients, periods, weight, edges, known.rate)
+        return fade_of(fit.leave_one_out, x @ fit.coefficients, periods, weight, edges)
 
     def _hazards(
         self, x: Array, periods: PersonPeriods, l2: float, weight: Array, near: RidgeFit | None = None

@@ -149,7 +149,11 @@ def fit_hazards(x: Array, periods: PersonPeriods, l2: float, weight: Array, star
 
 
 def _baseline(events: Array, exposure: Array, risk: Array) -> Array:
-    expected = exposure.T @ risk
+    return baseline_of(events, exposure.T @ risk)
+
+
+def baseline_of(events: Array, expected: Array) -> Array:
+    """Hazard of each interval from events and expected exposure (T,), drawn a little toward the overall one."""
     overall = (events.sum() + 0.5) / max(expected.sum(), 1e-9)
     out: Array = (events + overall) / (expected + 1.0)
     return out

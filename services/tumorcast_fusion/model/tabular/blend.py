@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 Z_95 = 1.959964
+_LEAST_GAP = 1e-3
+_NOTHING = 1e-12
 
 
 class Predictor(Protocol):
@@ -44,6 +46,25 @@ class LinkCalibration:
         out: Array = self.reference + self.intercept[:, None] + self.slope[:, None] * (links - self.reference)
         return out
 
+    def then(self, outer: LinkCalibration) -> LinkCalibration:
+        """The one calibration that does this one and then ``outer``.
+
+        Slopes that would multiply to one about two references have no common one; they are moved apart by a thousandth.
+
+        >>> inner = LinkCalibration(np.array([0.2]), np.array([0.5]), np.array([[1.0, 2.0]]))
+        >>> outer = LinkCalibration(np.array([0.1]), np.array([0.8]), np.array([[0.0, 4.0]]))
+        >>> links = np.array([[3.0, 5.0]])
+        >>> np.allclose(inner.then(outer)(links), outer(inner(links)))
+        True
+        """
+        slope = outer.slope * self.slope
+        b, s = outer.slope[:, None], self.slope[:, None]
+        constant = (1 - b) * outer.reference + b * (1 - s) * self.reference
+        needed = np.abs(constant).max(axis=1) > _NOTHING
+        slope = np.where(needed & (np.abs(1 - slope) < _LEAST_GAP), 1 - _LEAST_GAP, slope)
+        reference = np.where(needed[:, None], constant / np.where(needed, 1 - slope, 1.0)[:, None], 0.0)
+        return LinkCalibration(outer.intercept + outer.slope * self.intercept, slope, reference)
+
 
 @dataclass(frozen=True, eq=False)
 class Part:
@@ -60,6 +81,10 @@ class Blend:
     """The weighted mean of the calibrated links of several predictors."""
 
     parts: Sequence[Part]
+
+    def recalibrated(self, calibration: LinkCalibration) -> Blend:
+        """The blend whose link is the calibrated link of this one; weights must add up to one."""
+        return Blend([Part(p.learner, p.predictor, p.weight, p.calibration.then(calibration)) for p in self.parts])
 
     def link(self, z: Array, present: Mask) -> Array:
         """Best link (n, causes, points)."""

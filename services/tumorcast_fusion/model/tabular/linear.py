@@ -28,15 +28,18 @@ def pattern_index(present: Mask) -> NDArray[np.int64]:
 
 @dataclass(frozen=True, eq=False)
 class LinearPredictor:
-    """Coefficients (members, 2^groups, causes, columns) and offsets (members, 2^groups, causes, points).
+    """Coefficients (members, 2^groups, causes, columns), offsets and slopes (members, 2^groups, causes, points).
 
-    Member 0 is fitted to all training patients, the others to bootstrap samples of them. ``shrinks``: what is unknown of
+    For odds a point's link is its offset plus the linear part. For times the offsets are log cumulative hazards at a
+    linear part of zero, and in each interval the log hazard moves by the interval's slope times the linear part: what
+    is known at the start may count for more early than late. Member 0 is fitted to all training patients, the others to bootstrap samples of them. ``shrinks``: what is unknown of
     a missing column draws the answer toward one half (binary and ordinal endpoints).
     """
 
     design: Design
     coefficients: Array
     offsets: Array
+    slopes: Array
     gaussian: Gaussian
     shrinks: bool
 
@@ -55,12 +58,15 @@ class LinearPredictor:
         filled, gaps = self.gaussian.complete(z, wanted)
         coefficients, offsets = self.coefficients[:, pattern], self.offsets[:, pattern]
         eta = np.einsum("np,mcp->mnc", filled, coefficients)[..., None]
-        links = eta + offsets[:, None]
-        if self.shrinks and gaps:
+        if not self.shrinks:
+            hazard = np.diff(np.exp(offsets), prepend=0.0, axis=-1)[:, None]
+            moved = hazard * np.exp(np.clip(self.slopes[:, pattern][:, None] * eta, -20, 20))
+            return log_cumulative(moved)
+        links: Array = eta + offsets[:, None]
+        if gaps:
             variance = self.gaussian.variance_of(coefficients[0, 0], gaps, len(z))
             links = links / np.sqrt(1 + np.pi * variance / 8)[None, :, None, None]
-        out: Array = links
-        return out
+        return links
 
     def contributions(self, z: Array, present: Mask) -> Array:
         """What each column of one patient adds to the link against the average training patient, (causes, columns).
@@ -75,12 +81,22 @@ class LinearPredictor:
 
     def tensors(self, prefix: str) -> dict[str, Array]:
         """What is stored of it, by name."""
-        return {f"{prefix}.coefficients": self.coefficients, f"{prefix}.offsets": self.offsets}
+        return {
+            f"{prefix}.coefficients": self.coefficients,
+            f"{prefix}.offsets": self.offsets,
+            f"{prefix}.slopes": self.slopes,
+        }
 
     @classmethod
     def of_tensors(
         cls, design: Design, gaussian: Gaussian, tensors: Mapping[str, Array], prefix: str, *, shrinks: bool
     ) -> LinearPredictor:
         """Rebuild; raises ``KeyError`` where a tensor is missing."""
-        coefficients, offsets = (tensors[f"{prefix}.{name}"].astype(float) for name in ("coefficients", "offsets"))
-        return cls(design, coefficients, offsets, gaussian, shrinks)
+        stored = (tensors[f"{prefix}.{name}"].astype(float) for name in ("coefficients", "offsets", "slopes"))
+        return cls(design, *stored, gaussian, shrinks)
+
+
+def log_cumulative(hazards: Array) -> Array:
+    """Log of the cumulative sum of hazards over the last axis, kept from minus infinity."""
+    out: Array = np.log(np.maximum(np.cumsum(hazards, axis=-1), 1e-12))
+    return out

@@ -109,9 +109,7 @@ def _worth(engine: TabularEngine, present: NDArray[np.bool_]) -> dict[str, tuple
             if len(difference) < _FEWEST_FOLDS:
                 continue
             gain, spread = float(difference.mean()), float(difference.std(ddof=1))
-            reach = (
-                stats.t.ppf(0.975, len(difference) - 1) * spread * np.sqrt(1 / len(difference) + _TEST_TO_TRAIN)
-            )
+            reach = stats.t.ppf(0.975, len(difference) - 1) * spread * np.sqrt(1 / len(difference) + _TEST_TO_TRAIN)
             limits = Interval(gain - float(reach), gain + float(reach), INTERVAL_LEVEL)
             gains.append(Worth(endpoint, engine.spec.endpoints[endpoint].score, gain, limits))
         found[group] = tuple(gains)
