@@ -3,7 +3,8 @@
 The population stability index of a quantity is Σ (p - q) ln(p / q) over its bins, p recent and q in training, half a
 patient added to each bin. By chance alone it is not zero but about (1/n + 1/N) χ² of bins - 1 (Yurdakul and Naranjo
 2020, Journal of Risk Model Validation 14:2); here its null is simulated with the same bins and numbers of patients, so
-that a small table cries no wolf. Tests are adjusted by Holm over inputs, scores and typicality. Rows of one patient count as one.
+that a small table cries no wolf. Tests are adjusted by Holm over inputs, scores and typicality. Rows of one patient
+count as one.
 """
 
 from __future__ import annotations

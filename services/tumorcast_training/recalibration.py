@@ -1,8 +1,8 @@
 """A model fitted to a deployer's own outcomes: intercept and slope on the link, nothing else.
 
 Logistic recalibration for odds (Cox 1958; Steyerberg 2004, Stat Med 23:2567); for times the same line on the log
-cumulative hazard, about its mean over the deployer's patients, so that the intercept shifts and the slope spreads. It is
-fitted by maximum likelihood; conformal thresholds are set anew. What is reported as "after" is cross-fitted: every
+cumulative hazard, about its mean over the deployer's patients, so that the intercept shifts and the slope spreads. It
+is fitted by maximum likelihood; conformal thresholds are set anew. What is reported as "after" is cross-fitted: every
 patient by lines fitted to other patients.
 """
 
@@ -225,10 +225,11 @@ def section(report: Mapping[str, Any]) -> str:
     lines = [
         "## Recalibrated to local outcomes",
         "",
-        f"Made of {parent['name']} {parent['version']} (sha256 {parent['sha256']}) by `tumorcast recalibrate`: an intercept"
-        f" and a slope on the link, fitted to {report['patients']} local patients. All figures above are the parent's.",
+        f"Made of {parent['name']} {parent['version']} (sha256 {parent['sha256']}) by `tumorcast recalibrate`: an "
+        f"intercept and a slope on the link, fitted to {report['patients']} local patients. All figures above are the "
+        "parent's.",
         "",
-        "| endpoint | patients | events | intercept | slope |",
+        "| endpoint | patients | of each outcome | intercept | slope |",
         "|---|---|---|---|---|",
     ]
     for name, one in report["endpoints"].items():

@@ -158,7 +158,7 @@ class Tabular(_Frozen):
 
 
 class RecalibratedEndpoint(_Frozen):
-    """The line that was fitted on the link, per cause: patients, their events, intercept and slope."""
+    """The line that was fitted on the link, per cause; ``events``: patients with each outcome or cause."""
 
     patients: int
     events: tuple[int, ...]

@@ -42,7 +42,7 @@ def _page(folder: Path, out: Path, report: Mapping[str, Any]) -> Iterator[Line]:
     yield Line(f"{folder.name}: written to {folder}; use it with --trained {out}", Style.HEADING)
     for name, one in report["endpoints"].items():
         yield Line()
-        yield Line(f"{name}: {one['patients']} patients, {' and '.join(map(str, one['events']))} events")
+        yield Line(f"{name}: {one['patients']} patients, of each outcome {', '.join(map(str, one['events']))}")
         header = ["", "before", "after, cross-fitted"]
         yield from (
             Line(text) for text in columns([header, *_rows(one["before"], one["after"])], align="<>>", indent=4)

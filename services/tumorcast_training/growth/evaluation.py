@@ -45,7 +45,7 @@ def evaluate(
     return {
         "patients": len(courses),
         "scans": sum(len(course.days) for course in courses),
-        "design": f"{FOLDS}-fold cross-validation by patient, {repeats} times, seed {seed}; 95 % intervals by patient",
+        "design": f"{FOLDS}-fold cross-validation by patient, repeats: {repeats}, seed {seed}; 95 % intervals by patient",
         "forms_chosen": {str(form): found.forms.count(form) for form in sorted(set(found.forms))},
         "last_scan": scores(last, seed),
         "next_scan": scores(following, seed),

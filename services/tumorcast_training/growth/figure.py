@@ -9,14 +9,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tumorcast_training.growth.evaluation import LEAST_PATIENTS
 from tumorcast_training.plots import style
 
 Scores = Mapping[str, Any]
 _SIZE_INCHES = (12.2, 9.8)
-_ERRORS, _GAINS = (0.075, 0.565, 0.365, 0.305), (0.655, 0.565, 0.2, 0.305)
-_COVERAGE, _PROGRESSION = (0.075, 0.095, 0.365, 0.305), (0.6, 0.095, 0.365, 0.305)
-_GAINS_TITLE = (0.507, 0.8845)
+_ERRORS, _GAINS = (0.075, 0.545, 0.365, 0.335), (0.665, 0.545, 0.2, 0.325)
+_COVERAGE, _PROGRESSION = (0.075, 0.075, 0.365, 0.335), (0.6, 0.075, 0.365, 0.335)
+_GAINS_TITLE = (0.488, 0.8935)
+_APART = {"growth": -0.18, "last_value": -0.06, "exponential": 0.06, "linear": 0.18}
 _METHODS = (
     ("linear", "line through the past", style.GRAY, "^", (0, (1, 1.6))),
     ("exponential", "exponential through the past", style.GREEN, "D", (0, (4, 1.5, 1, 1.5))),
@@ -40,7 +40,7 @@ GROUPS = (
 def figure_of(name: str, metrics: Mapping[str, Any]) -> bytes:
     """Draw ``metrics`` of the held-out evaluation, or of a table, as SVG; the same metrics give the same bytes.
 
-    Groups of fewer than ten patients are not drawn.
+    Groups of fewer than five patients are not drawn.
     """
     with style.settings():
         return style.svg(draw(name, metrics), f"{name}: sum of diameters")
@@ -52,13 +52,13 @@ def draw(name: str, metrics: Mapping[str, Any]) -> Figure:
     target = "every_later_scan" if "every_later_scan" in metrics else "last_scan"
     apart = [("last scan", metrics["last_scan"])]
     points = [(f"{label.replace('-', '–')} d", of) for label, of in metrics[f"{target}_by_horizon_days"].items()]
-    points = [(label, of) for label, of in points if of["patients"] >= LEAST_PATIENTS]
+    points = [(label, of) for label, of in points if of["patients"] >= style.LEAST_PATIENTS]
     figure.text(0.03, 0.962, f"{name} · sum of diameters", fontsize=14, fontweight="bold")
     figure.text(0.03, 0.935, f"{metrics['patients']:,} patients; {metrics['design']}", color=style.GRAY)
     errors, gains, coverage, progression = (
         figure.add_axes(place) for place in (_ERRORS, _GAINS, _COVERAGE, _PROGRESSION)
     )
-    errors.set_title("A  Error by days ahead")
+    errors.set_title(f"A  Error by days ahead: {TARGETS[target].partition(',')[0]}s")
     coverage.set_title("C  How often the band holds the scan")
     figure.text(*_GAINS_TITLE, "B  Gain over carrying the last value forward", fontsize=10.5, fontweight="bold")
     _draw_errors(errors, points, apart)
@@ -94,11 +94,11 @@ def _draw_errors(axes: Axes, points: Points, apart: Points) -> None:
         look: dict[str, Any] = {"color": color, "marker": marker, "markersize": 5.5, "markeredgecolor": "white"}
         values = [[of["errors"][method]["mae_mm"] for _, of in some] for some in (points, apart)]
         axes.plot(near, values[0], linestyle=dashes, label=label, **look)
-        axes.plot(far, values[1], linestyle="none", **look)
+        axes.plot([x + _APART[method] for x in far], values[1], linestyle="none", **look)
     axes.set_ylabel("Mean absolute error, mm")
     axes.set_ylim(bottom=0)
     _label(axes, points, apart)
-    axes.legend(loc="lower right", handlelength=3.2, reverse=True)
+    axes.legend(loc="lower left", handlelength=3.2, reverse=True)
 
 
 def _rows(metrics: Mapping[str, Any]) -> list[tuple[str, Scores, bool]]:
@@ -110,11 +110,21 @@ def _rows(metrics: Mapping[str, Any]) -> list[tuple[str, Scores, bool]]:
             for of_target, key, unit in GROUPS:
                 found = metrics.get(key, {}).items() if of_target == target else ()
                 rows += [
-                    (f"{label.replace('-', '–').replace('–99', ' or more')} {unit}", of, False)
+                    (named_group(label, unit), of, False)
                     for label, of in found
-                    if of["patients"] >= LEAST_PATIENTS
+                    if of["patients"] >= style.LEAST_PATIENTS
                 ]
     return rows
+
+
+def named_group(label: str, unit: str) -> str:
+    """A range in words.
+
+    >>> named_group("9-99", "past scans"), named_group("1", "past scans"), named_group("0-80", "days ahead")
+    ('9 or more past scans', '1 past scan', '0–80 days ahead')
+    """
+    words = f"{label.replace('-99', ' or more').replace('-', '–')} {unit}"
+    return words.removesuffix("s") if label == "1" else words
 
 
 def _draw_gains(axes: Axes, rows: Sequence[tuple[str, Scores, bool]]) -> None:
@@ -125,13 +135,15 @@ def _draw_gains(axes: Axes, rows: Sequence[tuple[str, Scores, bool]]) -> None:
         axes.plot(found["value"], place, marker, color=color, markersize=size)
         weight = "bold" if bold else "normal"
         low, high = found["interval"]
-        _beside(axes, place, label.replace("past scans", "past scan") if label.startswith("1 ") else label, -146, weight)
+        _beside(axes, place, label, -156 if bold else -148, weight)
         _beside(axes, place, f"{of['patients']}", -14, weight, "right")
-        _beside(axes, place, f"{found['value']:+.1f} [{low:+.1f}, {high:+.1f}]", 118, weight, "right")
+        _beside(axes, place, f"{found['value']:+.1f} [{low:+.1f}, {high:+.1f}]", 112, weight, "right")
     _beside(axes, -1.0, "patients", -14, "normal", "right", color=style.GRAY)
-    _beside(axes, -1.0, "mm, 95 % interval", 118, "normal", "right", color=style.GRAY)
+    _beside(axes, -1.0, "mm, 95 % interval", 112, "normal", "right", color=style.GRAY)
     axes.axvline(0, color=style.ORANGE, linewidth=1.2, linestyle=(0, (5, 2)), zorder=0)
-    axes.set(ylim=(len(rows) - 0.4, -0.7), yticks=[], xlabel="Difference of mean errors, mm\n← forecast better   worse →")
+    axes.set(
+        ylim=(len(rows) - 0.4, -0.7), yticks=[], xlabel="Difference of mean errors, mm\n← forecast better   worse →"
+    )
     axes.spines["left"].set_visible(False)
     style.grid(axes, "x")
 

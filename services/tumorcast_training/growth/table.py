@@ -45,7 +45,9 @@ def read_table(file: Path, quantity: str) -> CourseTable:
     wanted = (PATIENT_ID, DAY, quantity)
     text = read_text(file, wanted)
     if absent := [name for name in wanted if plain(name) not in text.columns]:
-        raise InvalidInput(f"The table has no column {', '.join(absent)}; it needs {', '.join(wanted)}, one row a scan.")
+        raise InvalidInput(
+            f"The table has no column {', '.join(absent)}; it needs {', '.join(wanted)}, one row a scan."
+        )
     patients = [cell.strip() for cell in text.columns[PATIENT_ID]]
     days = read_cells(text.columns[DAY], _day)
     sums = read_cells(text.columns[plain(quantity)], of_feature(quantity))

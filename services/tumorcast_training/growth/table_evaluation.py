@@ -80,7 +80,9 @@ def _named(model: GrowthModel) -> dict[str, str]:
     return {"name": model.ref.name, "version": model.ref.version, "sha256": model.ref.sha256}
 
 
-def _forecasts(table: CourseTable, prior: PopulationPrior, progress: Progress) -> tuple[pd.DataFrame, Mapping[str, int]]:
+def _forecasts(
+    table: CourseTable, prior: PopulationPrior, progress: Progress
+) -> tuple[pd.DataFrame, Mapping[str, int]]:
     """A row per patient whose last scan can be forecast, and how many others there are by reason."""
     rows: list[dict[str, float]] = []
     reasons: Counter[str] = Counter()
