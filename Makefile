@@ -9,7 +9,7 @@ PACKAGES := core imaging clinical notes fusion gateway training platform
 PEERS := simpleitk==2.5.7 dicom2nifti==2.6.2 python-gdcm==3.2.6 fhirpathpy==2.2.4 antlr4-python3-runtime==4.13.2
 LATEST_TAG = $(shell git describe --tags --abbrev=0 2>/dev/null)
 
-.PHONY: help demo test test-all check proto constraints tools charts bench fuzz clean
+.PHONY: help demo test test-all check proto constraints tools charts bench fuzz reproduce clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -56,6 +56,10 @@ bench: $(INSTALLED) ## readers against their peers, encoder, serving, records, o
 fuzz: $(INSTALLED) ## 20,000 damaged DICOM files and 20,000 damaged FHIR records (some minutes; FUZZ="--seed 2")
 	PYTHONPATH=tests $(BIN)/python -m fuzz.dicom_fuzz $(FUZZ)
 	PYTHONPATH=tests $(BIN)/python -m fuzz.record_fuzz $(FUZZ)
+
+DATA ?= ../shared/data
+reproduce: $(INSTALLED) ## train the shipped models of real cohorts again from DATA and compare (ARGS="--only glioma --update")
+	$(BIN)/python tests/support/reproduce.py --data $(DATA) $(ARGS)
 
 clean: ## remove .venv, caches and build outputs
 	rm -rf .venv .tools build dist out .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

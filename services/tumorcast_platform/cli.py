@@ -22,6 +22,7 @@ from tumorcast_platform.commands.evaluate import evaluate
 from tumorcast_platform.commands.imaging import imaging_app
 from tumorcast_platform.commands.models import models_app
 from tumorcast_platform.commands.predict import predict
+from tumorcast_platform.commands.predict_table import predict_table
 from tumorcast_platform.commands.recalibrate import recalibrate
 from tumorcast_platform.commands.simulate import simulate
 from tumorcast_platform.commands.train import train
@@ -36,7 +37,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (demo, up, predict, train, evaluate, recalibrate, drift, simulate):
+for command in (demo, up, predict, predict_table, train, evaluate, recalibrate, drift, simulate):
     app.command()(command)
 app.add_typer(clinical_app, name="clinical")
 app.add_typer(imaging_app, name="imaging")

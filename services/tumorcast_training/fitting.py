@@ -17,6 +17,7 @@ from tumorcast_training.blueprint import Blueprint, EndpointPlan, edges_of
 from tumorcast_training.cohorts import Cohort, SurvivalOutcome
 from tumorcast_training.learners import (
     BoostedRecipe,
+    GatedRecipe,
     LinearRecipe,
     Target,
     TrainingSet,
@@ -80,7 +81,7 @@ def fit_learner(
         return fit_linear(data, recipe, seed, patterns)
     if name == "boosted":
         return fit_boosted(data, seed, BoostedRecipe(members=_BAGGED if recipe.members else 1))
-    return fit_gated(data, seed)
+    return fit_gated(data, seed, GatedRecipe(members=_BAGGED if recipe.members else 1))
 
 
 def best_link(name: str, predictor: Predictor, z: Array, present: NDArray[np.bool_]) -> Array:

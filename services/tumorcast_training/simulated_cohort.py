@@ -15,10 +15,11 @@ from pathlib import Path
 import pandas as pd
 
 from tumorcast_clinical.model import extract_features
-from tumorcast_core.errors import MalformedRequest, StudyNotFound
+from tumorcast_core.errors import MalformedRequest
 from tumorcast_core.snapshot import Extraction, PatientSnapshot, Timepoint
 from tumorcast_imaging.model import Encoded, Encoder, EncoderManifest, PreparedStudy, finish, prepare_study
 from tumorcast_notes.model import Document, encode_notes
+from tumorcast_training.cohorts.patient_folder import StudyFolder
 
 Progress = Callable[[int, int], None]
 OUTCOME_COLUMNS = ("patient", "index_date", "response", "pfs_days", "pfs_event")
@@ -30,20 +31,6 @@ class PatientInputs:
 
     snapshot: PatientSnapshot
     studies: tuple[PreparedStudy, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _StudyFolder:
-    """One study that lies in one folder; answers as a study store."""
-
-    folder: Path
-
-    def files(self, study_instance_uid: str) -> tuple[Path, ...]:  # noqa: ARG002 - the folder is the study
-        """All files of the folder; raises ``StudyNotFound`` if there is none."""
-        found = tuple(sorted(path for path in self.folder.rglob("*") if path.is_file()))
-        if not found:
-            raise StudyNotFound
-        return found
 
 
 def read_outcomes(data: Path) -> pd.DataFrame:
@@ -76,7 +63,7 @@ def read_cohort(
 def read_patient(folder: Path, index_date: str, encoder: EncoderManifest) -> PatientInputs:
     """Read one patient's folder as it was known on the index date."""
     images = sorted(path for path in (folder / "dicom").glob("*") if path.is_dir())
-    studies = tuple(prepare_study(_StudyFolder(path), Timepoint(path.name), [encoder]) for path in images)
+    studies = tuple(prepare_study(StudyFolder(path), Timepoint(path.name), [encoder]) for path in images)
     texts: list[Extraction] = []
     record = folder / "fhir.json"
     if record.exists():

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from tumorcast_core.catalog import entry
 from tumorcast_core.prognosis import EndpointKind
-from tumorcast_core.snapshot import Modality
+from tumorcast_core.snapshot import Feature, Modality, PatientSnapshot
+from tumorcast_fusion.model import PrognosisModel
 from tumorcast_training.blueprint import Blueprint, ColumnRule, EndpointPlan, GroupPlan
 from tumorcast_training.cohorts import BinaryOutcome, Cohort, OrdinalOutcome, Outcome, SurvivalOutcome
 from tumorcast_training.learners import LinearRecipe
+from tumorcast_training.prognosis_training import train
 
 Array = NDArray[np.float64]
 FEW = LinearRecipe(penalties=(3.0,), members=2, em_steps=1)
@@ -185,3 +191,24 @@ def clustered(cohort: Cohort, rows_each: int = 3) -> Cohort:
     """Several rows of each patient, alike but for the folds' rule: all rows of a patient share a fold."""
     rows = np.repeat(np.arange(len(cohort)), rows_each)
     return replace(cohort[rows], landmark_days=np.tile(90.0 * np.arange(rows_each), len(cohort)))
+
+
+TRAINING_PATIENTS, TRAINING_TRUTH = simulated(240)
+
+
+@cache
+def trained_model() -> PrognosisModel:
+    """The model of all four endpoints, trained once by ``train`` on ``TRAINING_PATIENTS``, linear only, and loaded."""
+    with tempfile.TemporaryDirectory() as folder:
+        return PrognosisModel.load(train(BLUEPRINT, TRAINING_PATIENTS, Path(folder), learners=("linear",)))
+
+
+def snapshot_of(inputs: dict[str, object] | pd.Series) -> PatientSnapshot:
+    """A patient of inputs by input name; missing ones are left out."""
+    features: list[Feature] = []
+    for name, (group, feature) in BLUEPRINT.inputs().items():
+        value = inputs.get(name)
+        if value is not None and value == value:
+            number = value if isinstance(value, str) else float(value)  # type: ignore[arg-type]
+            features.append(entry(feature).make(number, timepoint=group.timepoint))
+    return PatientSnapshot(index_date="2026-01-01", features=tuple(features))

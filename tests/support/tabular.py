@@ -67,7 +67,11 @@ BLUEPRINT = Blueprint(
             intervals=5,
         ),
     ),
-    columns={"functional_tumor_volume_t1": ColumnRule(transform="log", offset=0.01, change_from=("functional_tumor_volume_t0",))},
+    columns={
+        "functional_tumor_volume_t1": ColumnRule(
+            transform="log", offset=0.01, change_from=("functional_tumor_volume_t0",)
+        )
+    },
 )
 SEEN_TYPES = ("melanoma", "renal", "bladder")
 
@@ -129,7 +133,10 @@ def trained(learners: tuple[str, ...] = ("linear", "boosted")) -> TabularEngine:
         fitted = fit_endpoint(data, LinearRecipe(penalties=(10,), members=3, em_steps=1), 0, learners)
         names = {name: 1 / len(learners) for name in learners}
         blends[plan.id] = type(fitted.blend(learners[0]))(
-            [type(fitted.parts[n])(n, fitted.parts[n].predictor, w, fitted.parts[n].calibration) for n, w in names.items()]
+            [
+                type(fitted.parts[n])(n, fitted.parts[n].predictor, w, fitted.parts[n].calibration)
+                for n, w in names.items()
+            ]
         )
         parts = tuple(m.BlendPart(learner=n, weight=w) for n, w in names.items())  # type: ignore[arg-type]
         level, threshold = {
@@ -175,7 +182,9 @@ def snapshot_of(patients: Cohort, row: int, manifest: m.Manifest) -> PatientSnap
     for name, (group, feature) in manifest.inputs().items():
         value = patients.inputs[name][row] if name in patients.inputs else None
         if value is not None and value == value:
-            features.append(entry(feature).make(value if isinstance(value, str) else float(value), timepoint=group.timepoint))
+            features.append(
+                entry(feature).make(value if isinstance(value, str) else float(value), timepoint=group.timepoint)
+            )
     return PatientSnapshot(index_date="2024-05-01", features=tuple(features))
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tumorcast_platform import console
+from tumorcast_platform.commands.growth import evaluate_growth
 from tumorcast_platform.console import AsJson
 from tumorcast_platform.render import Line, Style, columns
 from tumorcast_platform.weights import Trained, Weights
@@ -53,10 +54,16 @@ def evaluate(
     if (table is None) == (data is None):
         raise typer.BadParameter("Give either --table or --data.")
     from tumorcast_fusion.model import ModelStore, PrognosisModel
+    from tumorcast_fusion.model.growth_model import GrowthModel
 
     loaded = ModelStore(Weights.of(trained).models).get(name)
     if name == "simulated" and data is not None and isinstance(loaded, PrognosisModel):
         _simulated(loaded, data, trained, workers, as_json=as_json)
+        return
+    if isinstance(loaded, GrowthModel):
+        given = {"--subgroup": subgroup, "--without": without, "--split": split is not Split.TRAIN}
+        options_of_tables = [option for option, value in given.items() if value]
+        evaluate_growth(loaded, table, data, plots, samples, options_of_tables, as_json=as_json)
         return
     from tumorcast_platform.render.evaluation import evaluation_page
     from tumorcast_training.table_evaluation import Options, evaluate_table

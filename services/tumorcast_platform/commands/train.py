@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tumorcast_platform import console
+from tumorcast_platform.commands.growth import GROWTH, train_growth
 from tumorcast_platform.console import AsJson
 from tumorcast_platform.render import Line
 from tumorcast_platform.weights import Weights
@@ -48,6 +49,9 @@ def train(
         return
     if test is not None:
         raise typer.BadParameter("--test is for the model simulated; others are scored by tumorcast evaluate.")
+    if name == GROWTH:
+        train_growth(data, out, seed, as_json=as_json)
+        return
     from tumorcast_training.parallel import use_one_thread
 
     use_one_thread()

@@ -23,7 +23,7 @@ def render(source: Source) -> list[str]:
 
 
 def tables(name: str, version: str, instead: Instead = _AS_THEY_ARE) -> list[str]:
-    """Sections 10 to 12; ``instead`` holds, by checklist and first cell, the other cells of rows that read otherwise."""
+    """Sections 10 to 12; ``instead`` has the other cells of rows that read otherwise, by checklist and first cell."""
     chai, tripod_ai, eu_ai_act = (
         _rows(checklist, name, version, instead.get(checklist, {})) for checklist in ("chai", "tripod_ai", "eu_ai_act")
     )

@@ -23,8 +23,8 @@ from tumorcast_training.growth.calibration import DAMPING_DAYS, NO_DAMPING_DAYS
 from tumorcast_training.growth.fitting import INNER_FOLDS
 
 ATTRIBUTION = (
-    "Data of FFCD 2000-05 (Ducreux et al., Lancet Oncol 2011;12:1032), 150 of its patients as `colorectal` and "
-    "`colorectalLongi` of the R package frailtypack (Król et al., J Stat Softw 2017;81(3))."
+    "Patients of FFCD 2000-05 (Ducreux et al., Lancet Oncol 2011;12:1032), as `colorectal` and `colorectalLongi` of "
+    "the R package frailtypack (Król et al., J Stat Softw 2017;81(3)), whose authors drew them at random from the trial's."
 )
 
 
@@ -76,8 +76,8 @@ def _first_screen(source: Source) -> list[str]:
         f"**For.** {manifest.indication}",
         f"**Use.** {manifest.intended_use}",
         f"**Not for.** {_told('not_for')[0]}",
-        f"**Learned from.** {manifest.training_cohort} {count(metrics['next_scan']['patients'])} of them have a scan to "
-        "forecast.",
+        f"**Learned from.** {manifest.training_cohort} {count(metrics['next_scan']['patients'])} of the patients have "
+        "several scans, so one to forecast.",
         "**It abstains** without a usable dated scan. That is no answer, not a stable tumor.",
     )
     return [
@@ -122,9 +122,9 @@ def _patients(source: Source) -> list[str]:
         f"{count(cohort['patients_with_one_scan'])} patients have one scan, which teaches nothing of change.",
         "**Design.** Retrospective, secondary use of public, de-identified data; patients never span folds.",
         "**Dates, centers, eligibility.** As far as the source tells them.",
-        "**What was done to the source.** The Box-Cox transform of its sums was undone; centimeters became millimeters; "
-        f"days are counted from the first scan. {count(cohort['scans_of_zero'])} sums are zero and were kept as such. "
-        "Nobody was left out.",
+        "**What was done to the source.** The Box-Cox transform of its sums was undone; centimeters became "
+        f"millimeters; days are counted from the first scan. {count(cohort['scans_of_zero'])} sums at the source's "
+        "detection limit are read as zero. Nobody was left out. Arm S is sequential, C combination chemotherapy.",
     ]
     spread = [
         ("scans of a patient", _quartiles(cohort["scans_per_patient"])),
@@ -157,7 +157,7 @@ def _outcomes(source: Source) -> list[str]:
     spec = source.manifest.endpoints[0]
     days = ", ".join(f"{day:g}" for day in spec.horizons_days)
     told = _told(
-        "outcomes", pd_ratio=PROGRESSION_RATIO - 1, pd_mm=PROGRESSION_MM, pr_ratio=1 - RESPONSE_RATIO
+        "outcomes", pd_ratio=100 * (PROGRESSION_RATIO - 1), pd_mm=PROGRESSION_MM, pr_ratio=100 * (1 - RESPONSE_RATIO)
     )  # fmt: skip
     row = (f"`{spec.id}`", str(spec.kind), spec.definition, f"days asked for, by default {days} after the index date")
     header = ("endpoint", "kind", "definition", "answered for")
@@ -202,7 +202,7 @@ def _methods(source: Source) -> list[str]:
         freedom=prior.degrees_of_freedom,
         draws=DRAWS,
         damping=prior.damping_days,
-        dampings=", ".join(f"{days:g}" if days < NO_DAMPING_DAYS else "never" for days in DAMPING_DAYS),
+        dampings=", ".join(f"{days:g}" for days in DAMPING_DAYS if days < NO_DAMPING_DAYS),
         inflation=prior.scale_inflation,
         cap=prior.largest_degrees_of_freedom,
         design=metrics["design"].capitalize(),

@@ -18,12 +18,12 @@ _LEVELS = (("coverage_50", 0.5, "50 % band"), ("coverage_90", 0.9, "90 % band"))
 
 
 def findings(metrics: Figures) -> list[str]:
-    """Every negative finding on the targets as a whole, and the groups in which the last value is beyond noise better."""
+    """Every negative finding on the targets, and the groups in which the last value is better beyond noise."""
     found = []
-    for target, name in TARGETS.items():
+    for target, name in reversed(TARGETS.items()):
         if target in metrics:
             found += [f"{name.capitalize()}: {text}." for text in _of_target(metrics, target)]
-    return found
+    return [*found, *_of_progression(metrics)]
 
 
 def beats(scores: Figures, scale: str = "mae_mm") -> bool:
@@ -54,8 +54,8 @@ def _of_target(metrics: Figures, target: str) -> Iterator[str]:
         yield from _where_the_gain_comes_from(metrics, target)
         if not beats(scores, "mae_log"):
             yield (
-                "the gain is one in mm; on the log scale, where small tumors count as much as large ones, it is not told "
-                f"from none: {difference(scores, 'mae_log', 4)}"
+                "the gain is one in mm; on the log scale, where small tumors count as much as large ones, it is not "
+                f"told from none: {difference(scores, 'mae_log', 4)}"
             )
     yield from _worse(metrics, target)
     for key, nominal, band in _LEVELS:
@@ -63,7 +63,8 @@ def _of_target(metrics: Figures, target: str) -> Iterator[str]:
         low, high = covered["interval"]
         if not low <= nominal <= high:
             side = "wider than it need be" if covered["value"] > nominal else "too narrow"
-            yield f"the {band} holds {covered['value']:.1%} [{low:.1%}, {high:.1%}] of the scans: {side}"
+            held = f"{100 * covered['value']:.1f} % [{100 * low:.1f}, {100 * high:.1f}]"
+            yield f"the {band} holds {held} of the scans: {side}"
 
 
 def _groups(metrics: Figures, target: str) -> Iterator[tuple[str, str, Figures]]:
@@ -91,3 +92,15 @@ def _worse(metrics: Figures, target: str) -> Iterator[str]:
         if scores["difference_to"]["last_value"]["mae_mm"]["interval"][0] > 0:
             patients = scores["patients"]
             yield f"for {name} ({patients} patients) the last value is better beyond noise: {difference(scores)} mm"
+
+
+def _of_progression(metrics: Figures) -> Iterator[str]:
+    for key, name in (("progression_at_next_scan", "next"), ("progression_at_last_scan", "last")):
+        groups = metrics.get(key, {}).get("observed", [])
+        off = [g for g in groups if not g["interval"][0] <= g["probability"] <= g["interval"][1]]
+        if off:
+            said = "; ".join(f"{100 * g['probability']:.0f} % said, {100 * g['share']:.0f} % seen" for g in off)
+            yield (
+                f"Progression at the {name} scan: in {len(off)} of {len(groups)} groups of similar forecasts the "
+                f"interval of what was seen excludes what was said ({said})."
+            )

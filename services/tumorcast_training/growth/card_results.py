@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from tumorcast_training.cards import prose
 from tumorcast_training.cards.markdown import NOT_COMPUTED, count, table, words
 from tumorcast_training.growth.card_findings import beats, difference
 from tumorcast_training.growth.figure import GROUPS, TARGETS, named_group
@@ -17,10 +18,14 @@ _METHODS = {
     "linear": "line",
     "exponential": "line through logs",
 }
-_ERRORS = (
-    ("mae_mm", 1), ("rmse_mm", 1), ("median_absolute_error_mm", 1), ("mae_relative", 3), ("mae_log", 3), ("rmse_log", 3),
-)  # fmt: skip
-_ERROR_NAMES = ("mean absolute, mm", "RMSE, mm", "median absolute, mm", "mean, of first sum", "mean, log", "RMSE, log")
+_ERRORS = {
+    "mae_mm": ("mean absolute, mm", 1),
+    "rmse_mm": ("RMSE, mm", 1),
+    "median_absolute_error_mm": ("median absolute, mm", 1),
+    "mae_relative": ("mean, of first sum", 3),
+    "mae_log": ("mean, log", 3),
+    "rmse_log": ("RMSE, log", 3),
+}
 _EVENTS = {"progression_at_next_scan": "next scan", "progression_at_last_scan": "last scan"}
 
 
@@ -68,9 +73,9 @@ def progression_lines(metrics: Figures) -> list[str]:
     for key, name in _EVENTS.items():
         if of := metrics.get(key):
             found.append(
-                f"**Progression by the sum at the {name}** ({of['share']:.0%} of scans): AUC {_interval(of['auc'])}; "
-                f"Brier score {of['brier']:.3f}, {of['brier_of_base_rate']:.3f} by the training patients' rate at last scans; mean "
-                f"probability {of['mean_probability']:.1%}."
+                f"**Progression by the sum at the {name}** ({100 * of['share']:.0f} % of scans): AUC "
+                f"{_interval(of['auc'])}; Brier score {of['brier']:.3f}, {of['brier_of_base_rate']:.3f} were every "
+                f"scan given the training patients' rate; mean probability {100 * of['mean_probability']:.1f} %."
             )
     return found
 
@@ -84,9 +89,10 @@ def render(metrics: Figures, plot: str) -> list[str]:
     lines = [
         "## 7 Results",
         "",
-        "Of patients that no prior had seen; [95 % interval by patient]. Differences are the forecast's mean absolute error "
-        "less the last value's.",
-        "",
+        *prose.paragraph(
+            "Of patients that no prior had seen; [95 % interval by patient]. Differences are the forecast's mean "
+            "absolute error less the last value's."
+        ),
         f"![Errors by horizon, gains over the last value, coverage and progression of the growth forecast]({plot})",
         "",
     ]
@@ -105,7 +111,7 @@ def render(metrics: Figures, plot: str) -> list[str]:
 
 def _errors(scores: Figures) -> list[str]:
     rows = [
-        (name, *(f"{scores['errors'][method][error]:.{digits}f}" for error, digits in _ERRORS))
+        (name, *(f"{scores['errors'][method][error]:.{digits}f}" for error, (_, digits) in _ERRORS.items()))
         for method, name in _METHODS.items()
     ]
     beside = [
@@ -117,7 +123,7 @@ def _errors(scores: Figures) -> list[str]:
     return [
         f"{count(scores['scans'])} scans of {count(scores['patients'])} patients. {bands}",
         "",
-        *table(("forecast", *_ERROR_NAMES), rows),
+        *table(("forecast", *(title for title, _ in _ERRORS.values())), rows),
         *table(("forecast less", "mean absolute, mm", "RMSE, mm", "mean, log"), beside),
     ]
 

@@ -45,7 +45,7 @@ def evaluate(
     return {
         "patients": len(courses),
         "scans": sum(len(course.days) for course in courses),
-        "design": f"{FOLDS}-fold cross-validation by patient, repeats: {repeats}, seed {seed}; 95 % intervals by patient",
+        "design": f"{FOLDS}-fold cross-validation by patient, repeats: {repeats}, seed: {seed}",
         "forms_chosen": {str(form): found.forms.count(form) for form in sorted(set(found.forms))},
         "last_scan": scores(last, seed),
         "next_scan": scores(following, seed),
@@ -57,7 +57,7 @@ def evaluate(
         "last_scan_by_past_scans": by_range(last, "past_scans", PAST_SCANS, seed),
         "next_scan_by_group_of_patients": _by_label(following, courses, seed),
         "progression_at_last_scan": progression_scores(last, seed),
-        "progression_at_next_scan": progression_scores(following, seed),
+        "progression_at_next_scan": progression_scores(following.assign(base_rate=following.next_base_rate), seed),
     }
 
 

@@ -46,9 +46,14 @@ def held_out_forecasts(
             training = [course for course, of in zip(courses, folds, strict=True) if of != fold]
             forms.append(choose_form(training, seed).form)
             prior = fit_prior(training, forms[-1])
-            rate = _progression_rate(training)
+            last, following = progression_rates(training)
             for number in np.flatnonzero(folds == fold).tolist():
-                told = {"patient": float(number), "repeat": float(repeat), "base_rate": rate}
+                told = {
+                    "patient": float(number),
+                    "repeat": float(repeat),
+                    "base_rate": last,
+                    "next_base_rate": following,
+                }
                 rows.extend({**told, **row} for row in course_forecasts(courses[number], prior))
             progress(len(forms), FOLDS * repeats)
     return HeldOut(pd.DataFrame(rows), tuple(forms))
@@ -106,7 +111,8 @@ def plain_forecasts(days: Array, sums_mm: Array, at_days: Array) -> dict[str, Ar
     return {"last_value": last, "linear": np.clip(linear, *clip), "exponential": np.clip(exponential, *clip)}
 
 
-def _progression_rate(courses: Sequence[Course]) -> float:
-    """Share of last scans that are progression over the nadir before them."""
+def progression_rates(courses: Sequence[Course]) -> tuple[float, float]:
+    """Share of last scans, and of all scans but the first, that are progression over the nadir before them."""
     many = [course.sums_mm for course in courses if len(course.sums_mm) > 1]
-    return float(np.mean([is_progression(sums[-1], sums[:-1].min()) for sums in many]))
+    shown = [is_progression(sums[1:], np.minimum.accumulate(sums)[:-1]) for sums in many]
+    return float(np.mean([found[-1] for found in shown])), float(np.concatenate(shown).mean())

@@ -43,6 +43,7 @@ def evaluate_table(
 ) -> dict[str, Any]:
     """Score the shipped prior on a long table; a plain document, the same by seed.
 
+    The rate that progression probabilities are held against is the table's own, known only afterwards: a hard rival.
     Raises ``InvalidInput`` where the table is none or no patient in it has a last scan that can be forecast.
     """
     quantity = model.manifest.groups[0].features[0]
@@ -126,7 +127,7 @@ def _of_the_table(table: CourseTable) -> Warned:
 
 def _of_the_forecasts(rows: pd.DataFrame) -> Warned:
     if len(rows) < FEW_PATIENTS:
-        yield "FEW_PATIENTS", f"{len(rows)} patients are few: intervals by bootstrap are too narrow for so few."
+        yield "FEW_PATIENTS", f"{len(rows)} patients are few: intervals by bootstrap tend to be too narrow then."
     fewer = int(min(rows.progression.sum(), (1 - rows.progression).sum()))
     if fewer < FEW_EVENTS:
         yield "FEW_EVENTS", f"Progression: {fewer} events or non-events, fewer than {FEW_EVENTS}."

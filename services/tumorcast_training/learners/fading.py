@@ -19,6 +19,8 @@ Array = NDArray[np.float64]
 MOST_RATE = 0.8
 _PRIOR_SD = 0.3
 _LEAST_SLOPE, _MOST_SLOPE = 0.1, 3.0
+_LEAST_SPREAD = 1e-3
+"""Of the logarithm of the events' times: events in one interval say nothing of fading."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +60,9 @@ def _slopes(periods: PersonPeriods, weight: Array, edges_days: Array, rate: floa
     share = events / max(float(events.sum()), 1e-12)
     mean = float(share @ u)
     sd = float(np.sqrt(share @ (u - mean) ** 2))
-    slopes: Array = np.clip(1 + rate * (u - mean) / max(sd, 1e-9), _LEAST_SLOPE, _MOST_SLOPE)
+    if sd < _LEAST_SPREAD:
+        return np.ones(len(u))
+    slopes: Array = np.clip(1 + rate * (u - mean) / sd, _LEAST_SLOPE, _MOST_SLOPE)
     return slopes
 
 

@@ -24,7 +24,7 @@ class GatedRecipe:
     learning_rate: float = 4e-3
     weight_decay: float = 0.3
     dropout: float = 0.3
-    members: int = 2
+    members: int = 1
 
 
 def fit_gated(data: TrainingSet, seed: int, recipe: GatedRecipe | None = None) -> GatedPredictor:

@@ -15,6 +15,7 @@ from tumorcast_training.learners.target import TrainingSet
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+_CLUSTER_FOLDS = 3
 
 
 @dataclass(frozen=True)
@@ -115,17 +116,18 @@ class _Fitter:
         return wanted, np.arange(len(self.data.z)), filled
 
     def _by_folds(self, wanted: Mask, rows: NDArray[np.int64], x: Array, cause: int) -> _Choice:
-        fold = self.data.inner_folds(4, seed=0)
+        fold = self.data.inner_folds(_CLUSTER_FOLDS, seed=0)
         target, weight = self.data.target, self.data.weight
         scores = []
-        for l2 in self.recipe.penalties:
+        candidates = self.recipe.penalties[2::2]
+        for l2 in candidates:
             total = 0.0
-            for k in range(4):
+            for k in range(_CLUSTER_FOLDS):
                 train, test = np.flatnonzero(fold != k), np.flatnonzero(fold == k)
                 fit = self.fit(x[train], train, wanted, cause, _Choice(l2, 1.0), weight[train])
                 total += target[test].part_deviance(cause, x[test] @ fit.coefficients, fit.offsets, weight[test])
             scores.append(total)
-        return _Choice(self.recipe.penalties[int(np.argmin(scores))], 1.0)
+        return _Choice(candidates[int(np.argmin(scores))], 1.0)
 
     def fit(
         self,

@@ -30,7 +30,7 @@ def test_help_is_there_at_once_and_loads_nothing_heavy() -> None:
         "httpx",
         "rich.progress",
     }
-    for command in ("demo", "up", "predict", "simulate", "imaging", "models", "train", "evaluate"):
+    for command in ("demo", "up", "predict", "simulate", "imaging", "models", "train", "evaluate", "drift"):
         assert f"  {command} " in done.stdout
 
 
@@ -47,8 +47,11 @@ def test_help_is_there_at_once_and_loads_nothing_heavy() -> None:
         ["models", "show"],
         ["models", "card"],
         ["models", "verify"],
-        ["train", "simulated"],
-        ["evaluate", "simulated"],
+        ["predict-table"],
+        ["train"],
+        ["evaluate"],
+        ["recalibrate"],
+        ["drift"],
     ],
 )
 def test_every_command_has_json(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:

@@ -32,8 +32,9 @@ class LinearPredictor:
 
     For odds a point's link is its offset plus the linear part. For times the offsets are log cumulative hazards at a
     linear part of zero, and in each interval the log hazard moves by the interval's slope times the linear part: what
-    is known at the start may count for more early than late. Member 0 is fitted to all training patients, the others to bootstrap samples of them. ``shrinks``: what is unknown of
-    a missing column draws the answer toward one half (binary and ordinal endpoints).
+    is known at the start may count for more early than late. Member 0 is fitted to all training patients, the others to
+    bootstrap samples of them. ``shrinks``: what is unknown of a missing column draws the answer toward one half (binary
+    and ordinal endpoints).
     """
 
     design: Design
@@ -71,7 +72,8 @@ class LinearPredictor:
     def contributions(self, z: Array, present: Mask) -> Array:
         """What each column of one patient adds to the link against the average training patient, (causes, columns).
 
-        z (columns,), present (groups,); exact, for the predictor is a sum (Linear SHAP with independent columns).
+        z (columns,), present (groups,); Linear SHAP with independent columns. They add up to the difference of the links
+        but for what gaps draw toward one half, and for times where an interval's slope is one.
         """
         wanted = self.design.available(present)
         filled, _ = self.gaussian.complete(z[None], wanted)

@@ -8,6 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from support.cohorts import COMPETING, plan_of
+from tumorcast_core.prognosis import CompetingRisksEstimate
+from tumorcast_fusion.model.manifest import EndpointSpec
 from tumorcast_fusion.model.outputs import EndpointOutput, day_of_survival
 from tumorcast_fusion.model.tabular import links
 
@@ -79,10 +82,6 @@ def test_survival_at_the_day_of_a_level_is_the_level(hazard: np.ndarray, level: 
 
 @given(two_causes, st.floats(0, 3))
 def test_limits_of_a_competing_cause_enclose_its_incidence(link: np.ndarray, spread: float) -> None:
-    from support.cohorts import COMPETING, plan_of
-    from tumorcast_core.prognosis import CompetingRisksEstimate
-    from tumorcast_fusion.model.manifest import EndpointSpec
-
     hazards = links.cumulative_hazards(np.stack([link, link - spread, link + spread]))
     plan = plan_of(COMPETING)
     spec = EndpointSpec(id=plan.id, kind=plan.kind, definition="none", outcomes=plan.outcomes)

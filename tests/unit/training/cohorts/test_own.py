@@ -16,6 +16,7 @@ from support.tabular import BLUEPRINT, as_csv, cohort
 from tumorcast_core.errors import InvalidInput
 from tumorcast_training.cohorts import BinaryOutcome, Cohort, own
 from tumorcast_training.cohorts.base import SurvivalOutcome
+from tumorcast_training.simulator import simulate
 from tumorcast_training.tables import Schema, TableCohort
 
 SCHEMA = Schema.of_blueprint(BLUEPRINT)
@@ -187,3 +188,21 @@ def test_a_cohort_written_as_tables_is_read_as_it_was(tmp_path: Path) -> None:
         assert found.inputs[name].isna().tolist() == patients.inputs[name].isna().tolist()
     assert found.inputs["albumin"].dropna().tolist() == patients.inputs["albumin"].dropna().tolist()
     assert json.dumps(list(found.notes))
+
+
+def test_studies_are_measured_up_to_time_zero(tmp_path: Path) -> None:
+    simulate(1, 5, tmp_path, workers=1)
+    row = pd.read_csv(tmp_path / "outcomes.csv", dtype=str).iloc[0]
+    names = {f"tumor_longest_diameter_{role}": "tumor_longest_diameter" for role in ("baseline", "follow_up")}
+    schema = Schema("own", names, dict.fromkeys(names, "ct"), SCHEMA.endpoints)
+    before = (pd.Timestamp(row["index_date"]) - pd.Timedelta(days=1)).date().isoformat()
+    measured = []
+    for day in (row["index_date"], before):
+        text = f"patient_id,index_date,objective_response\n{row['patient']},{day},1\n"
+        (tmp_path / "outcomes.csv").write_text(text)
+        measured.append(own.read(tmp_path, schema))
+    on_the_day, earlier = measured
+    assert set(on_the_day.cohort.inputs) == set(names)
+    assert set(earlier.cohort.inputs) == {"tumor_longest_diameter_baseline"}
+    assert "IMAGES_AFTER_TIME_ZERO: 1 times in records and images" in earlier.cohort.notes
+    assert set(earlier.absent) - set(on_the_day.absent) == {"tumor_longest_diameter_follow_up"}
