@@ -21,14 +21,20 @@ from tumorcast_training.metrics.resampling import ClusterBootstrap
 Array = NDArray[np.float64]
 MOST = 8
 _PATIENTS_EACH = 40
+_MOSTLY, _RARELY = 0.5, 0.1
 
 
 def fit_prototypes(
     blueprint: Blueprint, cohort: Cohort, design: Design, z: Array, gaussian: Gaussian, seed: int
 ) -> tuple[tuple[Prototype, ...], Array]:
-    """Cluster the training rows on completed columns; groups of fewer than ten patients join their nearest."""
-    filled, _ = gaussian.complete(z, np.ones(z.shape[1], dtype=bool))
+    """Cluster the training rows on completed columns; groups of fewer than ten patients join their nearest.
+
+    Of fewer than ten patients there is no group.
+    """
     patients = len(set(cohort.patient_ids))
+    if patients < FEWEST_PATIENTS or not z.shape[1]:
+        return (), np.zeros((0, z.shape[1]))
+    filled, _ = gaussian.complete(z, np.ones(z.shape[1], dtype=bool))
     count = int(np.clip(patients // _PATIENTS_EACH, 1, MOST))
     label = KMeans(count, n_init=4, random_state=seed).fit_predict(filled)
     label = _merged(label, filled, cohort.patient_ids)
@@ -65,14 +71,15 @@ def _merged(label: NDArray[np.int64], z: Array, patient_ids: NDArray[np.object_]
 def _description(design: Design, center: Array, most: int = 3) -> str:
     """What sets a group apart: the columns in which its center lies farthest from the cohort's.
 
-    A number is said to be high or low; a category common or rare.
+    A number is said to be high or low; a category to be had mostly or rarely, more or less often.
     """
     said = []
     for place in np.argsort(-np.abs(center), kind="stable"):
         column = design.columns[int(place)]
         name = column.inputs[0].replace("_", " ")
         if column.kind == "category":
-            said.append(f"{'mostly' if center[place] > 0 else 'rarely'} {name} {column.category.replace('_', ' ')}")
+            how_often = _how_often(column.mean + center[place] * column.sd, more=center[place] > 0)
+            said.append(f"{how_often} {name} {column.category.replace('_', ' ')}")
         elif column.kind == "value":
             said.append(f"{'high' if center[place] > 0 else 'low'} {name}")
         if len(said) == most:
@@ -80,14 +87,27 @@ def _description(design: Design, center: Array, most: int = 3) -> str:
     return ", ".join(said)
 
 
+def _how_often(share: float, *, more: bool) -> str:
+    """In words how many of a group have a category, beside the cohort.
+
+    >>> [_how_often(share, more=more) for share, more in ((0.7, True), (0.3, True), (0.3, False), (0.02, False))]
+    ['mostly', 'more often', 'less often', 'rarely']
+    """
+    if more:
+        return "mostly" if share > _MOSTLY else "more often"
+    return "rarely" if share < _RARELY else "less often"
+
+
 def _outcomes(plan: EndpointPlan, cohort: Cohort, rows: NDArray[np.int64], seed: int) -> Sequence[Observed]:
     outcome = cohort.outcomes[plan.id][rows]
     known = outcome.known()
-    if isinstance(outcome, BinaryOutcome) and known.sum() >= FEWEST_PATIENTS:
+    if len(set(cohort.patient_ids[rows][known])) < FEWEST_PATIENTS:
+        return []
+    if isinstance(outcome, BinaryOutcome):
         happened, of = int(outcome.value[known].sum()), int(known.sum())
         low, high = clopper_pearson(happened, of)
         return [Observed(endpoint=plan.id, share=_short(happened / of), lower=_short(low), upper=_short(high))]
-    if not isinstance(outcome, SurvivalOutcome) or known.sum() < FEWEST_PATIENTS:
+    if not isinstance(outcome, SurvivalOutcome):
         return []
     days, event = outcome.days[known], outcome.event[known]
     weights = ClusterBootstrap(cohort.patient_ids[rows][known], 200, seed).weights()

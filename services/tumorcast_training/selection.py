@@ -59,8 +59,10 @@ def select(results: Sequence[FoldResult]) -> Selection:
 
 
 def summary(scores: Array) -> list[float]:
-    """Mean and standard deviation over the folds."""
-    return [_short(float(np.nanmean(scores))), _short(float(np.nanstd(scores, ddof=1)))]
+    """Mean and standard deviation over the folds that could be scored; NaN where there are too few."""
+    known = scores[np.isfinite(scores)]
+    mean = float(known.mean()) if len(known) else float("nan")
+    return [_short(mean), _short(float(known.std(ddof=1))) if len(known) > 1 else float("nan")]
 
 
 def as_json(test: PairedTest | None) -> dict[str, float]:

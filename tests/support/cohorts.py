@@ -193,7 +193,7 @@ def clustered(cohort: Cohort, rows_each: int = 3) -> Cohort:
     return replace(cohort[rows], landmark_days=np.tile(90.0 * np.arange(rows_each), len(cohort)))
 
 
-TRAINING_PATIENTS, TRAINING_TRUTH = simulated(240)
+TRAINING_PATIENTS, TRAINING_TRUTH = simulated(240, gaps=0.05)
 
 
 @cache

@@ -130,7 +130,8 @@ def _of_numbers(ours: Any, theirs: Any) -> tuple[str, str]:
     worst = max((*distances(ours, theirs),), default=(0.0, ""))
     if worst[0] <= RELATIVE:
         return WITHIN, f"at most {worst[0]:.1e} apart"
-    return DIFFERS, f"{worst[1]}: {worst[0]:.1e} apart" if math.isfinite(worst[0]) else f"{worst[1]}: not alike"
+    where = worst[1] or "names of entries"
+    return DIFFERS, f"{where}: {worst[0]:.1e} apart" if math.isfinite(worst[0]) else f"{where}: not alike"
 
 
 def distances(ours: Any, theirs: Any, where: str = "") -> Iterator[tuple[float, str]]:

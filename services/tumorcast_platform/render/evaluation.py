@@ -124,7 +124,7 @@ def _of(found: Document, question: str) -> Document:
 
 
 def _table(rows: Sequence[Sequence[str]], indent: int = 4) -> list[Line]:
-    return [Line(text) for text in columns(rows, align="<" + ">" * (len(rows[0]) - 1), indent=indent)]
+    return [Line(text) for text in columns(rows, align="<" + ">" * (len(rows[0]) - 1), indent=indent, gap=2)]
 
 
 def figure(values: Sequence[float] | None, *, signed: bool = False) -> str:

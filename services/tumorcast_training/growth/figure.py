@@ -58,7 +58,7 @@ def draw(name: str, metrics: Mapping[str, Any]) -> Figure:
     errors, gains, coverage, progression = (
         figure.add_axes(place) for place in (_ERRORS, _GAINS, _COVERAGE, _PROGRESSION)
     )
-    errors.set_title(f"A  Error by days ahead: {TARGETS[target].partition(',')[0]}s")
+    errors.set_title(f"A  Error by days ahead: {TARGETS[target].partition(',')[0]}")
     coverage.set_title("C  How often the band holds the scan")
     figure.text(*_GAINS_TITLE, "B  Gain over carrying the last value forward", fontsize=10.5, fontweight="bold")
     _draw_errors(errors, points, apart)

@@ -119,7 +119,7 @@ class _Fitter:
         fold = self.data.inner_folds(_CLUSTER_FOLDS, seed=0)
         target, weight = self.data.target, self.data.weight
         scores = []
-        candidates = self.recipe.penalties[2::2]
+        candidates = self.recipe.penalties[::2][1:] or self.recipe.penalties
         for l2 in candidates:
             total = 0.0
             for k in range(_CLUSTER_FOLDS):

@@ -8,6 +8,8 @@ from tumorcast_clinical.model.derived.after_death import tell_after_death
 from tumorcast_clinical.model.derived.assessed_stages import tell_lost_stages
 from tumorcast_clinical.model.derived.before_birth import tell_before_birth
 from tumorcast_clinical.model.derived.body import body_measures
+from tumorcast_clinical.model.derived.cancer_type import immunotherapy_cancer_type
+from tumorcast_clinical.model.derived.checkpoint_inhibitors import checkpoint_inhibitor_class
 from tumorcast_clinical.model.derived.comorbidity import charlson_index
 from tumorcast_clinical.model.derived.consistency import tell_inconsistent
 from tumorcast_clinical.model.derived.formulas import Deriving
@@ -16,6 +18,7 @@ from tumorcast_clinical.model.derived.person import Person
 from tumorcast_clinical.model.derived.primaries import tell_several_primaries
 from tumorcast_clinical.model.derived.ratios import COUNTS, RATIOS
 from tumorcast_clinical.model.derived.scores import SCORES
+from tumorcast_clinical.model.derived.stage_iv import stage_iv
 from tumorcast_clinical.model.derived.therapy_class import therapy_class
 from tumorcast_clinical.model.derived.trends import trends
 from tumorcast_clinical.model.derived.tumor_findings import tumor_findings
@@ -40,7 +43,10 @@ DERIVATIONS: tuple[Derivation, ...] = (
     trends,
     therapy_class,
     lines_of_therapy,
+    checkpoint_inhibitor_class,
     tumor_findings,
+    stage_iv,
+    immunotherapy_cancer_type,
     charlson_index,
     tell_lost_stages,
     tell_several_primaries,

@@ -60,10 +60,22 @@ class Line:
 
 def current_line_start(context: Context, today: PartialDate | None) -> PartialDate | None:
     """When the line of therapy that is current on ``today`` began; ``None`` if none is, or it cannot be told."""
+    line = _current_line(context, today)
+    return line.begin if line else None
+
+
+def current_regimen(context: Context, today: PartialDate | None) -> list[Course]:
+    """Courses given since the line began that is current on ``today``, or that still went on then; none if none is."""
+    line = _current_line(context, today)
+    if line is None or today is None:
+        return []
+    return [c for c in context.courses if _is_placed(c) and _last_day(c, today.first) >= line.begin.first]
+
+
+def _current_line(context: Context, today: PartialDate | None) -> Line | None:
     if today is None or _undated(context.courses, current=True):
         return None
-    line = _current(_lines(context.courses, today.first), today.first)
-    return line.begin if line else None
+    return _current(_lines(context.courses, today.first), today.first)
 
 
 def lines_of_therapy(readings: list[Reading], context: Context, today: PartialDate | None) -> list[Feature]:

@@ -30,4 +30,5 @@ def far_outside(values: Array, scaling: Scaling) -> Mask:
 
 def unlike_training(typical: TypicalPatients, z: Array, far: Mask) -> Mask:
     """Which rows of columns (n, columns) are unlike all training patients; ``far`` (n,) have a value far outside."""
-    return far | np.array([typical.beyond_all(row) for row in z], dtype=bool)
+    unlike: Mask = far | np.array([typical.beyond_all(row) for row in z], dtype=bool)
+    return unlike

@@ -9,25 +9,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from support.growth import simulated_courses
+from support.growth import HEADER, simulated_courses, write_table
 from tumorcast_core.errors import InvalidInput
 from tumorcast_training.growth import read_courses, train
 from tumorcast_training.growth.evaluation import progression_scores, scores
-from tumorcast_training.growth.held_out import plain_forecasts
+from tumorcast_training.growth.held_out import plain_forecasts, progression_rates
 from tumorcast_training.growth.likelihood import Padded
-from tumorcast_training.growth.reader import Course, from_box_cox
+from tumorcast_training.growth.reader import Course, courses_folder, from_box_cox
 
-HEADER = "id,year,tumor.size,treatment,age,who.PS,prev.resection\n"
-
-
-def write(folder: Path, courses: list[Course]) -> None:
-    """The folder as frailtypack's table has it: years, centimeters, Box-Cox with exponent 0.3."""
-    lines = [
-        f"{number},{day / 365.25!r},{((mm / 10) ** 0.3 - 1) / 0.3!r},{course.treatment},60-69 years,0,No\n"
-        for number, course in enumerate(courses)
-        for day, mm in zip(course.days.tolist(), course.sums_mm.tolist(), strict=True)
-    ]
-    (folder / "tumor_size_longitudinal.csv").write_text(HEADER + "".join(lines))
+FILES = {"SHA256SUMS", "card.md", "manifest.yaml", "metrics.json", "plots/sum_of_diameters.svg", "prior.yaml"}
 
 
 def test_box_cox_is_undone_into_millimeters() -> None:
@@ -42,6 +32,13 @@ def test_scans_are_read_in_order_of_time(tmp_path: Path) -> None:
     assert seven.days == pytest.approx([0.0, 0.5 * 365.25])
     assert seven.sums_mm[1] == 10.0
     assert (nine.patient_id, nine.treatment, len(nine.days)) == ("9", "C", 1)
+    assert (seven.labels, nine.labels) == ({"arm": "S"}, {"arm": "C"})
+
+
+def test_the_folder_is_found_below_the_one_of_all_cohorts(tmp_path: Path) -> None:
+    assert courses_folder(tmp_path) == tmp_path
+    (tmp_path / "colorectal_ffcd").mkdir()
+    assert courses_folder(tmp_path) == courses_folder(tmp_path / "colorectal_ffcd") == tmp_path / "colorectal_ffcd"
 
 
 @pytest.mark.parametrize(
@@ -104,6 +101,7 @@ def test_progression_scores_are_those_by_hand() -> None:
     rows = pd.DataFrame(
         {
             "patient": np.arange(40.0),
+            "repeat": 0.0,
             "progression": [1.0, 0.0] * 20,
             "progression_probability": [0.8, 0.4] * 20,
             "base_rate": 0.5,
@@ -112,7 +110,19 @@ def test_progression_scores_are_those_by_hand() -> None:
     found = progression_scores(rows, seed=0)
     assert found["auc"]["value"] == 1.0
     assert found["brier"] == pytest.approx((0.04 + 0.16) / 2)
-    assert found["brier_of_training_last_scan_rate"] == pytest.approx(0.25)
+    assert found["brier_of_base_rate"] == pytest.approx(0.25)
+    low, high = found["observed"]
+    assert (low["patients"], low["probability"], low["share"], low["interval"]) == (20, 0.4, 0.0, [0.0, 0.0])
+    assert (high["patients"], high["probability"], high["share"], high["interval"]) == (20, 0.8, 1.0, [1.0, 1.0])
+
+
+def test_progression_rates_count_over_the_nadir_before() -> None:
+    """Of 100, 50, 61, 62 the last two are 20 % and 5 mm over 50; 33 is not over 30: 1 of 2 last, 2 of 4 later scans."""
+    one, two = (
+        Course("", np.arange(4.0), np.array([100.0, 50, 61, 62])),
+        Course("", np.arange(2.0), np.array([30.0, 33])),
+    )
+    assert progression_rates([one, two]) == (0.5, 0.5)
 
 
 def test_padding_keeps_every_scan_at_its_place() -> None:
@@ -123,12 +133,18 @@ def test_padding_keeps_every_scan_at_its_place() -> None:
     assert padded.z == pytest.approx(np.log(100))
 
 
-def test_training_writes_a_prior_and_metrics_the_same_by_seed(tmp_path: Path) -> None:
-    write(tmp_path, simulated_courses(seed=1, patients=40, scans=4))
+def compare_folders(first: Path, second: Path) -> set[str]:
+    """Names of all files, which must have the same bytes."""
+    files = {file.relative_to(first).as_posix(): file.read_bytes() for file in first.rglob("*") if file.is_file()}
+    assert files == {f.relative_to(second).as_posix(): f.read_bytes() for f in second.rglob("*") if f.is_file()}
+    return set(files)
+
+
+def test_training_writes_a_whole_folder_the_same_by_seed(tmp_path: Path) -> None:
+    write_table(tmp_path, simulated_courses(seed=1, patients=40, scans=4))
     train(tmp_path, tmp_path / "first", seed=3, repeats=1)
     train(tmp_path, tmp_path / "second", seed=3, repeats=1)
-    for name in ("prior.yaml", "metrics.json"):
-        assert (tmp_path / "first" / name).read_bytes() == (tmp_path / "second" / name).read_bytes()
+    assert compare_folders(tmp_path / "first", tmp_path / "second") == FILES
     metrics = json.loads((tmp_path / "first" / "metrics.json").read_text())
     assert metrics["last_scan"]["scans"] == 40
     assert metrics["next_scan"]["scans"] == 120
