@@ -118,7 +118,11 @@ class Blueprint(_Frozen):
             raise ValueError("endpoints stand once each")
         if not {*self.baseline_groups, *self.wide_groups, *self.exact_groups} <= set(ids):
             raise ValueError("a group is named that there is not")
-        named = {*self.columns, *self.effects_of, *(name for rule in self.columns.values() for name in rule.change_from)}
+        named = {
+            *self.columns,
+            *self.effects_of,
+            *(name for rule in self.columns.values() for name in rule.change_from),
+        }
         named |= {self.therapy_input} if self.therapy_input else set()
         named |= {self.effects_while[0]} if self.effects_while else set()
         if not named <= set(inputs):
@@ -200,7 +204,8 @@ class Blueprint(_Frozen):
         reference = seen[0] if len(seen) == 2 else ""
         chosen = seen[1:] if len(seen) <= 2 else seen
         return [
-            m.Column(name=f"{name}={c}", kind="category", inputs=(name,), category=c, reference=reference) for c in chosen
+            m.Column(name=f"{name}={c}", kind="category", inputs=(name,), category=c, reference=reference)
+            for c in chosen
         ]
 
     def _while(self, plain: Sequence[m.Column]) -> list[m.Column]:

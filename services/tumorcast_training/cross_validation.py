@@ -70,6 +70,17 @@ class Answers:
         ranks: Array = self.values @ np.arange(self.values.shape[1])
         return ranks
 
+    def headline(self, plan: EndpointPlan) -> Array:
+        """The number that an answer leads with, (n,).
+
+        P(at least the second outcome), or the probability of no event of the first cause by the last horizon.
+        """
+        if not self.grid_days:
+            chance: Array = 1 - self.values[:, 0]
+            return chance
+        grid = (0.0, *self.grid_days)
+        return 1 - np.array([np.interp(plan.horizons_days[-1], grid, (0.0, *row)) for row in self.values[:, 0]])
+
     def __getitem__(self, rows: NDArray[np.int64]) -> Answers:
         return replace(self, values=self.values[rows])
 

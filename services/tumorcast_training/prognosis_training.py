@@ -17,10 +17,12 @@ from tumorcast_fusion.model.tabular import Blend, Design, Gaussian
 from tumorcast_fusion.model.tabular.engine import TabularEngine
 from tumorcast_fusion.model.tabular.similar import SimilarGroups
 from tumorcast_fusion.model.tabular.typicality import TypicalPatients
+from tumorcast_training import aggregates
+from tumorcast_training.aggregates import training_aggregates
 from tumorcast_training.blueprint import Blueprint, EndpointPlan
 from tumorcast_training.cohorts import Cohort
 from tumorcast_training.conformal import conformal_threshold
-from tumorcast_training.cross_validation import BLEND, Answers, Run, cross_validate, cross_validate_subsets
+from tumorcast_training.cross_validation import BLEND, Answers, Run, cross_validate, cross_validate_subsets, pooled
 from tumorcast_training.drawing import figure_of
 from tumorcast_training.fitting import LEARNERS, Encoded, fit_endpoint, training_set
 from tumorcast_training.measuring import measure
@@ -31,6 +33,7 @@ from tumorcast_training.selection import Selection, select
 
 Array = NDArray[np.float64]
 Told = Callable[[str], None]
+_TYPICALITY_FOLDS = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +46,7 @@ class TrainedEndpoint:
     selection: Selection
     metrics: Mapping[str, Any]
     figure: bytes
+    headline: Array
 
 
 def train(
@@ -76,7 +80,7 @@ def train(
         manifest,
         design,
         {name: found.blend for name, found in trained.items()},
-        TypicalPatients.fit(encoded.z, gaussian),
+        TypicalPatients.fit(encoded.z, gaussian, _folds(cohort, seed)),
         SimilarGroups(prototypes, centers),
         {name: found.scores for name, found in trained.items()},
     )
@@ -94,9 +98,20 @@ def train(
         "command": f"tumorcast train {blueprint.name} --data DIR --out DIR --seed {seed}",
     }
     write_metrics(folder, document)
+    features = {name: feature for name, (_, feature) in blueprint.inputs().items()}
+    kept = training_aggregates(cohort, features, {name: found.headline for name, found in trained.items()})
+    aggregates.write(kept, folder)
     write_plots(folder / PLOTS, {name: found.figure for name, found in trained.items()})
     publish(folder, blueprint)
     return folder
+
+
+def _folds(cohort: Cohort, seed: int) -> NDArray[np.int64]:
+    """A fold for each row, whole patients together."""
+    patients, index = np.unique(cohort.patient_ids.astype(str), return_inverse=True)
+    count = min(_TYPICALITY_FOLDS, len(patients))
+    fold: NDArray[np.int64] = np.random.default_rng(seed).permutation(np.arange(len(patients)) % count)[index]
+    return fold
 
 
 def in_turn(work: Callable[[Any], Any], tasks: Sequence[Any]) -> list[Any]:
@@ -139,7 +154,9 @@ def train_endpoint(
     metrics = measure(blueprint, plan, cohort, results, subsets, selection, seed, run)
     scores = np.stack([fold.model for fold in subsets], axis=1)
     figure = figure_of(blueprint, plan, cohort, results, subsets, metrics)
-    return TrainedEndpoint(blend, how, scores, selection, metrics, figure)
+    headline = np.full(len(everyone), np.nan)
+    headline[everyone.outcomes[plan.id].known()] = pooled(results, selection.chosen, len(cohort)).headline(plan)
+    return TrainedEndpoint(blend, how, scores, selection, metrics, figure, headline)
 
 
 def _finished(manifest: Manifest, trained: Mapping[str, TrainedEndpoint], prototypes: Sequence[Any]) -> Manifest:

@@ -38,9 +38,7 @@ def select(results: Sequence[FoldResult]) -> Selection:
     candidates = list(results[0].scores)
     simplest = fold_scores(results, SIMPLEST)
     tests = {
-        name: corrected_resampled_t(fold_scores(results, name) - simplest)
-        for name in candidates
-        if name != SIMPLEST
+        name: corrected_resampled_t(fold_scores(results, name) - simplest) for name in candidates if name != SIMPLEST
     }
     found = {name: test for name, test in tests.items() if test is not None}
     adjusted = dict(zip(found, holm([t.p for t in found.values()]), strict=True)) if found else {}

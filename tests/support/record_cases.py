@@ -12,8 +12,8 @@ from tumorcast_clinical.model import extract_features
 from tumorcast_core.snapshot import Extraction
 
 ENTRY = "Bundle.entry[{}].resource"
-BESIDES = frozenset({"age", "sex", "charlson_comorbidity_index"})
-"""Features that nearly every record gives; they have cases of their own."""
+BESIDES = frozenset({"age", "sex", "charlson_comorbidity_index", "stage_iv", "immunotherapy_cancer_type"})
+"""Features that follow from what nearly every record gives; they have cases of their own."""
 
 Expected = Mapping[str, tuple[Any, ...]]
 NONE: Expected = {}

@@ -102,10 +102,11 @@ def _scans(features: Sequence[Feature], index_date: str, issues: list[Issue]) ->
 
     A scan without a day, after the index date, or a second one of a day is not used, and that is told.
     """
-    dated = [(day, f) for f in features if (day := first_day(f.effective)) is not None]
-    undated = [f for f in features if first_day(f.effective) is None]
-    if len(features) == 1 and undated:
-        return {0.0: float(features[0].value or 0.0)}
+    known = [f for f in features if f.value is not None]
+    dated = [(day, f) for f in known if (day := first_day(f.effective)) is not None]
+    undated = [f for f in known if first_day(f.effective) is None]
+    if len(known) == 1 and undated:
+        return {0.0: float(known[0].value or 0.0)}
     message = "A sum of diameters has no date; it was not used."
     issues += [noticed(Severity.ERROR, "NO_DATE", message, f) for f in undated]
     zero = first_day(index_date) or max((day for day, _ in dated), default=date.min)
@@ -118,8 +119,8 @@ def _scans(features: Sequence[Feature], index_date: str, issues: list[Issue]) ->
         elif after in found:
             message = "Two sums of diameters have the same day; the first was used."
             issues.append(noticed(Severity.WARNING, "DUPLICATE_SCAN", message, feature))
-        elif feature.value is not None:
-            found[after] = float(feature.value)
+        else:
+            found[after] = float(feature.value or 0.0)
     return found
 
 

@@ -219,7 +219,7 @@ def load(folder: Path) -> Manifest:
     """Read and check ``manifest.yaml``; raises ``UnknownModel`` where there is none or it is broken."""
     try:
         return Manifest.model_validate(yaml.safe_load((folder / MANIFEST).read_text(encoding="utf-8")))
-    except (OSError, yaml.YAMLError, ValidationError) as e:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, ValidationError) as e:
         raise UnknownModel("The model's manifest is missing or broken.") from e
 
 

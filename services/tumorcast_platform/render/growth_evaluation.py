@@ -80,7 +80,9 @@ def _progression(of: Document, title: str) -> Iterator[Line]:
     yield Line(
         f"    seen in {100 * of['share']:.0f} %, said {100 * of['mean_probability']:.0f} % on average; AUC {told}"
     )
-    yield Line(f"    Brier score {of['brier']:.3f}, less that of one rate for all: {gain:+.3f} ({low:+.3f} to {high:+.3f})")
+    yield Line(
+        f"    Brier score {of['brier']:.3f}, less that of one rate for all: {gain:+.3f} ({low:+.3f} to {high:+.3f})"
+    )
     rows = [["said", "seen", "patients"]]
     for group in of["observed"]:
         low, high = (100 * x for x in group["interval"])

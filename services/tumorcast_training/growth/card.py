@@ -24,7 +24,7 @@ from tumorcast_training.growth.fitting import INNER_FOLDS
 
 ATTRIBUTION = (
     "Patients of FFCD 2000-05 (Ducreux et al., Lancet Oncol 2011;12:1032), as `colorectal` and `colorectalLongi` of "
-    "the R package frailtypack (Król et al., J Stat Softw 2017;81(3)), whose authors drew them at random from the trial's."
+    "the R package frailtypack (Król et al., J Stat Softw 2017;81(3)), drawn at random from the trial's."
 )
 
 

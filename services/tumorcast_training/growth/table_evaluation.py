@@ -17,6 +17,7 @@ from tumorcast_fusion.model.growth_model import GrowthModel
 from tumorcast_training.growth.evaluation import (
     HORIZONS,
     PAST_SCANS,
+    REPEATS,
     RESAMPLES,
     by_range,
     evaluate,
@@ -69,11 +70,16 @@ def evaluate_table(
 
 
 def evaluate_cohort(
-    model: GrowthModel, data: Path, *, seed: int = 0, progress: Progress = lambda _done, _total: None
+    model: GrowthModel,
+    data: Path,
+    *,
+    seed: int = 0,
+    repeats: int = REPEATS,
+    progress: Progress = lambda _done, _total: None,
 ) -> dict[str, Any]:
     """The held-out evaluation of the training cohort: priors fitted in folds, not the shipped one."""
     message = "Priors were fitted anew in each training fold: figures of the method, not of the shipped prior."
-    found = evaluate(data, seed, progress=progress)
+    found = evaluate(data, seed, repeats, progress)
     return {"model": _named(model), **found, "warnings": [{"code": "FITTED_IN_FOLDS", "message": message}]}
 
 

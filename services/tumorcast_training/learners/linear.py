@@ -23,8 +23,8 @@ class LinearRecipe:
     """How to fit: candidate penalties, bootstrap members beside the estimate, steps of interval-censored EM.
 
     ``wide_factors`` multiply the penalty of the columns of ``wide_groups`` (each is tried together with every penalty): a
-    hundred radiomics columns deserve another one than five clinical ones. ``fewest_rows``: a subset is fitted to the rows
-    that have all its groups where there are so many, else to all rows, gaps filled. Where one of ``exact_groups`` is not
+    hundred radiomics columns deserve another one than five clinical ones. ``fewest_patients``: a subset is fitted to the
+    rows that have all its groups where they are of so many, else to all rows, gaps filled. Where one of ``exact_groups`` is not
     in the subset, rows that have it do not count as such.
     """
 
@@ -33,7 +33,7 @@ class LinearRecipe:
     em_steps: int = 2
     wide_groups: tuple[str, ...] = ()
     wide_factors: tuple[float, ...] = (1.0,)
-    fewest_rows: int = 150
+    fewest_patients: int = 150
     exact_groups: tuple[str, ...] = ()
 
 
@@ -80,6 +80,7 @@ class _Fitter:
         wide = [data.design.groups.index(g) for g in recipe.wide_groups]
         self._wide = data.design.needs[:, wide].any(axis=1)
         self._chosen: dict[int, _Choice] = {}
+        self._patient = np.unique(data.patient_ids.astype(str), return_inverse=True)[1]
 
     def rows_of(self, present: Mask) -> tuple[Mask, NDArray[np.int64], Array]:
         """Columns of a subset, the rows it is fitted to, and their completed columns."""
@@ -89,7 +90,8 @@ class _Fitter:
         for name in recipe.exact_groups:
             g = data.design.groups.index(name)
             whole &= present[g] | ~data.present[:, g]
-        rows = np.flatnonzero(whole) if whole.sum() >= recipe.fewest_rows else np.arange(len(data.z))
+        enough = len(np.unique(self._patient[whole])) >= recipe.fewest_patients
+        rows = np.flatnonzero(whole) if enough else np.arange(len(data.z))
         filled, _ = self.gaussian.complete(data.z[rows], wanted)
         return wanted, rows, filled[:, wanted]
 

@@ -23,6 +23,7 @@ def answered(loinc: str, answer: Any, **more: Any) -> Resource:
 # --- answers in the forms that hospitals send ------------------------------------------------------------------------
 
 TEXT = [("READ_FROM_TEXT", "")]
+OPEN = ("NOT_DERIVED", "")
 UNKNOWN = [("UNKNOWN_VALUE", "")]
 
 
@@ -47,9 +48,9 @@ UNKNOWN = [("UNKNOWN_VALUE", "")]
         ("72166-2", {"text": "Every Day"}, {"smoking_status": ("current",)}, TEXT),
         ("72166-2", {"text": "Never Assessed"}, NONE, UNKNOWN),
         ("72166-2", {"text": "Passive Smoke Exposure - Never Smoker"}, NONE, UNKNOWN),
-        ("16112-5", "Positive (90%)", {"estrogen_receptor": ("positive",)}, TEXT),
+        ("16112-5", "Positive (90%)", {"estrogen_receptor": ("positive",), "hormone_receptor_status": ("positive",)}, TEXT),
         ("16112-5", "Negative (90%)", NONE, UNKNOWN),
-        ("16112-5", "Negative (<1%)", {"estrogen_receptor": ("negative",)}, TEXT),
+        ("16112-5", "Negative (<1%)", {"estrogen_receptor": ("negative",)}, [*TEXT, OPEN]),
         ("18474-7", "2+ (equivocal)", {"her2_immune_stain": ("equivocal",), "her2_status": ("equivocal",)}, TEXT),
         ("18474-7", "IHC 3+", {"her2_immune_stain": ("positive",), "her2_status": ("positive",)}, TEXT),
         ("18474-7", "Negative (3+)", NONE, UNKNOWN),

@@ -53,18 +53,19 @@ def percent(value, comparator="", unit="%"):
     ],
 )
 def test_a_coded_receptor_gives_its_status(loinc, name, answer, value):
-    assert read(coded(loinc, answer)) == ({name: value}, [])
+    features, issues = read(coded(loinc, answer))
+    assert (features[name], issues) == (value, [] if value == "positive" else ["NOT_DERIVED"])
 
 
 @pytest.mark.parametrize(
     ("quantity", "expected", "issues"),
     [
-        (percent(0), "negative", []),
-        (percent(0.9), "negative", []),
+        (percent(0), "negative", ["NOT_DERIVED"]),
+        (percent(0.9), "negative", ["NOT_DERIVED"]),
         (percent(1), "positive", []),
         (percent(5), "positive", []),
         (percent(100), "positive", []),
-        (percent(1, "<"), "negative", []),
+        (percent(1, "<"), "negative", ["NOT_DERIVED"]),
         (percent(1, "<="), None, ["UNKNOWN_VALUE"]),
         (percent(10, "<"), None, ["UNKNOWN_VALUE"]),
         (percent(1, ">="), "positive", []),

@@ -9,9 +9,12 @@ from typing import Any
 import pytest
 
 from support.growth import long_table, simulated_courses, write_table
+from tumorcast_fusion.model import SHIPPED, ModelStore
+from tumorcast_fusion.model.growth_model import GrowthModel
 from tumorcast_platform import cli
 from tumorcast_platform.render import as_text
 from tumorcast_platform.render.growth_evaluation import growth_page
+from tumorcast_training.growth.table_evaluation import evaluate_cohort
 
 NAME = "colorectal-growth"
 
@@ -41,31 +44,28 @@ def test_a_table_is_scored_in_json_and_as_a_page(
     assert "patient-" not in page
 
 
-def test_a_model_is_trained_and_evaluated_by_retraining_in_folds(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(
-        "tumorcast_training.growth.evaluation.evaluate.__defaults__", (0, 1, lambda _done, _total: None)
-    )
-    monkeypatch.setattr("tumorcast_training.growth.train.train.__defaults__", (0, 1, lambda _done, _total: None))
-    write_table(tmp_path, simulated_courses(seed=6, patients=30, scans=4))
-    assert (
-        cli.run(["train", NAME, "--data", str(tmp_path), "--out", str(tmp_path / "out"), "--seed", "3", "--json"]) == 0
-    )
-    folder = Path(json.loads(capsys.readouterr().out)["model"])
-    assert folder == tmp_path / "out" / "models" / NAME
-    trained = ["--trained", str(tmp_path / "out")]
-    assert cli.run(["models", "verify", NAME, *trained, "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["ok"]
-    assert cli.run(["models", "card", NAME, *trained]) == 0
-    assert f"tumorcast train {NAME} --data DIR --out DIR --seed 3" in capsys.readouterr().out
-    assert cli.run(["evaluate", NAME, "--data", str(tmp_path), *trained, "--json"]) == 0
-    found = json.loads(capsys.readouterr().out)
+def test_the_training_cohort_is_evaluated_by_fitting_in_folds(tmp_path: Path) -> None:
+    write_table(tmp_path, simulated_courses(seed=6, patients=26, scans=3))
+    model = ModelStore(SHIPPED).get(NAME)
+    assert isinstance(model, GrowthModel)
+    found = evaluate_cohort(model, tmp_path, repeats=1)
     assert [warning["code"] for warning in found["warnings"]] == ["FITTED_IN_FOLDS"]
-    assert (found["next_scan"]["scans"], found["last_scan"]["scans"]) == (90, 30)
+    assert (found["next_scan"]["scans"], found["last_scan"]["scans"]) == (52, 26)
     page = as_text(growth_page(found))
-    assert "Every later scan" in page
+    assert "Every later scan: 78 scans of 26 patients" in page
     assert "Progression at the next scan" in page
+
+
+@pytest.mark.slow
+def test_a_model_is_trained_shown_and_verified(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_table(tmp_path, simulated_courses(seed=6, patients=26, scans=3))
+    out = tmp_path / "out"
+    assert cli.run(["train", NAME, "--data", str(tmp_path), "--out", str(out), "--seed", "3", "--json"]) == 0
+    assert Path(json.loads(capsys.readouterr().out)["model"]) == out / "models" / NAME
+    assert cli.run(["models", "verify", NAME, "--trained", str(out), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["ok"]
+    assert cli.run(["models", "card", NAME, "--trained", str(out)]) == 0
+    assert f"tumorcast train {NAME} --data DIR --out DIR --seed 3" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ nothing. A histology counts for the cancers of its own Condition; one that an Ob
 from __future__ import annotations
 
 from tumorcast_clinical.model.derived.formulas import joint_status, sources_of
+from tumorcast_clinical.model.derived.tumor_findings import is_of_one_value
 from tumorcast_clinical.model.readers.context import Context, Reading
 from tumorcast_clinical.model.readers.observations import NOT_FINAL
 from tumorcast_core.catalog import entry as catalog_entry
@@ -75,17 +76,18 @@ _GROUPS: dict[str, dict[str, frozenset[str]]] = {
 
 
 def immunotherapy_cancer_type(readings: list[Reading], context: Context, _today: PartialDate | None) -> list[Feature]:
-    """Derive the group; at most one feature, and the reason where a cancer of the 16 may be meant."""
+    """Derive the group; at most one feature. What contradicts it is told; what is of none of the 16 is not."""
     primaries = _lasting([reading for reading in readings if reading.feature.name == "primary_cancer"])
     sites = {str(reading.feature.value) for reading in primaries}
     if not sites & _GROUPS.keys():
         return []
     told = _histologies(readings, primaries, only_site=len(sites) == 1)
     groups = {_group_of(site, [h for h in told if _is_of(h, site, primaries)]) for site in sites}
-    if len(groups) > 1 or "" in groups:
-        _tell(primaries, "of several cancers" if len(sites) > 1 else "its histology", context)
-        return []
-    return [_feature(groups.pop(), primaries, told)]
+    if len(groups) == 1 and "" not in groups:
+        return [_feature(groups.pop(), primaries, told)]
+    if len(sites) > 1 or not is_of_one_value(told or primaries):
+        _tell(primaries, context)
+    return []
 
 
 def _lasting(primaries: list[Reading]) -> list[Reading]:
@@ -133,7 +135,7 @@ def _order(reading: Reading) -> tuple[str, str]:
     return moment(reading.feature.effective), reading.feature.source
 
 
-def _tell(primaries: list[Reading], why: str, context: Context) -> None:
-    message = f"does not tell by {why} which group it is of; not derived: immunotherapy_cancer_type."
+def _tell(primaries: list[Reading], context: Context) -> None:
+    message = "is one of several cancers, or has several histologies; not derived: immunotherapy_cancer_type."
     first = min(primaries, key=lambda reading: (reading.feature.source, reading.entry.location))
     context.report.inform(first.entry, "NOT_DERIVED", message)

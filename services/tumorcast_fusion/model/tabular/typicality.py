@@ -38,9 +38,15 @@ class TypicalPatients:
     quantiles: Array
 
     @classmethod
-    def fit(cls, z: Array, gaussian: Gaussian) -> TypicalPatients:
-        """Of training columns (n, columns)."""
-        found = np.array([strangeness(row, gaussian) for row in z])
+    def fit(cls, z: Array, gaussian: Gaussian, fold: NDArray[np.int64]) -> TypicalPatients:
+        """Of training columns (n, columns), each row's distance by a Gaussian fitted to the other folds (n,).
+
+        Where columns are many, a patient that the Gaussian has seen lies nearer to it than a new one would.
+        """
+        found = np.empty(len(z))
+        for k in np.unique(fold):
+            others = Gaussian.fit(z[fold != k])
+            found[fold == k] = [strangeness(row, others) for row in z[fold == k]]
         return cls(gaussian, np.quantile(found, np.linspace(0, 1, QUANTILES + 1)))
 
     def percentile(self, z: Array) -> float:

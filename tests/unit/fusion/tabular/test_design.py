@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.cohorts import BLUEPRINT, simulated
+from tumorcast_core.errors import UnknownModel
 from tumorcast_fusion.model import manifest as m
 from tumorcast_fusion.model.tabular import Design, raw_column
 from tumorcast_fusion.model.tabular.design import MAX_Z, missing
@@ -115,6 +116,13 @@ def test_a_manifest_survives_yaml_to_the_bit(tmp_path: Path) -> None:
     found, expected = (Design.of(one).matrix(values, 60) for one in (again, manifest))
     assert np.array_equal(found, expected, equal_nan=True)
     assert m.Manifest.model_validate_json(manifest.model_dump_json()) == manifest
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"a: [", b"name: x", b""])
+def test_a_broken_manifest_is_an_unknown_model(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "manifest.yaml").write_bytes(content)
+    with pytest.raises(UnknownModel):
+        m.load(tmp_path)
 
 
 def test_without_columns_there_is_an_empty_matrix() -> None:
