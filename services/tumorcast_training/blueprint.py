@@ -107,6 +107,7 @@ class Blueprint(_Frozen):
     effects_while: tuple[str, float] | None = None
     effects_of: tuple[str, ...] = ()
     later_visits_share_weight: bool = False
+    has_test_split: bool = False
     simulated: bool = False
 
     @model_validator(mode="after")

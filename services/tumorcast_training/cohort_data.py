@@ -47,6 +47,12 @@ def training_cohort(data: Path, plan: Blueprint, *, run: Map = in_turn, seed: in
     return own.read(data, Schema.of_blueprint(plan), run=run, seed=seed).cohort
 
 
+def held_out_cohort(data: Path, plan: Blueprint) -> Cohort | None:
+    """The patients that the data set itself holds apart, where it does."""
+    folder = public_folder(data, plan.cohort, plan.folder) if plan.has_test_split else None
+    return None if folder is None else read_public(folder, plan.cohort, "test")
+
+
 def blueprint_for(name: str, file: Path | None, data: Path) -> Blueprint:
     """The blueprint of a file, of a name, or the one in the cohort's folder; raises ``InvalidInput`` for none."""
     if file is not None:

@@ -87,11 +87,16 @@ class Answers:
 
 def score(outcome: Outcome, risk: Array) -> float:
     """AUC; Harrell's C of the first cause (Wolbers 2009 where others compete); of ranks, C over all ordered pairs."""
+    return float(scores_of(outcome, risk)[0])
+
+
+def scores_of(outcome: Outcome, risk: Array, weights: Array | None = None) -> Array:
+    """The same for bootstrap weights (b, n), (b,)."""
     if isinstance(outcome, SurvivalOutcome):
-        return float(harrell_c(outcome.days, outcome.event, risk)[0])
+        return harrell_c(outcome.days, outcome.event, risk, weights=weights)
     if isinstance(outcome, OrdinalOutcome):
-        return float(harrell_c(-outcome.rank, np.ones(len(risk), dtype=np.int64), risk)[0])
-    return float(auc(outcome.value, risk)[0])
+        return harrell_c(-outcome.rank, np.ones(len(risk), dtype=np.int64), risk, weights=weights)
+    return auc(outcome.value, risk, weights)
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,7 +182,7 @@ def run_fold(task: FoldTask) -> FoldResult:
         first_visit_scores={name: score(outcome[first], found.risk[first]) for name, found in answers.items()},
         weights=fitted.weights,
         thresholds={name: level for name, (level, _) in thresholds.items()},
-        bounds={name: _bounds(found, thresholds[name][0]) for name, found in answers.items()},
+        bounds={name: bounds_of(found, thresholds[name][0]) for name, found in answers.items()},
         models={name: FoldModel(fitted.blend(name), data.design, edges) for name in candidates if task.subsets},
     )
 
@@ -226,7 +231,7 @@ def _threshold(task: FoldTask, fitted: FittedEndpoint, name: str, train: NDArray
     return conformal_threshold(inner, task.cohort[train].outcomes[task.plan.id])
 
 
-def _bounds(answers: Answers, threshold: float) -> Array:
+def bounds_of(answers: Answers, threshold: float) -> Array:
     """Sets that hold each outcome (n, K), or lower bounds in days (n,)."""
     if not answers.grid_days:
         kept = 1 - answers.values <= threshold

@@ -25,6 +25,7 @@ from tumorcast_training.conformal import conformal_threshold
 from tumorcast_training.cross_validation import BLEND, Answers, Run, cross_validate, cross_validate_subsets, pooled
 from tumorcast_training.drawing import figure_of
 from tumorcast_training.fitting import LEARNERS, Encoded, fit_endpoint, training_set
+from tumorcast_training.held_back import score_test
 from tumorcast_training.measuring import measure
 from tumorcast_training.plots import write_plots
 from tumorcast_training.prototypes import fit_prototypes
@@ -58,10 +59,12 @@ def train(
     run: Run | None = None,
     told: Told = lambda _: None,
     learners: Sequence[str] = LEARNERS,
+    test: Cohort | None = None,
 ) -> Path:
     """Train, measure and write ``out/models/<name>``; the same seed gives the same bytes.
 
-    ``learners`` are the candidates, the simplest among them; of several, their blend is one more.
+    ``learners`` are the candidates, the simplest among them; of several, their blend is one more. ``test`` are patients
+    of no fold, for whom the finished model's answers are scored.
     """
     run = run or in_turn
     folder = out / "models" / blueprint.name
@@ -97,6 +100,8 @@ def train(
         "endpoints": {name: dict(found.metrics) for name, found in trained.items()},
         "command": f"tumorcast train {blueprint.name} --data DIR --out DIR --seed {seed}",
     }
+    if test is not None:
+        document["test"] = score_test(folder, blueprint, cohort, test)
     write_metrics(folder, document)
     features = {name: feature for name, (_, feature) in blueprint.inputs().items()}
     kept = training_aggregates(cohort, features, {name: found.headline for name, found in trained.items()})

@@ -1,7 +1,7 @@
 """The manifest of a prognosis model: everything about it but the weights, as plain YAML.
 
-A model is a folder of ``manifest.yaml``, weights, ``metrics.json`` and ``card.md``. Its sha256 covers the manifest and the
-weights, so two models with the same digest give the same numbers. ``engine`` says what the weights are:
+A model is a folder of ``manifest.yaml``, weights, ``metrics.json`` and ``card.md``. Its sha256 covers the manifest and
+the weights, so two models with the same digest give the same numbers. ``engine`` says what the weights are:
 
 - ``neural``: an ensemble of fusion networks (``fusion.safetensors``), for images and everything else;
 - ``tabular``: linear, boosted and gated predictors of tables (``tabular.safetensors``, ``*.ubj``);
@@ -88,9 +88,9 @@ class Column(_Frozen):
     """One number that predictors of tables read, made of one or two inputs, then standardized by ``mean`` and ``sd``.
 
     ``value``: t(x); ``hinge``: max(t(x) - knot, 0); ``change``: t(first) - t(second); ``category``: 1 if x is
-    ``category``, 0 if it is another that has a column or is a ``reference``; ``at_most``: 1 if x <= knot; ``while``: what ``value`` or (with a ``category``) ``category`` is of the
-    first input while the second is at most ``knot``, else 0. t clips to [low, high], then takes log(offset + x) if
-    ``transform`` is ``log``.
+    ``category``, 0 if it is another that has a column or is a ``reference``; ``at_most``: 1 if x <= knot; ``while``: what
+    ``value`` or (with a ``category``) ``category`` is of the first input while the second is at most ``knot``, else 0.
+    t clips to [low, high], then takes log(offset + x) if ``transform`` is ``log``.
     """
 
     name: str

@@ -50,9 +50,11 @@ class EndpointOutput:
         P(outcome); P(at least the second category); probability of no event of the first cause by each day.
         """
         if self.probability is not None:
-            return self.probability[0][:, None]
+            chance: Array = self.probability[0][:, None]
+            return chance
         if self.categories is not None:
-            return 1 - self.categories[:, :1]
+            reached: Array = 1 - self.categories[:, :1]
+            return reached
         return self._free_of_first(self._hazards()[0], days)
 
     def _free_of_first(self, hazards: Array, days: Sequence[float]) -> Array:

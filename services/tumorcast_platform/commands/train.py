@@ -55,13 +55,14 @@ def train(
     from tumorcast_training.parallel import use_one_thread
 
     use_one_thread()
-    from tumorcast_training.cohort_data import blueprint_for, training_cohort
+    from tumorcast_training.cohort_data import blueprint_for, held_out_cohort, training_cohort
     from tumorcast_training.prognosis_training import train as train_tabular
 
     plan = blueprint_for(name, blueprint, data)
     with console.status("Reading patients", as_json=as_json) as say, _workers(workers, ray_address) as (read, compute):
         cohort = training_cohort(data, plan, run=read, seed=seed)
-        folder = train_tabular(plan, cohort, out, seed=seed, run=compute, told=say)
+        held_out = held_out_cohort(data, plan)
+        folder = train_tabular(plan, cohort, out, seed=seed, run=compute, told=say, test=held_out)
     (out / "encoders").mkdir(exist_ok=True)
     document = {"model": str(folder), "rows": len(cohort), "patients": len(set(cohort.patient_ids))}
     lines = [Line(f"{plan.name}: trained on {document['patients']} patients, in {folder}; use it with --trained {out}")]

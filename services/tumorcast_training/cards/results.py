@@ -10,6 +10,7 @@ from tumorcast_training.cards.reading import (
     Source,
     by_part,
     horizon_near_a_year,
+    known,
     mapping,
     test_scores,
 )
@@ -179,4 +180,18 @@ def _test_set(source: Source) -> list[str]:
         for part, scores in parts:
             lines += [f"#### {words(endpoint.spec.id).capitalize()}{f', {words(part)}' if part else ''}, test set", ""]
             lines += scores_of(scores)
+        lines += _test_floors(mapping(mapping(source.metrics, "test"), endpoint.spec.id))
     return lines
+
+
+def _test_floors(found: Figures) -> list[str]:
+    """The floors on the same patients, with the model's paired difference."""
+    floors = mapping(found, "floors")
+    rows = [
+        (f"`{name}`", estimate(known(of.get("score"))), estimate(known(of.get("difference"))))
+        for name in floors
+        if (of := mapping(floors, name))
+    ]
+    if not rows:
+        return []
+    return ["Plain ridge floors on the same patients:", "", *table(("floor", "score", "model minus floor"), rows)]

@@ -79,8 +79,8 @@ Outcome = BinaryOutcome | OrdinalOutcome | SurvivalOutcome
 class Cohort:
     """Patients of one data set.
 
-    ``inputs`` (n rows) has a column per input of the model, by input name: float64 for numbers (NaN missing), object for
-    categories (``None`` missing), in catalog units. ``folds`` (n, repeats) says in which fold of each repeat of
+    ``inputs`` (n rows) has a column per input of the model, by input name: float64 for numbers (NaN missing), object
+    for categories (``None`` missing), in catalog units. ``folds`` (n, repeats) says in which fold of each repeat of
     cross-validation a row is, ``NO_FOLD`` for none. ``subgroups`` are labels to report on, never inputs by themselves.
     ``notes`` say what was done to the source, with counts, for the model card.
     """

@@ -5,4 +5,13 @@ from tumorcast_training.learners.gated import GatedRecipe, fit_gated
 from tumorcast_training.learners.linear import LinearRecipe, fit_linear
 from tumorcast_training.learners.target import Target, TrainingSet
 
-__all__ = ["BoostedRecipe", "GatedRecipe", "LinearRecipe", "Target", "TrainingSet", "fit_boosted", "fit_gated", "fit_linear"]
+__all__ = [
+    "BoostedRecipe",
+    "GatedRecipe",
+    "LinearRecipe",
+    "Target",
+    "TrainingSet",
+    "fit_boosted",
+    "fit_gated",
+    "fit_linear",
+]

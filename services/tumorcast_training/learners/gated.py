@@ -57,7 +57,7 @@ def _member(data: TrainingSet, seed: int, recipe: GatedRecipe) -> GatedNetwork:
             each = exposure[chosen] * torch.nn.functional.softplus(logits) - event[chosen] * logits
             loss = (each.sum(dim=(1, 2)) * weight[chosen]).mean()
             optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             optimizer.step()
             schedule.step()
     return network.eval()

@@ -1,4 +1,4 @@
-"""Fits the linear predictor: ridge coefficients for every subset of the groups, and for bootstrap samples of the patients."""
+"""Fits the linear predictor: ridge coefficients for every subset of the groups, and for bootstrap samples of patients."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _CLUSTER_FOLDS = 3
 class LinearRecipe:
     """How to fit: candidate penalties, bootstrap members beside the estimate, steps of interval-censored EM.
 
-    ``wide_factors`` multiply the penalty of the columns of ``wide_groups`` (each is tried together with every penalty): a
-    hundred radiomics columns deserve another one than five clinical ones. ``fewest_patients``: a subset is fitted to the
-    rows that have all its groups where they are of so many, else to all rows, gaps filled. Where one of ``exact_groups`` is not
-    in the subset, rows that have it do not count as such.
+    ``wide_factors`` multiply the penalty of the columns of ``wide_groups`` (each is tried with every penalty): a hundred
+    radiomics columns deserve another one than five clinical ones. ``fewest_patients``: a subset is fitted to the rows
+    that have all its groups where they are of so many, else to all rows, gaps filled. Where one of ``exact_groups`` is
+    not in the subset, rows that have it do not count as such.
     """
 
     penalties: tuple[float, ...] = (1, 3, 10, 30, 100, 300, 1000)
@@ -53,7 +53,7 @@ def fit_linear(
         present = (pattern >> np.arange(groups)) & 1 == 1
         wanted, rows, x = fitter.rows_of(present)
         for cause in range(target.causes):
-            choice = fitter.choose(x, rows, wanted, cause, present)
+            choice = fitter.choose(x, rows, wanted, cause)
             estimate, fading = None, None
             for m, weight in enumerate([data.weight, *resampled]):
                 fit = fitter.fit(x, rows, wanted, cause, choice, weight[rows], estimate)
@@ -78,7 +78,7 @@ class _Fitter:
         self.data, self.recipe = data, recipe
         self.gaussian = Gaussian.fit(data.z, weight=data.weight)
         wide = [data.design.groups.index(g) for g in recipe.wide_groups]
-        self._wide = data.design.needs[:, wide].any(axis=1)
+        self._wide: Mask = np.asarray(data.design.needs[:, wide].any(axis=1))
         self._chosen: dict[int, _Choice] = {}
         self._patient = np.unique(data.patient_ids.astype(str), return_inverse=True)[1]
 
@@ -95,14 +95,13 @@ class _Fitter:
         filled, _ = self.gaussian.complete(data.z[rows], wanted)
         return wanted, rows, filled[:, wanted]
 
-    def choose(self, x: Array, rows: NDArray[np.int64], wanted: Mask, cause: int, present: Mask) -> _Choice:
+    def choose(self, x: Array, rows: NDArray[np.int64], wanted: Mask, cause: int) -> _Choice:
         """The penalty with the best leave-one-out likelihood; by left-out patients where they have several rows."""
         if not x.shape[1]:
             return _Choice(1.0, 1.0)
         if self.data.clustered:
             if cause not in self._chosen:
-                full = np.ones(len(self.data.design.groups), dtype=bool)
-                self._chosen[cause] = self._by_folds(*self._largest(full), cause)
+                self._chosen[cause] = self._by_folds(cause)
             return self._chosen[cause]
         factors = self.recipe.wide_factors if self._wide[wanted].any() else (1.0,)
         candidates = [_Choice(l2, f) for l2 in self.recipe.penalties for f in factors]
@@ -112,12 +111,10 @@ class _Fitter:
         scores = [target.part_deviance(cause, f.leave_one_out, f.offsets, weight) for f in fits]
         return candidates[int(np.argmin(scores))]
 
-    def _largest(self, present: Mask) -> tuple[Mask, NDArray[np.int64], Array]:
-        wanted = self.data.design.available(present)
-        filled, _ = self.gaussian.complete(self.data.z, wanted)
-        return wanted, np.arange(len(self.data.z)), filled
-
-    def _by_folds(self, wanted: Mask, rows: NDArray[np.int64], x: Array, cause: int) -> _Choice:
+    def _by_folds(self, cause: int) -> _Choice:
+        """The penalty that predicts left-out patients best, of all columns and rows."""
+        wanted = np.ones(self.data.z.shape[1], dtype=bool)
+        x, _ = self.gaussian.complete(self.data.z, wanted)
         fold = self.data.inner_folds(_CLUSTER_FOLDS, seed=0)
         target, weight = self.data.target, self.data.weight
         scores = []

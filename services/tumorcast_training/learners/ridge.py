@@ -30,8 +30,9 @@ class RidgeFit:
 def fit_logistic(x: Array, reached: Array, l2: float, weight: Array) -> RidgeFit:
     """Ridge logistic regression: x (n, p), weights (n,), reached (n, K - 1) in {0, 1}, one column for a binary outcome.
 
-    For ordered outcomes column k says whether category k + 1 was reached: slopes are shared, offsets are per column, and
-    the columns of a row count as independent (proportional odds, McCullagh 1980, by a working independence likelihood).
+    For ordered outcomes column k says whether category k + 1 was reached: slopes are shared, offsets are per column,
+    and the columns of a row count as independent (proportional odds, McCullagh 1980, by a working independence
+    likelihood).
     """
     (n, p), points = x.shape, reached.shape[1]
     design = np.concatenate([np.column_stack([np.tile(np.eye(points)[k], (n, 1)), x]) for k in range(points)])
@@ -64,8 +65,8 @@ def _logistic(eta: Array) -> tuple[Array, Array]:
 class PersonPeriods:
     """Discrete-time form of times, each (n, T).
 
-    ``event``: share of the event in each interval; ``exposure``: share of the interval at risk; ``window``: for an event
-    that only a visit revealed, the share of the interval in which it may lie (0 where the day is exact).
+    ``event``: share of the event in each interval; ``exposure``: share of the interval at risk; ``window``: for an
+    event that only a visit revealed, the share of the interval in which it may lie (0 where the day is exact).
     """
 
     event: Array

@@ -21,7 +21,7 @@ Rows = NDArray[np.int64]
 class Target:
     """An endpoint's outcomes in the form that likelihoods take.
 
-    ``reached`` (n, points) for odds; ``periods`` one per cause for times, over the intervals that end at ``edges_days``.
+    ``reached`` (n, points) for odds; ``periods`` one per cause for times, over intervals that end at ``edges_days``.
     """
 
     kind: EndpointKind
@@ -50,7 +50,7 @@ class Target:
     @property
     def points(self) -> int:
         """Number of thresholds or intervals."""
-        return self.reached.shape[1] if self.reached is not None else self.periods[0].event.shape[1]
+        return int((self.periods[0].event if self.reached is None else self.reached).shape[1])
 
     def __getitem__(self, rows: Rows) -> Target:
         reached = None if self.reached is None else self.reached[rows]

@@ -48,7 +48,12 @@ UNKNOWN = [("UNKNOWN_VALUE", "")]
         ("72166-2", {"text": "Every Day"}, {"smoking_status": ("current",)}, TEXT),
         ("72166-2", {"text": "Never Assessed"}, NONE, UNKNOWN),
         ("72166-2", {"text": "Passive Smoke Exposure - Never Smoker"}, NONE, UNKNOWN),
-        ("16112-5", "Positive (90%)", {"estrogen_receptor": ("positive",), "hormone_receptor_status": ("positive",)}, TEXT),
+        (
+            "16112-5",
+            "Positive (90%)",
+            {"estrogen_receptor": ("positive",), "hormone_receptor_status": ("positive",)},
+            TEXT,
+        ),
         ("16112-5", "Negative (90%)", NONE, UNKNOWN),
         ("16112-5", "Negative (<1%)", {"estrogen_receptor": ("negative",)}, [*TEXT, OPEN]),
         ("18474-7", "2+ (equivocal)", {"her2_immune_stain": ("equivocal",), "her2_status": ("equivocal",)}, TEXT),

@@ -183,6 +183,14 @@ def test_hybridization_decides_what_the_stain_leaves_open_and_an_interpretation_
     assert ("NOT_DERIVED" in issues) == (expected is None)
 
 
+def test_stains_of_one_time_that_differ_give_no_her2_status_in_any_order():
+    stains = [coded(HER2_STAIN, POSITIVE, "one"), coded(HER2_STAIN, NEGATIVE, "two")]
+    for order in (stains, stains[::-1]):
+        features, issues = read(*order)
+        assert "her2_status" not in features
+        assert "NOT_DERIVED" in issues
+
+
 def test_a_her2_status_that_is_derived_names_the_tests_it_follows_from():
     found = extract_features(
         bundle(coded(HER2_STAIN, EQUIVOCAL, "s"), coded(HER2_FISH, AMPLIFIED, "h", effectiveDateTime="2026-03-05"))
@@ -253,6 +261,56 @@ def test_mismatch_repair_is_deficient_if_a_protein_is_lost_and_proficient_only_i
     features, issues = read(*(coded(PROTEINS[name], coding[answer], id_=name[:4]) for name, answer in stated.items()))
     assert features == stated | ({"mismatch_repair": expected} if expected else {})
     assert issues == ([] if expected else ["NOT_DERIVED"])
+
+
+@pytest.mark.parametrize(
+    ("estrogen", "progesterone", "expected"),
+    [
+        (POSITIVE, POSITIVE, "positive"),
+        (POSITIVE, NEGATIVE, "positive"),
+        (NEGATIVE, POSITIVE, "positive"),
+        (POSITIVE, None, "positive"),
+        (None, POSITIVE, "positive"),
+        (NEGATIVE, NEGATIVE, "negative"),
+        (NEGATIVE, None, None),
+        (None, NEGATIVE, None),
+    ],
+)
+def test_hormone_receptors_are_positive_if_one_is_and_negative_only_if_both_are_known_to_be(
+    estrogen, progesterone, expected
+):
+    answers = {ER: estrogen, PR: progesterone}
+    features, issues = read(*(coded(loinc, answer, f"o{loinc}") for loinc, answer in answers.items() if answer))
+    assert features.get("hormone_receptor_status") == expected
+    assert issues == ([] if expected else ["NOT_DERIVED"])
+
+
+@pytest.mark.parametrize(
+    ("others", "expected"),
+    [
+        ([coded(ER, POSITIVE, "again", effectiveDateTime="2026-03-10")], "positive"),
+        ([coded(ER, POSITIVE, "again", effectiveDateTime="2026-01-10")], "negative"),
+        ([coded(ER, POSITIVE, "again", effectiveDateTime="2026-04-10")], "negative"),
+        ([coded(ER, POSITIVE, "again", effectiveDateTime="2026-03-10", status="preliminary")], "negative"),
+        ([coded(ER, POSITIVE, "again", status="entered-in-error")], "negative"),
+        ([coded(ER, POSITIVE, "again")], None),
+        ([coded(ER, POSITIVE, "again"), coded(PR, POSITIVE, "later", effectiveDateTime="2026-03-10")], "positive"),
+    ],
+    ids=["later", "earlier", "after the index date", "preliminary", "an error", "of one time", "and the other"],
+)
+def test_of_conflicting_receptors_the_latest_final_one_counts_and_none_of_one_time(others, expected):
+    observations = [coded(ER, NEGATIVE, "er"), coded(PR, NEGATIVE, "pr"), *others]
+    for order in (observations, observations[::-1]):
+        assert read(*order)[0].get("hormone_receptor_status") == expected
+
+
+def test_a_hormone_receptor_status_names_the_receptors_it_follows_from_and_when():
+    found = extract_features(
+        bundle(coded(ER, POSITIVE, "er", effectiveDateTime="2026-02-01"), coded(PR, NEGATIVE, "pr")), INDEX
+    )
+    (status,) = [f for f in found.features if f.name == "hormone_receptor_status"]
+    assert (status.sources, status.source, status.effective) == (("Observation/er",), "", "2026-02-01")
+    assert status.formula == "positive if the estrogen or the progesterone receptor is, negative if both are"
 
 
 @pytest.mark.parametrize(

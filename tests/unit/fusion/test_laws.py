@@ -14,11 +14,11 @@ from hypothesis.extra.numpy import arrays
 from support.fusion import MANIFEST, write_tiny_model
 from tumorcast_core.errors import UnknownModel
 from tumorcast_fusion.model import ModelStore
-from tumorcast_fusion.model.outputs import day_of_survival
-from tumorcast_fusion.model.tabular.links import survival_at
 from tumorcast_fusion.model.manifest import reference
 from tumorcast_fusion.model.network import FusionNetwork
+from tumorcast_fusion.model.outputs import day_of_survival
 from tumorcast_fusion.model.shapley import shapley_values, subsets
+from tumorcast_fusion.model.tabular.links import survival_at
 
 
 @given(st.integers(0, 4).flatmap(lambda m: arrays(float, 2**m, elements=st.floats(-1, 1))))

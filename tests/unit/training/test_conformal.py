@@ -87,7 +87,9 @@ def test_too_few_patients_get_the_bound_that_everybody_outlives() -> None:
 def test_the_day_of_a_level_lies_on_the_curve() -> None:
     curve = np.array([[0.9, 0.7, 0.2]])
     grid = (10.0, 20.0, 30.0)
-    assert [float(day_of(curve, grid, level)[0]) for level in (0.95, 0.9, 0.8, 0.2, 0.1)] == pytest.approx([5, 10, 15, 30, 30])
+    assert [float(day_of(curve, grid, level)[0]) for level in (0.95, 0.9, 0.8, 0.2, 0.1)] == pytest.approx(
+        [5, 10, 15, 30, 30]
+    )
 
 
 def test_no_bound_is_made_of_competing_risks_and_sets_of_everything_else() -> None:

@@ -99,14 +99,15 @@ class Blend:
 
         Spreads of several predictors are added as if they erred together, which errs on the wide side.
         """
-        best, spread = 0.0, 0.0
+        bests, spreads = [], []
         for part in self.parts:
             links = part.predictor.links(z, present)
-            best = best + part.weight * part.calibration(_best(part, links))
+            bests.append(part.weight * part.calibration(_best(part, links)))
             members = links[1:] if part.learner == "linear" else links
             sd = members.std(axis=0, ddof=1) if len(members) > 1 else np.zeros(links.shape[1:])
-            spread = spread + part.weight * part.calibration.slope[:, None] * sd
-        return np.stack([best, best - Z_95 * spread, best + Z_95 * spread])
+            spreads.append(part.weight * part.calibration.slope[:, None] * sd)
+        best, reach = np.sum(bests, axis=0), Z_95 * np.sum(spreads, axis=0)
+        return np.stack([best, best - reach, best + reach])
 
     def contributions(self, z: Array, present: Mask) -> Array:
         """What each column of one patient adds to the link, (causes, columns)."""

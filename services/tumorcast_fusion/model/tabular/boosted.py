@@ -32,7 +32,7 @@ class BoostedPredictor:
     intervals: int = 0
 
     def links(self, z: Array, present: Mask) -> Array:
-        """Links (members, n, causes, points) of columns z (n, columns) where groups ``present`` (n, groups) are given."""
+        """Links (members, n, causes, points) of columns z (n, columns) with groups ``present`` (n, groups)."""
         masked = self.design.masked(z, present)
         members = []
         for boosters in self.boosters:

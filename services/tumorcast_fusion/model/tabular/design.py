@@ -67,7 +67,7 @@ class Design:
         return available
 
     def matrix(self, inputs: Mapping[str, NDArray[np.float64] | NDArray[np.object_]], rows: int) -> Array:
-        """Standardized columns (rows, columns) of inputs by name, each (rows,); an input that is not given is missing."""
+        """Standardized columns (rows, columns) of inputs by name, each (rows,); an input not given is missing."""
         made = [self._column(column, inputs, rows) for column in self.columns]
         return np.stack(made, axis=1) if made else np.zeros((rows, 0))
 

@@ -21,7 +21,7 @@ TOKEN_WIDTH, HIDDEN_WIDTH = 8, 24
 def layout(design: Design) -> tuple[NDArray[np.int64], list[slice]]:
     """Order of the columns by the last group that each needs, and where each group stands in the row.
 
-    A row holds the ordered columns of a group, zero where missing, then a flag per column that says whether it is known.
+    A row holds the ordered columns of a group, zero where missing, then a flag per column: whether it is known.
     """
     owner = np.array([int(np.flatnonzero(needs)[-1]) for needs in design.needs], dtype=np.int64)
     order = np.argsort(owner, kind="stable")
@@ -74,7 +74,7 @@ class GatedPredictor:
 
     @torch.no_grad()
     def links(self, z: Array, present: Mask) -> Array:
-        """Links (members, n, causes, points) of columns z (n, columns) where groups ``present`` (n, groups) are given."""
+        """Links (members, n, causes, points) of columns z (n, columns) with groups ``present`` (n, groups)."""
         rows, here = torch.from_numpy(rows_of(self.design, z, present)), torch.from_numpy(present)
         found = np.stack([network.eval()(rows, here).double().numpy() for network in self.networks])
         if not self.intervals:

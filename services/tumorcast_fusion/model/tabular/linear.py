@@ -1,8 +1,8 @@
 """The linear predictor: one set of coefficients for every subset of the groups.
 
 What is missing decides which coefficients answer (pattern submodels: Fletcher Mercaldo and Blume, Biostatistics 2020,
-21:236), so that an answer from few groups is as good as a model made for just those; single gaps inside a group are filled by what
-is expected of them given the rest.
+21:236), so that an answer from few groups is as good as a model made for just those; single gaps inside a group are
+filled by what is expected of them given the rest.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class LinearPredictor:
     shrinks: bool
 
     def links(self, z: Array, present: Mask) -> Array:
-        """Links (members, n, causes, points) of columns z (n, columns) where groups ``present`` (n, groups) are given."""
+        """Links (members, n, causes, points) of columns z (n, columns) with groups ``present`` (n, groups)."""
         members, _, causes, points = self.offsets.shape
         out = np.empty((members, len(z), causes, points))
         index = pattern_index(present)
@@ -72,8 +72,8 @@ class LinearPredictor:
     def contributions(self, z: Array, present: Mask) -> Array:
         """What each column of one patient adds to the link against the average training patient, (causes, columns).
 
-        z (columns,), present (groups,); Linear SHAP with independent columns. They add up to the difference of the links
-        but for what gaps draw toward one half, and for times where an interval's slope is one.
+        z (columns,), present (groups,); Linear SHAP with independent columns. They add up to the difference of the
+        links but for what gaps draw toward one half, and for times where an interval's slope is one.
         """
         wanted = self.design.available(present)
         filled, _ = self.gaussian.complete(z[None], wanted)
@@ -94,8 +94,10 @@ class LinearPredictor:
         cls, design: Design, gaussian: Gaussian, tensors: Mapping[str, Array], prefix: str, *, shrinks: bool
     ) -> LinearPredictor:
         """Rebuild; raises ``KeyError`` where a tensor is missing."""
-        stored = (tensors[f"{prefix}.{name}"].astype(float) for name in ("coefficients", "offsets", "slopes"))
-        return cls(design, *stored, gaussian, shrinks)
+        coefficients, offsets, slopes = (
+            tensors[f"{prefix}.{name}"].astype(float) for name in ("coefficients", "offsets", "slopes")
+        )
+        return cls(design, coefficients, offsets, slopes, gaussian, shrinks)
 
 
 def log_cumulative(hazards: Array) -> Array:

@@ -62,7 +62,8 @@ def read(snapshot: PatientSnapshot, manifest: Manifest, design: Design) -> Readi
 def row_of(inputs: Inputs, design: Design) -> Array:
     """Standardized columns (columns,) of one patient's inputs."""
     arrays = {name: np.array([value], dtype=object) for name, value in inputs.items()}
-    return design.matrix(arrays, 1)[0]
+    row: Array = design.matrix(arrays, 1)[0]
+    return row
 
 
 def _warnings(feature: Feature, group: Group, design: Design) -> list[Issue]:

@@ -119,7 +119,7 @@ def _worth(engine: TabularEngine, present: NDArray[np.bool_]) -> dict[str, tuple
 def _observed_under(
     engine: TabularEngine, reading: Reading[TableRow], horizons_days: Mapping[str, float]
 ) -> tuple[ObservedUnder, ...]:
-    """The answer under each treatment that training patients like this one had; a comparison of patients, not of effects."""
+    """The answer under each treatment that similar training patients had: it compares patients, not effects."""
     name = engine.spec.therapy_input
     if not name:
         return ()

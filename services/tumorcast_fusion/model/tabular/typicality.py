@@ -1,7 +1,7 @@
 """How much a patient is like those that the model was trained on.
 
-The squared Mahalanobis distance over the columns that are known, brought to a scale that does not depend on how many they
-are (Wilson and Hilferty, PNAS 1931, 17:684), beside the same of the training patients.
+The squared Mahalanobis distance over the columns that are known, brought to a scale that does not depend on how many
+they are (Wilson and Hilferty, PNAS 1931, 17:684), beside the same of the training patients.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def strangeness(z: Array, gaussian: Gaussian) -> float:
 
 @dataclass(frozen=True, eq=False)
 class TypicalPatients:
-    """The training patients' distances as ascending quantiles (``QUANTILES`` + 1,), and the Gaussian they are taken in."""
+    """The training patients' distances as ascending quantiles (``QUANTILES`` + 1,), and the Gaussian of all."""
 
     gaussian: Gaussian
     quantiles: Array
@@ -57,7 +57,7 @@ class TypicalPatients:
     def beyond_all(self, z: Array) -> bool:
         """Whether the patient lies clearly beyond every training patient: by a tenth of their spread."""
         low, high = self.quantiles[0], self.quantiles[-1]
-        return strangeness(z, self.gaussian) > high + 0.1 * (high - low)
+        return strangeness(z, self.gaussian) > float(high + 0.1 * (high - low))
 
     def unusual(self, z: Array, names: Sequence[str], most: int = 3) -> tuple[str, ...]:
         """Inputs whose columns lie farthest from what the others let expect, the farthest first."""

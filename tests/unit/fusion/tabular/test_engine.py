@@ -123,7 +123,12 @@ def test_worth_is_told_of_missing_groups_only_and_the_informative_group_is_worth
     worth = {i.group: {w.endpoint_id: w for w in i.worth} for i in prognosis.inputs}
     assert worth["therapy"] == worth["mri_t0"] == {}
     assert set(worth["clinical"]) == set(worth["mri_t1"]) == {BINARY, ORDINAL, SURVIVAL, COMPETING}
-    assert {e: w.score for e, w in worth["clinical"].items()} == {BINARY: "AUC", ORDINAL: "C", SURVIVAL: "C", COMPETING: "C"}
+    assert {e: w.score for e, w in worth["clinical"].items()} == {
+        BINARY: "AUC",
+        ORDINAL: "C",
+        SURVIVAL: "C",
+        COMPETING: "C",
+    }
     for found in worth["clinical"].values():
         assert found.gain > 0.02
         assert found.interval.lower < found.gain < found.interval.upper

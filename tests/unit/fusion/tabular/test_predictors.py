@@ -126,13 +126,9 @@ def test_a_predictor_answers_the_same_after_saving_and_loading(endpoint: str, tm
     }
     tensors = load(save(stored))
     again = {
-        "linear": LinearPredictor.of_tensors(
-            data.design, linear.gaussian, tensors, "linear.x", shrinks=intervals == 0
-        ),
+        "linear": LinearPredictor.of_tensors(data.design, linear.gaussian, tensors, "linear.x", shrinks=intervals == 0),
         "gated": GatedPredictor.of_tensors(data.design, tensors, "gated.x", causes, points, times=intervals > 0),
-        "boosted": BoostedPredictor.load(
-            tmp_path, endpoint, data.design, causes if intervals else points, intervals
-        ),
+        "boosted": BoostedPredictor.load(tmp_path, endpoint, data.design, causes if intervals else points, intervals),
     }
     for name, predictor in (("linear", linear), ("gated", gated), ("boosted", boosted)):
         expected = predictor.links(data.z, data.present)
@@ -177,7 +173,9 @@ def test_limits_of_a_blend_enclose_its_link_and_widen_with_the_members_spread() 
     assert (best < high).all()
     assert (high - low) / 2 == pytest.approx(1.959964 * members.std(axis=0, ddof=1))
     halved = Part("linear", linear, 1.0, LinkCalibration(np.zeros(1), np.full(1, 0.5), np.zeros((1, 1))))
-    assert np.diff(Blend([halved]).with_limits(data.z, data.present)[1:], axis=0) == pytest.approx((high - low)[None] / 2)
+    assert np.diff(Blend([halved]).with_limits(data.z, data.present)[1:], axis=0) == pytest.approx(
+        (high - low)[None] / 2
+    )
 
 
 def test_pattern_index_sets_one_bit_a_group() -> None:

@@ -24,7 +24,8 @@ def drawn(early: float, late: float, rows: int = 4000) -> tuple[NDArray[np.float
 
 
 @pytest.mark.parametrize(
-    ("early", "late", "low", "high"), [(1.0, 0.4, -MOST_RATE, -0.15), (0.8, 0.8, -0.1, 0.1), (0.4, 1.0, 0.15, MOST_RATE)]
+    ("early", "late", "low", "high"),
+    [(1.0, 0.4, -MOST_RATE, -0.15), (0.8, 0.8, -0.1, 0.1), (0.4, 1.0, 0.15, MOST_RATE)],
 )
 def test_the_rate_says_whether_effects_fade(early: float, late: float, low: float, high: float) -> None:
     x, periods = drawn(early, late)

@@ -7,7 +7,14 @@ import pytest
 
 from support.cohorts import BINARY, BLUEPRINT, COMPETING, FEW, ORDINAL, SURVIVAL, clustered, plan_of, simulated
 from tumorcast_fusion.model.tabular import BoostedPredictor, GatedPredictor, LinearPredictor
-from tumorcast_training.fitting import calibration_of, fit_endpoint, inner_links, training_set, visit_weights, weights_of
+from tumorcast_training.fitting import (
+    calibration_of,
+    fit_endpoint,
+    inner_links,
+    training_set,
+    visit_weights,
+    weights_of,
+)
 from tumorcast_training.learners import LinearRecipe, TrainingSet, fit_boosted, fit_gated, fit_linear
 from tumorcast_training.learners.boosted import BoostedRecipe
 from tumorcast_training.learners.gated import GatedRecipe
@@ -141,7 +148,11 @@ def test_learners_find_the_truth_of_a_larger_cohort() -> None:
     new = training_set(BLUEPRINT, plan_of(BINARY), cohort, data.design.columns)[np.arange(800, 1200)]
     value = new.target.reached[:, 0]  # type: ignore[index]
     scores = {}
-    for name, predictor in (("linear", linear(data, 0)), ("boosted", fit_boosted(data, 0)), ("gated", fit_gated(data, 0))):
+    for name, predictor in (
+        ("linear", linear(data, 0)),
+        ("boosted", fit_boosted(data, 0)),
+        ("gated", fit_gated(data, 0)),
+    ):
         links = predictor.links(new.z, new.present)
         scores[name] = float(auc(value, (links[0] if name == "linear" else links.mean(axis=0))[:, 0, 0])[0])
     assert all(score > 0.72 for score in scores.values()), scores

@@ -172,7 +172,9 @@ def test_hazards_of_one_event_or_none_stay_finite(events: int) -> None:
 
 def test_without_columns_the_rates_are_the_cohorts() -> None:
     y = np.array([[1.0], [0], [0], [0]])
-    assert 1 / (1 + np.exp(-fit_logistic(np.zeros((4, 0)), y, 1.0, np.ones(4)).offsets)) == pytest.approx(0.25, abs=1e-6)
+    assert 1 / (1 + np.exp(-fit_logistic(np.zeros((4, 0)), y, 1.0, np.ones(4)).offsets)) == pytest.approx(
+        0.25, abs=1e-6
+    )
     days = np.array([10.0, 20, 30, 40] * 50)
     periods = PersonPeriods.of(days, days, days < 35, np.array([40.0]))
     assert np.exp(fit_hazards(np.zeros((200, 0)), periods, 1.0, np.ones(200)).offsets) == pytest.approx(1.2, rel=0.01)
