@@ -1,4 +1,4 @@
-"""Fits the boosted predictor: shallow XGBoost trees, whole groups taken out at random so that any subset is answered."""
+"""Fits the boosted predictor: shallow XGBoost trees; groups are taken out at random, so any subset is answered."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Array = NDArray[np.float64]
 class BoostedRecipe:
     """Trees and how they grow; fixed for all cohorts rather than searched, so that nothing is tuned to one.
 
-    One member is fitted to all patients; of several, each to its own bootstrap sample, so that their spread has a meaning.
+    One member is fitted to all patients; of several, each to its own bootstrap sample: their spread has a meaning.
     """
 
     depth: int = 2

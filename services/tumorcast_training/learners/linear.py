@@ -1,4 +1,4 @@
-"""Fits the linear predictor: ridge coefficients for every subset of the groups, and for bootstrap samples of patients."""
+"""Fits the linear predictor: ridge coefficients for every subset of the groups and for bootstrap samples."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _CLUSTER_FOLDS = 3
 class LinearRecipe:
     """How to fit: candidate penalties, bootstrap members beside the estimate, steps of interval-censored EM.
 
-    ``wide_factors`` multiply the penalty of the columns of ``wide_groups`` (each is tried with every penalty): a hundred
+    ``wide_factors`` multiply the penalty of columns of ``wide_groups`` (each is tried with every penalty): a hundred
     radiomics columns deserve another one than five clinical ones. ``fewest_patients``: a subset is fitted to the rows
     that have all its groups where they are of so many, else to all rows, gaps filled. Where one of ``exact_groups`` is
     not in the subset, rows that have it do not count as such.
