@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 
 from tumorcast_training import floors
 from tumorcast_training.blueprint import Blueprint, EndpointPlan
@@ -21,11 +22,8 @@ from tumorcast_training.cross_validation import (
     known_value,
     patterns_of,
     pooled,
-    scores_of,
 )
 from tumorcast_training.metrics import (
-    ClusterBootstrap,
-    Interval,
     by_subgroup,
     corrected_resampled_t,
     score_binary,
@@ -36,6 +34,7 @@ from tumorcast_training.selection import Selection, as_json, fold_scores, summar
 Array = NDArray[np.float64]
 MARGIN = -0.02
 SUBGROUP_SAMPLES = 300
+DEALS = 10
 
 
 def measure(
@@ -224,39 +223,41 @@ def _subsets(blueprint: Blueprint, subsets: Sequence[SubsetScores]) -> list[dict
 
 
 def _shuffled(blueprint: Blueprint, plan: EndpointPlan, cohort: Cohort, seed: int, run: Run) -> dict[str, Any]:
-    """The same with outcomes dealt out to other patients: what remains is leakage, and there must be none."""
+    """The same with outcomes dealt out to other patients, ten times: what remains is leakage, and there must be none.
+
+    One deal may by chance go with an input in all folds alike; the mean of ten with its t interval may not.
+    """
     patients, index = np.unique(cohort.patient_ids.astype(str), return_inverse=True)
     if len(patients) < len(cohort):
         first = np.unique(index, return_index=True)[1]
         cohort, index = cohort[first], np.arange(len(first))
-    order = np.random.default_rng(seed).permutation(len(patients))
-    dealt = replace(cohort, outcomes={plan.id: cohort.outcomes[plan.id][order[index]]}, subgroups={})
-    results = cross_validate(blueprint, plan, dealt, seed, run, ("linear",), (0,), subsets=False)
-    return {"score": score_within_folds(dealt.outcomes[plan.id], results, dealt.patient_ids)}
+    scores = []
+    for deal in range(DEALS):
+        order = np.random.default_rng([seed, deal]).permutation(len(patients))
+        dealt = replace(cohort, outcomes={plan.id: cohort.outcomes[plan.id][order[index]]}, subgroups={})
+        results = cross_validate(blueprint, plan, dealt, seed, run, ("linear",), (0,), subsets=False)
+        scores.append(score_within_folds(results))
+    return {"score": mean_with_limits(np.array(scores)), "deals": DEALS}
 
 
-def score_within_folds(
-    outcome: Outcome, results: Sequence[FoldResult], patient_ids: NDArray[np.object_]
-) -> Interval | None:
-    """Mean of the folds' scores of the linear model with its 95 % limits.
+def score_within_folds(results: Sequence[FoldResult], candidate: str = "linear") -> float:
+    """Mean of the folds' scores.
 
-    Pooled over the folds, chance would score below one half: a fold that happens to have more events than the others is
-    answered by models that expect fewer (Airola et al., Computational Statistics and Data Analysis 2011, 55:1828).
+    Pooled over the folds, chance would score below one half: a fold that happens to have more events than the others
+    is answered by models that expect fewer (Airola et al., Computational Statistics and Data Analysis 2011, 55:1828).
     """
+    return float(np.nanmean(fold_scores(results, candidate)))
 
-    def mean(weights: Array | None) -> Array:
-        of_folds = np.stack(
-            [
-                scores_of(outcome[r.test], r.answers["linear"].risk, None if weights is None else weights[:, r.test])
-                for r in results
-            ]
-        )
-        known = np.isfinite(of_folds)
-        count = known.sum(axis=0)
-        out: Array = np.where(count > 0, np.where(known, of_folds, 0.0).sum(axis=0) / np.maximum(count, 1), np.nan)
-        return out
 
-    return ClusterBootstrap(patient_ids, 300).interval(mean)
+def mean_with_limits(values: Array, level: float = 0.95) -> list[float]:
+    """Mean and its Student t limits: [estimate, lower, upper].
+
+    >>> mean_with_limits(np.array([0.4, 0.5, 0.6]))
+    [0.5, 0.2516, 0.7484]
+    """
+    mean, error = float(values.mean()), float(values.std(ddof=1)) / np.sqrt(len(values))
+    reach = float(stats.t.ppf(0.5 + level / 2, len(values) - 1)) * error
+    return [round(mean, 4), round(mean - reach, 4), round(mean + reach, 4)]
 
 
 def _sensitivity(

@@ -77,7 +77,25 @@ def coverage(scores: Figures) -> Figures:
 
 def findings(source: Source) -> list[str]:
     """Every negative finding of every endpoint, in a sentence each; what a reader must not miss."""
-    return [f"`{e.spec.id}`{text}." for e in source.endpoints for text in _of_endpoint(e)]
+    test = mapping(source.metrics, "test")
+    return [
+        f"`{e.spec.id}`{text}."
+        for e in source.endpoints
+        for text in (*_of_endpoint(e), *_of_test(mapping(test, e.spec.id)))
+    ]
+
+
+def _of_test(found: Figures) -> Iterator[str]:
+    """Floors that do better on the test set, beyond what chance allows."""
+    floors = mapping(found, "floors")
+    for name in floors:
+        floor = mapping(floors, name)
+        difference = floor.get("difference")
+        if difference and difference[2] < 0:
+            yield (
+                f": on the test set the plain ridge floor `{name}` ({estimate(floor.get('score'))}) is better than the "
+                f"model, by {estimate(difference)}; the model was not changed after that"
+            )
 
 
 def _of_endpoint(endpoint: Endpoint) -> Iterator[str]:

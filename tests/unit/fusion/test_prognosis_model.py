@@ -54,8 +54,8 @@ def test_contributions_and_the_empty_answer_add_up(model: PrognosisModel) -> Non
     nothing = model.engine.ensemble.predict(np.zeros((1, _width(model)), np.float32), np.zeros((1, 4), dtype=bool))
     worth = sum(i.contributions[0].value for i in prognosis.inputs)
     assert worth + nothing.response[0, 0] == pytest.approx(response(prognosis).probability, abs=1e-6)
-    at_112 = [c for i in prognosis.inputs for c in i.contributions if c.endpoint_id == "pfs"]
-    assert {c.horizon_days for c in at_112} == {112.0}
+    of_times = [c for i in prognosis.inputs for c in i.contributions if c.endpoint_id == "pfs"]
+    assert {c.horizon_days for c in of_times} == {56.0, 112.0}
 
 
 def _width(model: PrognosisModel) -> int:

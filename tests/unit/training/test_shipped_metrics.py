@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -18,10 +17,12 @@ TABULAR = sorted(f.parent for f in SHIPPED.glob("*/manifest.yaml") if manifests.
 MARGIN = -0.02
 
 
-def _endpoints() -> Iterator[Any]:
-    for folder in TABULAR:
-        for name, found in _metrics(folder)["endpoints"].items():
-            yield pytest.param(folder, found, id=f"{folder.name}-{name}")
+def _endpoints() -> list[Any]:
+    return [
+        pytest.param(folder, found, id=f"{folder.name}-{name}")
+        for folder in TABULAR
+        for name, found in _metrics(folder)["endpoints"].items()
+    ]
 
 
 def _metrics(folder: Path) -> dict[str, Any]:
