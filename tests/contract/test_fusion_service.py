@@ -1,39 +1,15 @@
 """The fusion service over real gRPC gives what the model gives in process."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
-import grpc
 import pytest
 
 from support.fusion import full_snapshot, write_tiny_model
+from support.fusion_served import ask
 from tumorcast.fusion.v1 import fusion_service_pb2 as pb
-from tumorcast.fusion.v1 import fusion_service_pb2_grpc as pb_grpc
-from tumorcast_core import rpc, wire
-from tumorcast_core.deadline import Deadline
+from tumorcast_core import wire
 from tumorcast_core.errors import HorizonOutOfRange, MalformedRequest, UnknownModel
 from tumorcast_fusion.model import ModelStore
-from tumorcast_fusion.servicer import FusionServicer
-
-
-def ask(
-    folder: Path, method: Callable[[pb_grpc.FusionServiceStub], Callable[..., Awaitable[Any]]], request: Any
-) -> Any:
-    async def go() -> Any:
-        server = grpc.aio.server()
-        pb_grpc.add_FusionServiceServicer_to_server(FusionServicer(ModelStore(folder)), server)
-        port = server.add_insecure_port("127.0.0.1:0")
-        await server.start()
-        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-            stub = pb_grpc.FusionServiceStub(channel)
-            try:
-                return await rpc.call(method(stub), request, Deadline.after(20), service="fusion")
-            finally:
-                await server.stop(None)
-
-    return asyncio.run(go())
 
 
 @pytest.fixture
