@@ -87,16 +87,11 @@ class Answers:
 
 def score(outcome: Outcome, risk: Array) -> float:
     """AUC; Harrell's C of the first cause (Wolbers 2009 where others compete); of ranks, C over all ordered pairs."""
-    return float(scores_of(outcome, risk)[0])
-
-
-def scores_of(outcome: Outcome, risk: Array, weights: Array | None = None) -> Array:
-    """The same for bootstrap weights (b, n), (b,)."""
     if isinstance(outcome, SurvivalOutcome):
-        return harrell_c(outcome.days, outcome.event, risk, weights=weights)
+        return float(harrell_c(outcome.days, outcome.event, risk)[0])
     if isinstance(outcome, OrdinalOutcome):
-        return harrell_c(-outcome.rank, np.ones(len(risk), dtype=np.int64), risk, weights=weights)
-    return auc(outcome.value, risk, weights)
+        return float(harrell_c(-outcome.rank, np.ones(len(risk), dtype=np.int64), risk)[0])
+    return float(auc(outcome.value, risk)[0])
 
 
 @dataclass(frozen=True, eq=False)

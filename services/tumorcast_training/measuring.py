@@ -255,7 +255,7 @@ def mean_with_limits(values: Array, level: float = 0.95) -> list[float]:
     >>> mean_with_limits(np.array([0.4, 0.5, 0.6]))
     [0.5, 0.2516, 0.7484]
     """
-    mean, error = float(values.mean()), float(values.std(ddof=1)) / np.sqrt(len(values))
+    mean, error = float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values)))
     reach = float(stats.t.ppf(0.5 + level / 2, len(values) - 1)) * error
     return [round(mean, 4), round(mean - reach, 4), round(mean + reach, 4)]
 

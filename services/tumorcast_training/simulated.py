@@ -25,6 +25,7 @@ from tumorcast_training.cards import simulated_card
 from tumorcast_training.encoder_training import train_encoder
 from tumorcast_training.fusion_training import Encoded, Outcomes, fit_scaling, train_fusion
 from tumorcast_training.peer import predict_peer, train_peer
+from tumorcast_training.publishing import write_sums
 from tumorcast_training.simulated_cohort import PatientInputs, Progress, embedded, read_cohort, read_outcomes
 
 PRECISIONS = ("bf16", "float32")
@@ -174,6 +175,7 @@ def record(model_folder: Path, held_out: dict[str, Any]) -> None:
     _write_metrics(model_folder, metrics)
     text = simulated_card(PrognosisModel.load(model_folder), metrics)
     (model_folder / "card.md").write_text(text, encoding="utf-8")
+    write_sums(model_folder)
 
 
 def _write_metrics(folder: Path, metrics: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tumorcast_core.catalog import entry
-from tumorcast_fusion.model import SHIPPED, ModelStore
+from tumorcast_fusion.model import SHIPPED, FileStatus, ModelStore, verify_files
 from tumorcast_imaging.model import SHIPPED as ENCODERS
 from tumorcast_imaging.model import EncoderManifest
 
@@ -21,10 +21,20 @@ def test_every_shipped_model_loads_and_its_card_names_its_digest(name: str) -> N
 
 
 @pytest.mark.parametrize("name", STORE.names)
-def test_every_input_of_a_shipped_model_is_in_the_catalog_under_its_modality(name: str) -> None:
+def test_every_input_of_a_shipped_model_is_in_the_catalog(name: str) -> None:
     for group in STORE.get(name).manifest.groups:
-        for feature in group.features:
-            assert entry(feature).modality == group.modality
+        assert all(entry(feature).codings for feature in group.features)
+
+
+def test_every_group_of_the_simulated_model_is_of_one_modality() -> None:
+    """Of tables a group is what arrives together: receptors with age, grade with IDH."""
+    for group in STORE.get("simulated").manifest.groups:
+        assert {entry(feature).modality for feature in group.features} == {group.modality}
+
+
+@pytest.mark.parametrize("name", [n for n in STORE.names if (SHIPPED / n / "SHA256SUMS").is_file()])
+def test_every_file_of_a_shipped_model_is_what_was_published(name: str) -> None:
+    assert {check.status for check in verify_files(SHIPPED / name)} == {FileStatus.INTACT}
 
 
 def test_the_simulated_model_reads_the_shipped_encoder_in_both_precisions() -> None:
