@@ -46,8 +46,9 @@ def measure(
     selection: Selection,
     seed: int,
     run: Run,
+    deals: int = DEALS,
 ) -> dict[str, Any]:
-    """All figures of one endpoint for ``metrics.json``."""
+    """All figures of one endpoint for ``metrics.json``; outcomes are shuffled ``deals`` times."""
     chosen = selection.chosen
     answers = pooled(results, chosen, len(cohort))
     bounds = _pooled_bounds(results, chosen, len(cohort))
@@ -74,7 +75,7 @@ def measure(
             for name, labels in cohort.subgroups.items()
         },
         "subsets": _subsets(blueprint, subsets),
-        "shuffled": _shuffled(blueprint, plan, cohort, seed, run),
+        "shuffled": _shuffled(blueprint, plan, cohort, seed, run, deals),
         "sensitivity": _sensitivity(blueprint, plan, cohort, results, seed, run),
     }
 
@@ -222,8 +223,10 @@ def _subsets(blueprint: Blueprint, subsets: Sequence[SubsetScores]) -> list[dict
     return found
 
 
-def _shuffled(blueprint: Blueprint, plan: EndpointPlan, cohort: Cohort, seed: int, run: Run) -> dict[str, Any]:
-    """The same with outcomes dealt out to other patients, ten times: what remains is leakage, and there must be none.
+def _shuffled(
+    blueprint: Blueprint, plan: EndpointPlan, cohort: Cohort, seed: int, run: Run, deals: int
+) -> dict[str, Any]:
+    """The same with outcomes dealt out to other patients: what remains is leakage, and there must be none.
 
     One deal may by chance go with an input in all folds alike; the mean of ten with its t interval may not.
     """
@@ -232,31 +235,36 @@ def _shuffled(blueprint: Blueprint, plan: EndpointPlan, cohort: Cohort, seed: in
         first = np.unique(index, return_index=True)[1]
         cohort, index = cohort[first], np.arange(len(first))
     scores = []
-    for deal in range(DEALS):
+    for deal in range(deals):
         order = np.random.default_rng([seed, deal]).permutation(len(patients))
         dealt = replace(cohort, outcomes={plan.id: cohort.outcomes[plan.id][order[index]]}, subgroups={})
         results = cross_validate(blueprint, plan, dealt, seed, run, ("linear",), (0,), subsets=False)
         scores.append(score_within_folds(results))
-    return {"score": mean_with_limits(np.array(scores)), "deals": DEALS}
+    return {"score": mean_with_limits(np.array(scores)), "deals": deals}
 
 
 def score_within_folds(results: Sequence[FoldResult], candidate: str = "linear") -> float:
-    """Mean of the folds' scores.
+    """Mean of the folds' scores; NaN where no fold could be scored.
 
     Pooled over the folds, chance would score below one half: a fold that happens to have more events than the others
     is answered by models that expect fewer (Airola et al., Computational Statistics and Data Analysis 2011, 55:1828).
     """
-    return float(np.nanmean(fold_scores(results, candidate)))
+    scores = fold_scores(results, candidate)
+    known = scores[np.isfinite(scores)]
+    return float(known.mean()) if len(known) else float("nan")
 
 
-def mean_with_limits(values: Array, level: float = 0.95) -> list[float]:
-    """Mean and its Student t limits: [estimate, lower, upper].
+def mean_with_limits(values: Array, level: float = 0.95) -> list[float] | None:
+    """Mean and its Student t limits: [estimate, lower, upper]; ``None`` of fewer than two numbers.
 
     >>> mean_with_limits(np.array([0.4, 0.5, 0.6]))
     [0.5, 0.2516, 0.7484]
     """
-    mean, error = float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values)))
-    reach = float(stats.t.ppf(0.5 + level / 2, len(values) - 1)) * error
+    known = values[np.isfinite(values)]
+    if len(known) < 2:
+        return None
+    mean, error = float(known.mean()), float(known.std(ddof=1) / np.sqrt(len(known)))
+    reach = float(stats.t.ppf(0.5 + level / 2, len(known) - 1)) * error
     return [round(mean, 4), round(mean - reach, 4), round(mean + reach, 4)]
 
 
