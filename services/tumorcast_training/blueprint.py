@@ -47,7 +47,11 @@ class GroupPlan(_Frozen):
 
 
 class EndpointPlan(_Frozen):
-    """One endpoint; times are divided into ``intervals`` with equally many events, up to ``follow_up_days``."""
+    """One endpoint; times are divided into ``intervals`` with equally many events, up to ``follow_up_days``.
+
+    Where only visits reveal the event, its day is that of the visit, as trials date progression; ``interval_censored``
+    takes it as lying anywhere since the visit before, which answers another question: when it began.
+    """
 
     id: str
     kind: EndpointKind
@@ -56,6 +60,7 @@ class EndpointPlan(_Frozen):
     horizons_days: tuple[float, ...] = ()
     follow_up_days: float = 0.0
     intervals: int = 12
+    interval_censored: bool = False
 
     @model_validator(mode="after")
     def _can_be_asked(self) -> EndpointPlan:

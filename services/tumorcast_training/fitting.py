@@ -57,6 +57,8 @@ def training_set(
     encoded = Encoded.of(cohort, Design.of(manifest, fitted))
     outcome = cohort.outcomes[plan.id]
     edges = edges_of(plan, outcome) if isinstance(outcome, SurvivalOutcome) else ()
+    if isinstance(outcome, SurvivalOutcome) and not plan.interval_censored:
+        outcome = SurvivalOutcome.exact(outcome.days, outcome.event)
     target = Target.of(plan.kind, outcome, plan.outcomes, edges)
     weight = visit_weights(cohort) if blueprint.later_visits_share_weight else np.ones(len(cohort))
     return TrainingSet(encoded.design, encoded.z, encoded.present, weight, cohort.patient_ids, target)

@@ -76,7 +76,7 @@ def measure(
         },
         "subsets": _subsets(blueprint, subsets),
         "shuffled": _shuffled(blueprint, plan, cohort, seed, run, deals),
-        "sensitivity": _sensitivity(blueprint, plan, cohort, results, seed, run),
+        "sensitivity": _sensitivity(blueprint, plan, cohort, seed, run),
     }
 
 
@@ -268,10 +268,8 @@ def mean_with_limits(values: Array, level: float = 0.95) -> list[float] | None:
     return [round(mean, 4), round(mean - reach, 4), round(mean + reach, 4)]
 
 
-def _sensitivity(
-    blueprint: Blueprint, plan: EndpointPlan, cohort: Cohort, results: Sequence[FoldResult], seed: int, run: Run
-) -> Mapping[str, Any]:
-    """Where only visits reveal the event: the same with its day taken as that of the visit, or as the middle."""
+def _sensitivity(blueprint: Blueprint, plan: EndpointPlan, cohort: Cohort, seed: int, run: Run) -> Mapping[str, Any]:
+    """Where only visits reveal the event: the linear model with its day at the visit, in the middle, in an interval."""
     outcome = cohort.outcomes[plan.id]
     if not isinstance(outcome, SurvivalOutcome):
         return {}
@@ -279,16 +277,15 @@ def _sensitivity(
     if not seen_at_visits.any():
         return {}
     middle = np.where(seen_at_visits, (outcome.event_free_days + outcome.days) / 2, outcome.days)
-    found: dict[str, Any] = {
-        "interval": {
-            "linear": summary(np.array([r.scores["linear"] for r in results if r.repeat == 0])),
-            "mean_incidence": _mean_incidence(plan, pooled(results, "linear", len(cohort))),
-        }
-    }
-    for name, days in (("at_the_visit", outcome.days), ("middle", middle)):
-        moved = SurvivalOutcome.exact(days, outcome.event)
-        other = replace(cohort, outcomes={**cohort.outcomes, plan.id: moved})
-        again = cross_validate(blueprint, plan, other, seed, run, ("linear",), (0,), subsets=False)
+    dated = {"at_the_visit": outcome.days, "middle": middle}
+    found: dict[str, Any] = {}
+    for name in ("at_the_visit", "middle", "interval"):
+        how = plan.model_copy(update={"interval_censored": name == "interval"})
+        other = cohort
+        if name in dated:
+            moved = SurvivalOutcome.exact(dated[name], outcome.event)
+            other = replace(cohort, outcomes={**cohort.outcomes, plan.id: moved})
+        again = cross_validate(blueprint, how, other, seed, run, ("linear",), (0,), subsets=False)
         answers = pooled(again, "linear", len(cohort))
         found[name] = {
             "linear": summary(np.array([r.scores["linear"] for r in again])),

@@ -26,7 +26,7 @@ from tumorcast_training.cross_validation import BLEND, Answers, Run, cross_valid
 from tumorcast_training.drawing import figure_of
 from tumorcast_training.fitting import LEARNERS, Encoded, fit_endpoint, training_set
 from tumorcast_training.held_back import score_test
-from tumorcast_training.measuring import measure
+from tumorcast_training.measuring import DEALS, measure
 from tumorcast_training.plots import write_plots
 from tumorcast_training.prototypes import fit_prototypes
 from tumorcast_training.publishing import PLOTS, publish, write_metrics
@@ -60,11 +60,13 @@ def train(
     told: Told = lambda _: None,
     learners: Sequence[str] = LEARNERS,
     test: Cohort | None = None,
+    deals: int = DEALS,
 ) -> Path:
     """Train, measure and write ``out/models/<name>``; the same seed gives the same bytes.
 
     ``learners`` are the candidates, the simplest among them; of several, their blend is one more. ``test`` are patients
-    of no fold, for whom the finished model's answers are scored.
+    of no fold, for whom the finished model's answers are scored. ``deals``: how often outcomes are shuffled to look for
+    leakage.
     """
     run = run or in_turn
     folder = out / "models" / blueprint.name
@@ -74,7 +76,7 @@ def train(
     encoded = Encoded.of(cohort, design)
     gaussian = Gaussian.fit(encoded.z)
     trained = {
-        plan.id: train_endpoint(blueprint, plan, cohort, columns, seed, run, told, learners)
+        plan.id: train_endpoint(blueprint, plan, cohort, columns, seed, run, told, learners, deals)
         for plan in blueprint.endpoints
     }
     prototypes, centers = fit_prototypes(blueprint, cohort, design, encoded.z, gaussian, seed)
@@ -133,6 +135,7 @@ def train_endpoint(
     run: Run,
     told: Told,
     learners: Sequence[str] = LEARNERS,
+    deals: int = DEALS,
 ) -> TrainedEndpoint:
     """Cross-validate all candidates of one endpoint, choose one, fit it to all rows and measure it out of fold."""
     cohort = everyone[np.flatnonzero(everyone.outcomes[plan.id].known())]
@@ -156,7 +159,7 @@ def train_endpoint(
     told(f"{plan.id}: every subset of the groups")
     subsets = cross_validate_subsets(blueprint, plan, cohort, results, run, selection.chosen)
     told(f"{plan.id}: measuring")
-    metrics = measure(blueprint, plan, cohort, results, subsets, selection, seed, run)
+    metrics = measure(blueprint, plan, cohort, results, subsets, selection, seed, run, deals)
     scores = np.stack([fold.model for fold in subsets], axis=1)
     figure = figure_of(blueprint, plan, cohort, results, subsets, metrics)
     headline = np.full(len(everyone), np.nan)

@@ -200,7 +200,7 @@ TRAINING_PATIENTS, TRAINING_TRUTH = simulated(240, gaps=0.05)
 def trained_model() -> PrognosisModel:
     """The model of all four endpoints, trained once by ``train`` on ``TRAINING_PATIENTS``, linear only, and loaded."""
     with tempfile.TemporaryDirectory() as folder:
-        return PrognosisModel.load(train(BLUEPRINT, TRAINING_PATIENTS, Path(folder), learners=("linear",)))
+        return PrognosisModel.load(train(BLUEPRINT, TRAINING_PATIENTS, Path(folder), learners=("linear",), deals=2))
 
 
 def snapshot_of(inputs: dict[str, object] | pd.Series) -> PatientSnapshot:

@@ -213,15 +213,22 @@ def test_one_event_in_all_can_be_cross_validated() -> None:
         assert np.isfinite(found.bounds["linear"]).all()
 
 
-def test_events_seen_at_visits_only_can_be_cross_validated() -> None:
+def test_events_seen_at_visits_are_dated_by_the_visit_or_lie_anywhere_since_the_one_before() -> None:
     progression = COHORT.outcomes[COMPETING]
     assert isinstance(progression, SurvivalOutcome)
     seen = replace(COHORT, outcomes={COMPETING: at_visits(progression)})
-    results = cross_validate(BLUEPRINT, plan_of(COMPETING), seen, 0, in_turn, ("linear",), subsets=False)
-    interval = pooled(results, "linear", 240).values[:, 0].mean(axis=0)
-    exact = cross_validate(BLUEPRINT, plan_of(COMPETING), COHORT, 0, in_turn, ("linear",), subsets=False)
-    truth = pooled(exact, "linear", 240).values[:, 0].mean(axis=0)
-    assert interval == pytest.approx(truth, abs=0.05)
+    by_visit = plan_of(COMPETING)
+    by_interval = by_visit.model_copy(update={"interval_censored": True})
+    incidence = {}
+    for name, plan, cohort in (
+        ("truth", by_visit, COHORT),
+        ("visit", by_visit, seen),
+        ("interval", by_interval, seen),
+    ):
+        results = cross_validate(BLUEPRINT, plan, cohort, 0, in_turn, ("linear",), subsets=False)
+        incidence[name] = pooled(results, "linear", 240).values[:, 0].mean(axis=0)
+    assert incidence["interval"] == pytest.approx(incidence["truth"], abs=0.05)
+    assert (incidence["interval"] - incidence["visit"])[:20].min() > 0
 
 
 def test_scores_are_auc_and_c() -> None:

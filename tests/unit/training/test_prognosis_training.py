@@ -21,7 +21,7 @@ SMALL, TRUTH = simulated(100, seed=31, gaps=0.03, folds=2)
 
 
 def trained(out: Path, cohort: Cohort, *endpoints: str, **how: Any) -> Path:
-    return train(only(*endpoints), cohort, out, **{"learners": ("linear",), **how})
+    return train(only(*endpoints), cohort, out, **{"learners": ("linear",), "deals": 2, **how})
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
