@@ -109,9 +109,6 @@ class Blueprint(_Frozen):
     therapy_input: str = ""
     wide_groups: tuple[str, ...] = ()
     exact_groups: tuple[str, ...] = ()
-    effects_while: tuple[str, float] | None = None
-    effects_of: tuple[str, ...] = ()
-    later_visits_share_weight: bool = False
     has_test_split: bool = False
     simulated: bool = False
 
@@ -124,13 +121,8 @@ class Blueprint(_Frozen):
             raise ValueError("endpoints stand once each")
         if not {*self.baseline_groups, *self.wide_groups, *self.exact_groups} <= set(ids):
             raise ValueError("a group is named that there is not")
-        named = {
-            *self.columns,
-            *self.effects_of,
-            *(name for rule in self.columns.values() for name in rule.change_from),
-        }
+        named = {*self.columns, *(name for rule in self.columns.values() for name in rule.change_from)}
         named |= {self.therapy_input} if self.therapy_input else set()
-        named |= {self.effects_while[0]} if self.effects_while else set()
         if not named <= set(inputs):
             raise ValueError("an input is named that there is not")
         return self
@@ -189,7 +181,7 @@ class Blueprint(_Frozen):
             if name not in table:
                 continue
             plain = self._categories(name, feature, table) if entry(feature).categories else self._numbers(name, table)
-            for column in (*plain, *self._while(plain)):
+            for column in plain:
                 raw = raw_column(
                     column, [table[i].to_numpy() if i in table else None for i in column.inputs], len(table)
                 )
@@ -212,24 +204,6 @@ class Blueprint(_Frozen):
         return [
             m.Column(name=f"{name}={c}", kind="category", inputs=(name,), category=c, reference=reference)
             for c in chosen
-        ]
-
-    def _while(self, plain: Sequence[m.Column]) -> list[m.Column]:
-        """The same columns once more, for as long as another input is small: effects may differ then."""
-        if self.effects_while is None:
-            return []
-        other, knot = self.effects_while
-        return [
-            c.model_copy(
-                update={
-                    "name": f"{c.name}@{other}<={knot:g}",
-                    "kind": "while",
-                    "inputs": (*c.inputs, other),
-                    "knot": knot,
-                }
-            )
-            for c in plain
-            if c.kind in ("value", "category") and c.inputs[0] != other and c.inputs[0] in self.effects_of
         ]
 
     def _numbers(self, name: str, table: pd.DataFrame) -> list[m.Column]:

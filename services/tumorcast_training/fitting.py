@@ -6,7 +6,6 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
@@ -60,16 +59,8 @@ def training_set(
     if isinstance(outcome, SurvivalOutcome) and not plan.interval_censored:
         outcome = SurvivalOutcome.exact(outcome.days, outcome.event)
     target = Target.of(plan.kind, outcome, plan.outcomes, edges)
-    weight = visit_weights(cohort) if blueprint.later_visits_share_weight else np.ones(len(cohort))
+    weight = np.ones(len(cohort))
     return TrainingSet(encoded.design, encoded.z, encoded.present, weight, cohort.patient_ids, target)
-
-
-def visit_weights(cohort: Cohort) -> Array:
-    """Weight 1 for a patient's first row, and together 1 for all later ones: many visits must not drown first ones."""
-    frame = pd.DataFrame({"patient": cohort.patient_ids.astype(str)})
-    order = frame.groupby("patient").cumcount().to_numpy()
-    count = frame.groupby("patient")["patient"].transform("size").to_numpy()
-    return np.where(order == 0, 1.0, 1.0 / np.maximum(count - 1, 1))
 
 
 def fit_learner(

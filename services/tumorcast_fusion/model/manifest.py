@@ -88,13 +88,12 @@ class Column(_Frozen):
     """One number that predictors of tables read, made of one or two inputs, then standardized by ``mean`` and ``sd``.
 
     ``value``: t(x); ``hinge``: max(t(x) - knot, 0); ``change``: t(first) - t(second); ``category``: 1 if x is
-    ``category``, 0 if it is another that has a column or is a ``reference``; ``at_most``: 1 if x <= knot; ``while``:
-    what ``value`` or (with a ``category``) ``category`` is of the first input while the second is at most ``knot``,
-    else 0. t clips to [low, high], then takes log(offset + x) if ``transform`` is ``log``.
+    ``category``, 0 if it is another that has a column or is a ``reference``; ``at_most``: 1 if x <= knot. t clips
+    to [low, high], then takes log(offset + x) if ``transform`` is ``log``.
     """
 
     name: str
-    kind: Literal["value", "hinge", "change", "category", "at_most", "while"]
+    kind: Literal["value", "hinge", "change", "category", "at_most"]
     inputs: tuple[str, ...]
     category: str = ""
     reference: str = ""

@@ -109,7 +109,5 @@ def _of_number(column: Column) -> str:
             return f"change from {words(column.inputs[1])}"
         case "at_most":
             return f"whether at most {number(column.knot)}"
-        case "while":
-            return f"an effect of its own while {words(column.inputs[1])} is at most {number(column.knot)}"
         case _:
             return f"{log}x clipped to {number(column.low)} to {number(column.high)}"

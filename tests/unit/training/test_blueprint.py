@@ -124,8 +124,6 @@ def test_interval_ends_ascend_whatever_the_events(event: np.ndarray, day: float)
         {"therapy_input": "age_t9"},
         {"columns": {"agee": {}}},
         {"columns": {"age": {"change_from": ["agee"]}}},
-        {"effects_while": ("none", 1.0)},
-        {"effects_of": ("none",)},
         {"groups": ()},
         {"groups": (BLUEPRINT.groups[0], BLUEPRINT.groups[0])},
         {"groups": (BLUEPRINT.groups[0], BLUEPRINT.groups[0].model_copy(update={"id": "again"}))},

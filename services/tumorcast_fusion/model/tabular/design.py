@@ -6,7 +6,7 @@ available where all of them are given.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -116,20 +116,13 @@ def raw_column(column: Column, values: Sequence[NDArray[np.float64] | NDArray[np
     assert first is not None  # noqa: S101 (for the type checker; held by the line above)
     if column.kind == "at_most":
         return np.where(missing(first), np.nan, first.astype(float) <= column.knot)
-    plain = transformed(column, first) if not column.category else _indicator(first, column.category)
-    if column.kind == "while" and values[1] is not None:
-        return np.where(missing(values[1]), np.nan, np.where(values[1].astype(float) <= column.knot, plain, 0 * plain))
-    if column.category:
-        return plain
-    t = plain
+    if column.kind == "category":
+        return np.where(missing(first), np.nan, (first == column.category).astype(float))
+    t = transformed(column, first)
     if column.kind == "hinge":
         return np.maximum(t - column.knot, 0.0)
     second = values[1] if column.kind == "change" else None
     return t - transformed(column, second) if second is not None else t
-
-
-def _indicator(values: NDArray[np.float64] | NDArray[np.object_], category: str) -> Array:
-    return np.where(missing(values), np.nan, (values == category).astype(float))
 
 
 def transformed(column: Column, x: NDArray[np.float64] | NDArray[np.object_]) -> Array:
@@ -137,8 +130,3 @@ def transformed(column: Column, x: NDArray[np.float64] | NDArray[np.object_]) ->
     clipped = np.clip(x.astype(float), column.low, column.high)
     out: Array = np.log(column.offset + clipped) if column.transform == "log" else clipped
     return out
-
-
-def subset_names(groups: Sequence[str], present: Iterable[bool]) -> tuple[str, ...]:
-    """Names of the groups given."""
-    return tuple(g for g, here in zip(groups, present, strict=True) if here)

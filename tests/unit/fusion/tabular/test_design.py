@@ -22,7 +22,7 @@ nan = float("nan")
 
 
 def column(kind: str, **more: object) -> m.Column:
-    inputs = ("x", "other") if kind in ("change", "while") else ("x",)
+    inputs = ("x", "other") if kind == "change" else ("x",)
     return m.Column.model_validate({"name": "column", "kind": kind, "inputs": inputs, **more})
 
 
@@ -37,9 +37,6 @@ def column(kind: str, **more: object) -> m.Column:
         (column("change"), [X, OTHER], [-6, -2, nan, 7, nan]),
         (column("at_most", knot=0), [X], [1, 1, 0, 0, nan]),
         (column("category", category="a"), [WORDS], [1, 0, 0, nan, 1]),
-        (column("while", knot=1), [X, OTHER], [-5, 0, nan, 7, nan]),
-        (column("while", knot=0.5), [X, OTHER], [0, 0, nan, 7, nan]),
-        (column("while", knot=1, category="a"), [WORDS, OTHER], [1, 0, nan, nan, 1]),
         (column("change"), [X, None], [nan] * 5),
         (column("value"), [X.astype(object)], [-5, 0, 2, 7, nan]),
     ],

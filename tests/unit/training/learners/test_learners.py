@@ -12,7 +12,6 @@ from tumorcast_training.fitting import (
     fit_endpoint,
     inner_links,
     training_set,
-    visit_weights,
     weights_of,
 )
 from tumorcast_training.learners import LinearRecipe, TrainingSet, fit_boosted, fit_gated, fit_linear
@@ -135,11 +134,6 @@ def test_a_patients_rows_share_inner_folds_and_bootstrap_counts() -> None:
         assert len(set(weights[rows])) == 1
     assert np.bincount(fold[::3]).tolist() == [67, 67, 66]
     assert weights.sum() == 600
-
-
-def test_later_visits_together_weigh_as_much_as_the_first() -> None:
-    assert visit_weights(clustered(COHORT, 4))[:8] == pytest.approx([1, 1 / 3, 1 / 3, 1 / 3] * 2)
-    assert visit_weights(COHORT).tolist() == [1.0] * 200
 
 
 def test_learners_find_the_truth_of_a_larger_cohort() -> None:
