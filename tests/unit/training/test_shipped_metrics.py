@@ -95,3 +95,12 @@ def test_prototypes_and_their_treatments_are_of_ten_patients_or_more(folder: Pat
     for prototype in tabular.prototypes:
         assert prototype.patients >= 10
         assert all(count >= 10 for count in prototype.treatments.values())
+
+
+@pytest.mark.parametrize(("folder", "endpoint"), _endpoints())
+def test_the_readme_quotes_the_committed_figures(folder: Path, endpoint: dict[str, Any]) -> None:
+    scores = _parts(endpoint["scores"])[0]
+    estimate, low, high = scores.get("auc") or scores["harrell_c"]
+    quoted = f"{estimate:.3f} [{low:.3f}, {high:.3f}]"
+    lines = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8").splitlines()
+    assert any(quoted in line and f"[{folder.name}]" in line for line in lines)
