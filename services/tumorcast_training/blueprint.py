@@ -86,6 +86,7 @@ class ColumnRule(_Frozen):
     hinges: tuple[float, ...] = ()
     change_from: tuple[str, ...] = ()
     at_most: float | None = None
+    splits: bool = False
 
 
 class Blueprint(_Frozen):
@@ -220,7 +221,8 @@ class Blueprint(_Frozen):
         }
         made = [m.Column(name=name, kind="value", inputs=(name,), **scale)]
         if rule.at_most is not None:
-            made.append(m.Column(name=f"{name}<={rule.at_most:g}", kind="at_most", inputs=(name,), knot=rule.at_most))
+            below = {"name": f"{name}<={rule.at_most:g}", "knot": rule.at_most, "splits": rule.splits}
+            made.append(m.Column(kind="at_most", inputs=(name,), **below))
         for knot in rule.hinges:
             at = float(np.log(rule.offset + knot)) if rule.transform == "log" else knot
             made.append(m.Column(name=f"{name}>{knot:g}", kind="hinge", inputs=(name,), knot=at, **scale))

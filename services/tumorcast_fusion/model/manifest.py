@@ -89,7 +89,8 @@ class Column(_Frozen):
 
     ``value``: t(x); ``hinge``: max(t(x) - knot, 0); ``change``: t(first) - t(second); ``category``: 1 if x is
     ``category``, 0 if it is another that has a column or is a ``reference``; ``at_most``: 1 if x <= knot. t clips
-    to [low, high], then takes log(offset + x) if ``transform`` is ``log``.
+    to [low, high], then takes log(offset + x) if ``transform`` is ``log``. Rows in which an ``at_most`` that ``splits``
+    holds have linear coefficients of their own: first visits are not like later ones.
     """
 
     name: str
@@ -102,6 +103,7 @@ class Column(_Frozen):
     low: float = -1e12
     high: float = 1e12
     knot: float = 0.0
+    splits: bool = False
     mean: float = 0.0
     sd: Annotated[float, Field(gt=0)] = 1.0
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,14 +44,13 @@ def fit_linear(
     fitter = _Fitter(data, recipe)
     groups = len(data.design.groups)
     target = data.target
-    shape = (recipe.members + 1, 2**groups, target.causes)
+    shape = (recipe.members + 1, data.design.patterns, target.causes)
     coefficients = np.zeros((*shape, data.z.shape[1]))
     offsets, slopes = np.zeros((*shape, target.points)), np.ones((*shape, target.points))
     rng = np.random.default_rng(seed)
     resampled = [data.bootstrap_weights(rng) for _ in range(recipe.members)]
-    for pattern in sorted(patterns) if patterns is not None else range(2**groups):
-        present = (pattern >> np.arange(groups)) & 1 == 1
-        wanted, rows, x = fitter.rows_of(present)
+    for pattern, present, split in fitter.patterns(sorted(patterns) if patterns is not None else range(2**groups)):
+        wanted, rows, x = fitter.rows_of(present, split=split)
         for cause in range(target.causes):
             choice = fitter.choose(x, rows, wanted, cause)
             estimate, fading = None, None
@@ -82,11 +81,26 @@ class _Fitter:
         self._chosen: dict[int, _Choice] = {}
         self._patient = np.unique(data.patient_ids.astype(str), return_inverse=True)[1]
 
-    def rows_of(self, present: Mask) -> tuple[Mask, NDArray[np.int64], Array]:
-        """Columns of a subset, the rows it is fitted to, and their completed columns."""
+    def patterns(self, subsets: Iterable[int]) -> Iterator[tuple[int, Mask, bool]]:
+        """Each subset of the groups by number, and once more for the rows in which the design's split holds."""
+        design = self.data.design
+        groups = len(design.groups)
+        for pattern in subsets:
+            present = (pattern >> np.arange(groups)) & 1 == 1
+            yield pattern, present, False
+            if design.split is not None and design.available(present)[design.split]:
+                yield pattern + 2**groups, present, True
+
+    def rows_of(self, present: Mask, *, split: bool = False) -> tuple[Mask, NDArray[np.int64], Array]:
+        """Columns of a subset, the rows it is fitted to, and their completed columns.
+
+        With ``split`` these are the rows in which the design's split holds, whatever else they have.
+        """
         data, recipe = self.data, self.recipe
         wanted = data.design.available(present)
         whole = (data.present | ~present).all(axis=1)
+        if split:
+            whole = data.design.split_holds(data.z, data.present)
         for name in recipe.exact_groups:
             g = data.design.groups.index(name)
             whole &= present[g] | ~data.present[:, g]

@@ -47,6 +47,30 @@ class Design:
         ).reshape(len(self.columns), len(self.groups))
 
     @cached_property
+    def split(self) -> int | None:
+        """Position of the column that splits the rows; ``None`` where none does."""
+        return next((i for i, column in enumerate(self.columns) if column.splits), None)
+
+    @property
+    def patterns(self) -> int:
+        """How many patterns there are: subsets of the groups, twice where a column splits the rows."""
+        return int(2 ** (len(self.groups) + (self.split is not None)))
+
+    def split_holds(self, z: Array, present: Mask) -> Mask:
+        """Which rows (n,) are known to be on the side of the split that has coefficients of its own."""
+        if self.split is None:
+            return np.zeros(len(z), dtype=bool)
+        column = self.columns[self.split]
+        holds: Mask = self.available(present)[:, self.split] & (z[:, self.split] > (0.5 - column.mean) / column.sd)
+        return holds
+
+    def pattern_of(self, z: Array, present: Mask) -> NDArray[np.int64]:
+        """Number of the pattern of each row: bit g for group g, and one more where the split holds; (n,)."""
+        holds = self.split_holds(z, present).astype(np.int64)
+        pattern: NDArray[np.int64] = present.astype(np.int64) @ (1 << np.arange(len(self.groups)))
+        return pattern + (holds << len(self.groups))
+
+    @cached_property
     def categories(self) -> Mapping[str, frozenset[str]]:
         """Categories seen in training, by input; any other value of an input with several of them is as if missing."""
         found: dict[str, set[str]] = {}

@@ -28,7 +28,9 @@ def pattern_index(present: Mask) -> NDArray[np.int64]:
 
 @dataclass(frozen=True, eq=False)
 class LinearPredictor:
-    """Coefficients (members, 2^groups, causes, columns), offsets and slopes (members, 2^groups, causes, points).
+    """Coefficients (members, patterns, causes, columns), offsets and slopes (members, patterns, causes, points).
+
+    A pattern is a subset of the groups, on one side of the design's split where it has one.
 
     For odds a point's link is its offset plus the linear part. For times the offsets are log cumulative hazards at a
     linear part of zero, and in each interval the log hazard moves by the interval's slope times the linear part: what
@@ -48,7 +50,7 @@ class LinearPredictor:
         """Links (members, n, causes, points) of columns z (n, columns) with groups ``present`` (n, groups)."""
         members, _, causes, points = self.offsets.shape
         out = np.empty((members, len(z), causes, points))
-        index = pattern_index(present)
+        index = self.design.pattern_of(z, present)
         for pattern in np.unique(index):
             rows = np.flatnonzero(index == pattern)
             out[:, rows] = self._of_pattern(int(pattern), z[rows], present[rows[0]])
@@ -78,7 +80,7 @@ class LinearPredictor:
         wanted = self.design.available(present)
         filled, _ = self.gaussian.complete(z[None], wanted)
         shift = np.where(wanted, filled[0] - self.gaussian.mean, 0.0)
-        out: Array = self.coefficients[0, int(pattern_index(present))] * shift
+        out: Array = self.coefficients[0, int(self.design.pattern_of(z[None], present[None])[0])] * shift
         return out
 
     def tensors(self, prefix: str) -> dict[str, Array]:
