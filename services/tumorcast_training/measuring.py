@@ -34,7 +34,7 @@ from tumorcast_training.selection import Selection, as_json, fold_scores, summar
 Array = NDArray[np.float64]
 MARGIN = -0.02
 SUBGROUP_SAMPLES = 300
-DEALS = 10
+DEALS = 20
 
 
 def measure(
@@ -228,7 +228,7 @@ def _shuffled(
 ) -> dict[str, Any]:
     """The same with outcomes dealt out to other patients: what remains is leakage, and there must be none.
 
-    One deal may by chance go with an input in all folds alike; the mean of ten with its t interval may not.
+    One deal may by chance go with an input in all folds alike; the mean of many with its t interval may not.
     """
     patients, index = np.unique(cohort.patient_ids.astype(str), return_inverse=True)
     if len(patients) < len(cohort):

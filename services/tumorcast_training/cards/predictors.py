@@ -108,6 +108,7 @@ def _of_number(column: Column) -> str:
         case "change":
             return f"change from {words(column.inputs[1])}"
         case "at_most":
-            return f"whether at most {number(column.knot)}"
+            own = "; then with coefficients of its own" if column.splits else ""
+            return f"whether at most {number(column.knot)}{own}"
         case _:
             return f"{log}x clipped to {number(column.low)} to {number(column.high)}"
