@@ -61,7 +61,7 @@ class PrognosisModel:
         reading = self.engine.read(snapshot)
         answers = _Answers(self.manifest, self.engine, reading, tuple(sorted(set(horizons_days))))
         remarks = answers.remarks
-        issues = (*snapshot.issues, *reading.issues, *self._unread(snapshot))
+        issues = (*snapshot.issues, *reading.issues, *_unread(snapshot, remarks))
         return Prognosis(
             prognosis_id=uuid.uuid4().hex,
             model=self.ref,
@@ -87,13 +87,15 @@ class PrognosisModel:
             observed_under=remarks.observed_under,
         )
 
-    @staticmethod
-    def _unread(snapshot: PatientSnapshot) -> tuple[Issue, ...]:
-        """Say what of the snapshot no model reads yet."""
-        if not snapshot.planned_therapies:
-            return ()
-        message = "Planned therapies did not change the answer; what was observed under treatments stands beside it."
-        return (Issue(Severity.WARNING, "PLANNED_THERAPIES_NOT_READ", message, origin="fusion"),)
+
+def _unread(snapshot: PatientSnapshot, remarks: Remarks) -> tuple[Issue, ...]:
+    """Say that planned therapies did not move the answer, and where to look instead."""
+    if not snapshot.planned_therapies:
+        return ()
+    message = "Planned therapies did not change the answer."
+    if remarks.observed_under:
+        message += " What was observed under treatments stands beside it; that is no effect of treatment."
+    return (Issue(Severity.WARNING, "PLANNED_THERAPIES_NOT_READ", message, origin="fusion"),)
 
 
 class _Answers:

@@ -6,22 +6,9 @@ import os
 
 import pytest
 
+from support.parallel_work import refused, squared, threads
 from tumorcast_core.errors import InvalidInput
 from tumorcast_training.parallel import ONE_THREAD, in_turn, processes
-
-
-def squared(x: int) -> int:
-    return x * x
-
-
-def threads(_: int) -> tuple[str, ...]:
-    return tuple(os.environ.get(name, "") for name in ONE_THREAD)
-
-
-def refused(x: int) -> int:
-    if x == 2:
-        raise InvalidInput("no")
-    return x
 
 
 def test_results_come_in_the_order_of_the_items_and_progress_is_told() -> None:
