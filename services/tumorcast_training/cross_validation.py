@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumorcast_core.prognosis import EndpointKind
+from tumorcast_fusion.model.outputs import kept_outcomes
 from tumorcast_fusion.model.tabular import Blend, Design, pattern_index
 from tumorcast_fusion.model.tabular.links import (
     at_days,
@@ -78,8 +79,12 @@ class Answers:
         if not self.grid_days:
             chance: Array = 1 - self.values[:, 0]
             return chance
+        return 1 - self.incidence_at(plan.horizons_days[-1])
+
+    def incidence_at(self, day: float) -> Array:
+        """Incidence of the first cause by a day, (n,)."""
         grid = (0.0, *self.grid_days)
-        return 1 - np.array([np.interp(plan.horizons_days[-1], grid, (0.0, *row)) for row in self.values[:, 0]])
+        return np.array([np.interp(day, grid, (0.0, *row)) for row in self.values[:, 0]])
 
     def __getitem__(self, rows: NDArray[np.int64]) -> Answers:
         return replace(self, values=self.values[rows])
@@ -87,11 +92,16 @@ class Answers:
 
 def score(outcome: Outcome, risk: Array) -> float:
     """AUC; Harrell's C of the first cause (Wolbers 2009 where others compete); of ranks, C over all ordered pairs."""
+    return float(scores_of(outcome, risk)[0])
+
+
+def scores_of(outcome: Outcome, risk: Array, weights: Array | None = None) -> Array:
+    """The same in each bootstrap sample with row weights (b, n), (b,)."""
     if isinstance(outcome, SurvivalOutcome):
-        return float(harrell_c(outcome.days, outcome.event, risk)[0])
+        return harrell_c(outcome.days, outcome.event, risk, weights=weights)
     if isinstance(outcome, OrdinalOutcome):
-        return float(harrell_c(-outcome.rank, np.ones(len(risk), dtype=np.int64), risk)[0])
-    return float(auc(outcome.value, risk)[0])
+        return harrell_c(-outcome.rank, np.ones(len(risk), dtype=np.int64), risk, weights=weights)
+    return auc(outcome.value, risk, weights)
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,9 +164,9 @@ class SubsetScores:
 
 def run_fold(task: FoldTask) -> FoldResult:
     """Fit on the other folds, answer for this one."""
-    data, there, seed = _sides(task)
-    fold = task.cohort.folds[:, task.repeat]
-    train, test = np.flatnonzero((fold >= 0) & (fold != task.fold)), np.flatnonzero(fold == task.fold)
+    train, test = _sides(task)
+    data, there = training_set(task.blueprint, task.plan, task.cohort[train]), task.cohort[test]
+    seed = 100 * task.seed + 10 * task.repeat + task.fold
     new = Encoded.of(there, data.design)
     asked = None if task.subsets else {int(p) for p in pattern_index(new.present)}
     fitted = fit_endpoint(data, replace(task.blueprint.recipe, members=0), seed, task.learners, asked)
@@ -186,12 +196,13 @@ def run_subsets(task: FoldTask) -> SubsetScores:
     """Score the fitted candidate for every subset of the groups, beside models that never saw more than the subset."""
     if task.fitted is None:
         raise ValueError("nothing was fitted")
-    data, there, _ = _sides(task)
+    train, test = _sides(task)
+    data, there = training_set(task.blueprint, task.plan, task.cohort[train]), task.cohort[test]
     new = Encoded.of(there, task.fitted.design)
     outcome = there.outcomes[task.plan.id]
     return SubsetScores(
         repeat=task.repeat,
-        test=np.flatnonzero(task.cohort.folds[:, task.repeat] == task.fold),
+        test=test,
         model=_subset_scores(task, task.fitted, new, outcome),
         own=_own_scores(task, data, new, outcome),
         baseline=_baseline_answers(task, task.fitted, new),
@@ -206,12 +217,10 @@ def _baseline_answers(task: FoldTask, fitted: FoldModel, new: Encoded) -> Answer
     return replace(answers, values=np.where(given, answers.values, np.nan))
 
 
-def _sides(task: FoldTask) -> tuple[TrainingSet, Cohort, int]:
-    """What is trained on, what is held out, and the fold's seed."""
+def _sides(task: FoldTask) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows that are trained on, and rows held out."""
     fold = task.cohort.folds[:, task.repeat]
-    train, test = np.flatnonzero((fold >= 0) & (fold != task.fold)), np.flatnonzero(fold == task.fold)
-    data = training_set(task.blueprint, task.plan, task.cohort[train])
-    return data, task.cohort[test], 100 * task.seed + 10 * task.repeat + task.fold
+    return np.flatnonzero((fold >= 0) & (fold != task.fold)), np.flatnonzero(fold == task.fold)
 
 
 def _first_visits(cohort: Cohort) -> NDArray[np.int64]:
@@ -229,9 +238,7 @@ def _threshold(task: FoldTask, fitted: FittedEndpoint, name: str, train: NDArray
 def bounds_of(answers: Answers, threshold: float) -> Array:
     """Sets that hold each outcome (n, K), or lower bounds in days (n,)."""
     if not answers.grid_days:
-        kept = 1 - answers.values <= threshold
-        kept[np.arange(len(kept)), answers.values.argmax(axis=1)] = True
-        return kept.astype(float)
+        return kept_outcomes(answers.values, threshold).astype(float)
     return day_of(1 - answers.values.sum(axis=1), answers.grid_days, threshold)
 
 

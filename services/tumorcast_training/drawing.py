@@ -58,8 +58,5 @@ def _predictions(plan: EndpointPlan, cohort: Cohort, answers: Answers, baseline:
         risks = [1 - found.values[:, 0] for found in (answers, baseline)]
         return BinaryPredictions(happened, risks[0], cohort.patient_ids, risks[1])
     horizon = plan.horizons_days[len(plan.horizons_days) // 2]
-    risks = [
-        np.array([np.interp(horizon, (0.0, *found.grid_days), (0.0, *row)) for row in found.values[:, 0]])
-        for found in (answers, baseline)
-    ]
+    risks = [found.incidence_at(horizon) for found in (answers, baseline)]
     return TimedPredictions(outcome.days, outcome.event, risks[0], horizon, cohort.patient_ids, baseline=risks[1])

@@ -11,7 +11,7 @@ from scipy.optimize import minimize
 
 from tumorcast_fusion.model.manifest import Column
 from tumorcast_fusion.model.tabular import Blend, Design, LinkCalibration, Part, pattern_index
-from tumorcast_fusion.model.tabular.blend import Predictor
+from tumorcast_fusion.model.tabular.blend import Predictor, best_link
 from tumorcast_training.blueprint import Blueprint, EndpointPlan, edges_of
 from tumorcast_training.cohorts import Cohort, SurvivalOutcome
 from tumorcast_training.learners import (
@@ -77,13 +77,6 @@ def fit_learner(
     return fit_gated(data, seed, GatedRecipe(members=_BAGGED if recipe.members else 1))
 
 
-def best_link(name: str, predictor: Predictor, z: Array, present: NDArray[np.bool_]) -> Array:
-    """The learner's link without calibration, (n, causes, points)."""
-    links = predictor.links(z, present)
-    best: Array = links[0] if name == "linear" else links.mean(axis=0)
-    return best
-
-
 @dataclass(frozen=True, eq=False)
 class InnerLinks:
     """Links of every learner for the training rows, each by learners that had not seen the patient."""
@@ -100,7 +93,7 @@ def inner_links(data: TrainingSet, recipe: LinearRecipe, learners: Sequence[str]
         patterns = {int(p) for p in pattern_index(data.present[test])}
         for name in learners:
             predictor = fit_learner(name, train, recipe, seed, patterns)
-            out[name][test] = best_link(name, predictor, data.z[test], data.present[test])
+            out[name][test] = best_link(name, predictor.links(data.z[test], data.present[test]))
     return InnerLinks(out)
 
 
@@ -108,10 +101,9 @@ def calibration_of(link: Array, target: Target, weight: Array) -> LinkCalibratio
     """Intercept and slope per cause that fit cross-fitted links best."""
     causes, points = link.shape[1:]
     reference = np.zeros((causes, points)) if target.reached is not None else link.mean(axis=0)
-    rows = np.arange(len(link))
     intercepts, slopes = np.zeros(causes), np.ones(causes)
     for c in range(causes):
-        one = Target(target.kind, target.reached, target.periods[c : c + 1], target.edges_days)[rows]
+        one = Target(target.kind, target.reached, target.periods[c : c + 1], target.edges_days)
 
         def loss(theta: Array, c: int = c, one: Target = one) -> float:
             moved = reference[c] + theta[0] + theta[1] * (link[:, c] - reference[c])

@@ -17,11 +17,11 @@ from tumorcast_fusion.model import manifest as manifests
 from tumorcast_fusion.model.tabular.engine import TabularEngine
 from tumorcast_training import floors
 from tumorcast_training.blueprint import Blueprint, EndpointPlan
-from tumorcast_training.cohorts import Cohort, SurvivalOutcome
-from tumorcast_training.cross_validation import Answers, bounds_of, known_value
+from tumorcast_training.cohorts import Cohort
+from tumorcast_training.cross_validation import Answers, bounds_of, scores_of
 from tumorcast_training.fitting import Encoded
 from tumorcast_training.measuring import score_answers
-from tumorcast_training.metrics import ClusterBootstrap, auc, harrell_c
+from tumorcast_training.metrics import ClusterBootstrap
 
 Array = NDArray[np.float64]
 
@@ -50,9 +50,7 @@ def _floors(plan: EndpointPlan, train: Cohort, test: Cohort, risk: Array) -> Map
     bootstrap = ClusterBootstrap(test.patient_ids)
 
     def scored(weights: Array | None, of: Array) -> Array:
-        if isinstance(outcome, SurvivalOutcome):
-            return harrell_c(outcome.days, outcome.event, of, weights=weights)
-        return auc(known_value(outcome), of, weights)
+        return scores_of(outcome, of, weights)
 
     found = {}
     known = train[np.flatnonzero(train.outcomes[plan.id].known())]

@@ -18,7 +18,6 @@ from tumorcast_fusion.model.tabular.engine import TabularEngine
 from tumorcast_fusion.model.tabular.similar import SimilarGroups
 from tumorcast_fusion.model.tabular.typicality import TypicalPatients
 from tumorcast_training import aggregates
-from tumorcast_training.aggregates import training_aggregates
 from tumorcast_training.blueprint import Blueprint, EndpointPlan
 from tumorcast_training.cohorts import Cohort
 from tumorcast_training.conformal import conformal_threshold
@@ -26,7 +25,9 @@ from tumorcast_training.cross_validation import BLEND, Answers, Run, cross_valid
 from tumorcast_training.drawing import figure_of
 from tumorcast_training.fitting import LEARNERS, Encoded, fit_endpoint, training_set
 from tumorcast_training.held_back import score_test
+from tumorcast_training.learners.target import patient_folds
 from tumorcast_training.measuring import DEALS, measure
+from tumorcast_training.parallel import in_turn
 from tumorcast_training.plots import write_plots
 from tumorcast_training.prototypes import fit_prototypes
 from tumorcast_training.publishing import PLOTS, publish, write_metrics
@@ -85,7 +86,7 @@ def train(
         manifest,
         design,
         {name: found.blend for name, found in trained.items()},
-        TypicalPatients.fit(encoded.z, gaussian, _folds(cohort, seed)),
+        TypicalPatients.fit(encoded.z, gaussian, patient_folds(cohort.patient_ids, _TYPICALITY_FOLDS, seed)),
         SimilarGroups(prototypes, centers),
         {name: found.scores for name, found in trained.items()},
     )
@@ -106,24 +107,11 @@ def train(
         document["test"] = score_test(folder, blueprint, cohort, test)
     write_metrics(folder, document)
     features = {name: feature for name, (_, feature) in blueprint.inputs().items()}
-    kept = training_aggregates(cohort, features, {name: found.headline for name, found in trained.items()})
+    kept = aggregates.training_aggregates(cohort, features, {name: found.headline for name, found in trained.items()})
     aggregates.write(kept, folder)
     write_plots(folder / PLOTS, {name: found.figure for name, found in trained.items()})
     publish(folder, blueprint)
     return folder
-
-
-def _folds(cohort: Cohort, seed: int) -> NDArray[np.int64]:
-    """A fold for each row, whole patients together."""
-    patients, index = np.unique(cohort.patient_ids.astype(str), return_inverse=True)
-    count = min(_TYPICALITY_FOLDS, len(patients))
-    fold: NDArray[np.int64] = np.random.default_rng(seed).permutation(np.arange(len(patients)) % count)[index]
-    return fold
-
-
-def in_turn(work: Callable[[Any], Any], tasks: Sequence[Any]) -> list[Any]:
-    """Run tasks one after another in this process."""
-    return [work(task) for task in tasks]
 
 
 def train_endpoint(

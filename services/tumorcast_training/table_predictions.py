@@ -14,7 +14,7 @@ from tumorcast_core.errors import InvalidInput
 from tumorcast_fusion.model import PrognosisModel
 from tumorcast_fusion.model.growth_model import GrowthModel
 from tumorcast_fusion.model.manifest import EndpointSpec, Manifest
-from tumorcast_fusion.model.outputs import EndpointOutput, day_of_survival
+from tumorcast_fusion.model.outputs import EndpointOutput, day_of_survival, kept_outcomes
 from tumorcast_fusion.model.tabular.abstaining import NO_USABLE_INPUT, UNLIKE, far_outside, unlike_training
 from tumorcast_fusion.model.tabular.design import Design, missing
 from tumorcast_fusion.model.tabular.engine import TabularEngine
@@ -159,11 +159,7 @@ def prediction_sets(output: EndpointOutput) -> Mask | None:
     """Which outcomes cannot be excluded, (n, outcomes), at least the likeliest; ``None`` where there are no sets."""
     if not output.level:
         return None
-    chances = probabilities(output)
-    sets: Mask = 1 - chances <= output.threshold
-    likeliest = chances == chances.max(axis=1, keepdims=True)
-    first = likeliest & (likeliest.cumsum(axis=1) == 1)
-    return np.where(sets.any(axis=1, keepdims=True), sets, first)
+    return kept_outcomes(probabilities(output), output.threshold)
 
 
 def hazards(output: EndpointOutput) -> Array:

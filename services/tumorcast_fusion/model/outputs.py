@@ -91,8 +91,8 @@ class EndpointOutput:
 
     def _kept(self, chances: dict[str, float]) -> tuple[str, ...]:
         """Outcomes that cannot be excluded (split conformal); at least the likeliest."""
-        possible = [outcome for outcome, p in chances.items() if 1 - p <= self.threshold]
-        return tuple(possible or [max(chances, key=chances.__getitem__)])
+        kept = kept_outcomes(np.array([list(chances.values())]), self.threshold)[0]
+        return tuple(outcome for outcome, stays in zip(chances, kept, strict=True) if stays)
 
     def _survival(self, horizons: Sequence[float], baseline: float | None) -> SurvivalEstimate:
         middle, low_hazard, high_hazard = (h[-1, 0] for h in self._hazards())
@@ -123,6 +123,17 @@ class EndpointOutput:
                 curves.append(1 - at_days(cumulative_incidence(mixed)[c], self.edges_days, horizons))
             causes.append(CauseIncidence(cause, _points(horizons, *curves)))
         return CompetingRisksEstimate(tuple(causes), baseline)
+
+
+def kept_outcomes(chances: Array, threshold: float) -> NDArray[np.bool_]:
+    """Which outcomes of chances (n, K) cannot be excluded (split conformal); at least the likeliest, first of equals.
+
+    >>> kept_outcomes(np.array([[0.6, 0.4], [0.95, 0.05]]), 0.6).tolist()
+    [[True, True], [True, False]]
+    """
+    kept: NDArray[np.bool_] = 1 - chances <= threshold
+    kept[np.arange(len(kept)), chances.argmax(axis=1)] = True
+    return kept
 
 
 def _points(days: Sequence[float], middle: Array, lower: Array, upper: Array) -> tuple[SurvivalPoint, ...]:

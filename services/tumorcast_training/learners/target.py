@@ -102,9 +102,7 @@ class TrainingSet:
 
     def inner_folds(self, count: int, seed: int) -> NDArray[np.int64]:
         """A fold for each row, whole patients together, at random."""
-        patients, index = np.unique(self.patient_ids.astype(str), return_inverse=True)
-        fold: NDArray[np.int64] = np.random.default_rng(seed).permutation(np.arange(len(patients)) % count)[index]
-        return fold
+        return patient_folds(self.patient_ids, count, seed)
 
     def bootstrap_weights(self, rng: np.random.Generator) -> Array:
         """Weights (n,) of one bootstrap sample of the patients."""
@@ -112,3 +110,11 @@ class TrainingSet:
         drawn = rng.multinomial(len(patients), np.full(len(patients), 1 / len(patients)))
         out: Array = self.weight * drawn[index]
         return out
+
+
+def patient_folds(patient_ids: NDArray[np.object_], count: int, seed: int) -> NDArray[np.int64]:
+    """A fold for each row, whole patients together, at random; no more folds than patients."""
+    patients, index = np.unique(patient_ids.astype(str), return_inverse=True)
+    dealt = np.arange(len(patients)) % min(count, len(patients))
+    fold: NDArray[np.int64] = np.random.default_rng(seed).permutation(dealt)[index]
+    return fold

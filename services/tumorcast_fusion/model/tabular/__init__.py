@@ -2,10 +2,10 @@
 
 from tumorcast_fusion.model.tabular.blend import Blend, LinkCalibration, Part
 from tumorcast_fusion.model.tabular.boosted import BoostedPredictor, by_interval
-from tumorcast_fusion.model.tabular.design import Design, raw_column
+from tumorcast_fusion.model.tabular.design import Design, pattern_index, raw_column
 from tumorcast_fusion.model.tabular.gated import GatedNetwork, GatedPredictor, layout, rows_of
 from tumorcast_fusion.model.tabular.imputation import Gaussian
-from tumorcast_fusion.model.tabular.linear import LinearPredictor, pattern_index
+from tumorcast_fusion.model.tabular.linear import LinearPredictor
 
 __all__ = [
     "Blend",

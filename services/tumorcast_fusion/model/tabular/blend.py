@@ -89,7 +89,10 @@ class Blend:
     def link(self, z: Array, present: Mask) -> Array:
         """Best link (n, causes, points)."""
         out: Array = np.sum(
-            [part.weight * part.calibration(_best(part, part.predictor.links(z, present))) for part in self.parts],
+            [
+                part.weight * part.calibration(best_link(part.learner, part.predictor.links(z, present)))
+                for part in self.parts
+            ],
             axis=0,
         )
         return out
@@ -102,7 +105,7 @@ class Blend:
         bests, spreads = [], []
         for part in self.parts:
             links = part.predictor.links(z, present)
-            bests.append(part.weight * part.calibration(_best(part, links)))
+            bests.append(part.weight * part.calibration(best_link(part.learner, links)))
             members = links[1:] if part.learner == "linear" else links
             sd = members.std(axis=0, ddof=1) if len(members) > 1 else np.zeros(links.shape[1:])
             spreads.append(part.weight * part.calibration.slope[:, None] * sd)
@@ -118,7 +121,7 @@ class Blend:
         return out
 
 
-def _best(part: Part, links: Array) -> Array:
+def best_link(learner: str, links: Array) -> Array:
     """Member 0 of a linear predictor is its estimate; the others are the mean of their members."""
-    best: Array = links[0] if part.learner == "linear" else links.mean(axis=0)
+    best: Array = links[0] if learner == "linear" else links.mean(axis=0)
     return best

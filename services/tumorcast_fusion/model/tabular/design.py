@@ -67,8 +67,7 @@ class Design:
     def pattern_of(self, z: Array, present: Mask) -> NDArray[np.int64]:
         """Number of the pattern of each row: bit g for group g, and one more where the split holds; (n,)."""
         holds = self.split_holds(z, present).astype(np.int64)
-        pattern: NDArray[np.int64] = present.astype(np.int64) @ (1 << np.arange(len(self.groups)))
-        return pattern + (holds << len(self.groups))
+        return pattern_index(present) + (holds << len(self.groups))
 
     @cached_property
     def categories(self) -> Mapping[str, frozenset[str]]:
@@ -123,6 +122,12 @@ class Design:
     def masked(self, z: Array, present: Mask) -> Array:
         """The columns with those of absent groups taken out, both (n, ...)."""
         return np.where(self.available(present), z, np.nan)
+
+
+def pattern_index(present: Mask) -> NDArray[np.int64]:
+    """Number of a subset of groups: bit g is set if group g is given; (..., groups) → (...,)."""
+    index: NDArray[np.int64] = present.astype(np.int64) @ (1 << np.arange(present.shape[-1]))
+    return index
 
 
 def missing(values: NDArray[np.float64] | NDArray[np.object_]) -> Mask:

@@ -20,12 +20,6 @@ Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 
-def pattern_index(present: Mask) -> NDArray[np.int64]:
-    """Number of a subset of groups: bit g is set if group g is given; (..., groups) → (...,)."""
-    index: NDArray[np.int64] = present.astype(np.int64) @ (1 << np.arange(present.shape[-1]))
-    return index
-
-
 @dataclass(frozen=True, eq=False)
 class LinearPredictor:
     """Coefficients (members, patterns, causes, columns), offsets and slopes (members, patterns, causes, points).

@@ -23,7 +23,7 @@ from tumorcast_core.prognosis import (
 from tumorcast_fusion.model.engine import Reading, Remarks
 from tumorcast_fusion.model.outputs import INTERVAL_LEVEL
 from tumorcast_fusion.model.tabular.abstaining import UNLIKE, unlike_training
-from tumorcast_fusion.model.tabular.linear import pattern_index
+from tumorcast_fusion.model.tabular.design import pattern_index
 from tumorcast_fusion.model.tabular.reading import TableRow, row_of
 from tumorcast_fusion.model.tabular.similar import FEWEST_PATIENTS
 
