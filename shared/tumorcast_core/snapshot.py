@@ -73,6 +73,7 @@ class Embedding:
     dicom_modality: str = ""
     source: str = ""
     effective: str = ""
+    preparation: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +142,25 @@ class PatientSnapshot:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class MeasuredLesion:
+    """One lesion in one series; ``source`` is where it was drawn, ``measurements`` are catalogued features."""
+
+    tracking_uid: str
+    label: str = field(repr=False)
+    series_instance_uid: str
+    dicom_modality: str
+    source: str
+    date: str = field(default="", repr=False)
+    measurements: tuple[Feature, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Extraction:
     """What one extractor found; the gateway merges several into a snapshot.
 
-    ``patient_id`` and ``date`` are what the source says of itself, empty where it says nothing.
+    ``patient_id`` and ``date`` are what the source says of itself, empty where it says nothing. ``lesions`` are all that
+    were measured; what models read of them stands in ``features``.
     """
 
     features: tuple[Feature, ...] = ()
@@ -153,3 +168,4 @@ class Extraction:
     issues: tuple[Issue, ...] = ()
     patient_id: str = field(default="", repr=False)
     date: str = ""
+    lesions: tuple[MeasuredLesion, ...] = ()

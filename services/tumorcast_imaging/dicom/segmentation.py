@@ -7,7 +7,6 @@ any order; a frame that does not lie on the volume's voxels refuses the whole se
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from tumorcast_imaging.dicom.dataset import guarded, read_dataset
 from tumorcast_imaging.dicom.header import NATIVE, Header
 from tumorcast_imaging.dicom.limits import DEFAULT_LIMITS, Limits
 from tumorcast_imaging.dicom.reasons import Refused, issue
+from tumorcast_imaging.dicom.region import Region, Segmentation
 from tumorcast_imaging.dicom.study import Paths, list_files, referenced_series, scan
 from tumorcast_imaging.dicom.volume import Volume
 
@@ -31,19 +31,6 @@ _KEYWORDS = [
     "PixelData",
 ]
 _SEG = "1.2.840.10008.5.1.4.1.1.66.4"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Segmentation:
-    """One lesion's mask on the voxels of a volume; ``mask`` is ``None`` where ``issues`` say why."""
-
-    mask: NDArray[np.bool_] | None = None
-    sop_instance_uid: str = ""
-    series_instance_uid: str = ""
-    segment_number: int = 0
-    label: str = field(default="", repr=False)
-    tracking_uid: str = ""
-    issues: tuple[Issue, ...] = ()
 
 
 def read_segmentation(
@@ -93,15 +80,15 @@ def _read(header: Header, volume: Volume, limits: Limits) -> Segmentation:
             raise Refused("AMBIGUOUS_SEGMENT")
         description = seg.SegmentSequence[0]
         mask = _mask(seg, frames, volume)
-        return Segmentation(
+        region = Region(
             mask=mask,
-            sop_instance_uid=header.sop_instance_uid,
-            series_instance_uid=header.series_instance_uid,
-            segment_number=int(description.SegmentNumber),
+            number=int(description.SegmentNumber),
+            source_uid=header.sop_instance_uid,
             label=str(description.get("SegmentLabel", "")),
             tracking_uid=str(description.get("TrackingUID", "")),
-            issues=doubts,
+            volume_ml=np.count_nonzero(mask) * float(np.prod(volume.spacing_mm)) / 1000,
         )
+        return Segmentation((region,), header.sop_instance_uid, header.series_instance_uid, doubts)
 
 
 def _check_belongs(header: Header, drawn_on: tuple[str, ...], volume: Volume) -> tuple[Issue, ...]:

@@ -6,7 +6,7 @@
 from typing import TYPE_CHECKING, Any
 
 from tumorcast_imaging.model.crop import Crop, cut
-from tumorcast_imaging.model.lesion import Size, measure
+from tumorcast_imaging.model.lesions.size import Size, measure
 from tumorcast_imaging.model.manifest import SHIPPED, CropSpec, EncoderManifest, ResNetArchitecture
 from tumorcast_imaging.model.ports import CropEncoder, Encoded, Instance, StoredInstance, StudyReader, StudyStore
 from tumorcast_imaging.model.study import PreparedStudy, Ready, encode_study, finish, prepare_study

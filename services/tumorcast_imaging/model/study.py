@@ -21,8 +21,8 @@ from tumorcast_imaging.dicom import (
     read_segmentation,
     reasons,
 )
-from tumorcast_imaging.model import lesion
 from tumorcast_imaging.model.crop import Crop, cut
+from tumorcast_imaging.model.lesions import size
 from tumorcast_imaging.model.manifest import EncoderManifest
 from tumorcast_imaging.model.ports import Encoded, StudyReader
 
@@ -75,7 +75,7 @@ def prepare_study(
     if found is not None:
         volume, segmentation = found
         issues += segmentation.issues
-        if segmentation.mask is not None:
+        if segmentation.regions:
             crops = tuple(_crops(volume, segmentation, manifests, check, ready))
             features, doubts = _measure(volume, segmentation, timepoint)
             issues += doubts
@@ -144,7 +144,7 @@ def _segmented(study: StudyVolumes, segmentation_uid: str, check: Check) -> tupl
     for volume in candidates:
         check()
         read.append((volume, read_segmentation(paths, volume, segmentation_uid)))
-    fitting = [(v, segmentation) for v, segmentation in read if segmentation.mask is not None]
+    fitting = [(v, segmentation) for v, segmentation in read if segmentation.regions]
     if len(fitting) > 1:  # two phases on one grid: the mask fits both, the tumor's brightness does not
         uid = fitting[0][1].sop_instance_uid
         return fitting[0][0], Segmentation(issues=(reasons.issue("SEGMENTATION_SERIES_AMBIGUOUS", uid),))
@@ -154,10 +154,9 @@ def _segmented(study: StudyVolumes, segmentation_uid: str, check: Check) -> tupl
 def _measure(
     volume: Volume, segmentation: Segmentation, timepoint: Timepoint
 ) -> tuple[tuple[Feature, ...], tuple[Issue, ...]]:
-    assert segmentation.mask is not None  # noqa: S101 - narrows the type; the caller checked
-    return lesion.features(
-        lesion.measure(segmentation.mask, volume.spacing_mm),
-        source=f"{segmentation.sop_instance_uid}#segment={segmentation.segment_number}",
+    return size.features(
+        size.measure(segmentation.regions[0].mask, volume.spacing_mm),
+        source=segmentation.regions[0].source,
         effective=volume.date,
         timepoint=timepoint.role,
         sources=(volume.series_instance_uid,),
@@ -167,13 +166,16 @@ def _measure(
 def _crops(
     volume: Volume, segmentation: Segmentation, manifests: Sequence[EncoderManifest], check: Check, ready: Ready
 ) -> Iterable[Crop]:
-    assert segmentation.mask is not None  # noqa: S101 - narrows the type; the caller checked
     for manifest in manifests:
         if manifest.dicom_modality == volume.dicom_modality:
             check()
             spec = manifest.crop
             array = cut(
-                volume, segmentation.mask, voxels=spec.voxels, spacing_mm=spec.spacing_mm, window=spec.window_hu
+                volume,
+                segmentation.regions[0].mask,
+                voxels=spec.voxels,
+                spacing_mm=spec.spacing_mm,
+                window=spec.window_hu,
             )
             crop = Crop(manifest.name, array, volume.dicom_modality, volume.series_instance_uid)
             ready(crop)

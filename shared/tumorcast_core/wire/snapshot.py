@@ -80,6 +80,7 @@ def embedding_to(e: s.Embedding) -> sp.Embedding:
         dicom_modality=e.dicom_modality,
         source=e.source,
         effective=e.effective,
+        preparation=e.preparation,
     )
 
 
@@ -99,6 +100,7 @@ def embedding_from(m: sp.Embedding) -> s.Embedding:
         dicom_modality=m.dicom_modality,
         source=m.source,
         effective=m.effective,
+        preparation=tuple(m.preparation),
     )
 
 

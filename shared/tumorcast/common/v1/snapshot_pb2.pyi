@@ -85,7 +85,7 @@ class Feature(_message.Message):
     def __init__(self, name: _Optional[str] = ..., coding: _Optional[_Union[Coding, _Mapping]] = ..., number: _Optional[float] = ..., category: _Optional[str] = ..., unit: _Optional[str] = ..., effective: _Optional[str] = ..., source: _Optional[str] = ..., timepoint: _Optional[str] = ..., comparator: _Optional[str] = ..., status: _Optional[str] = ..., sources: _Optional[_Iterable[str]] = ..., formula: _Optional[str] = ...) -> None: ...
 
 class Embedding(_message.Message):
-    __slots__ = ("embedding_space", "data", "data_type", "shape", "modality", "timepoint", "dicom_modality", "source", "effective")
+    __slots__ = ("embedding_space", "data", "data_type", "shape", "modality", "timepoint", "dicom_modality", "source", "effective", "preparation")
     EMBEDDING_SPACE_FIELD_NUMBER: _ClassVar[int]
     DATA_FIELD_NUMBER: _ClassVar[int]
     DATA_TYPE_FIELD_NUMBER: _ClassVar[int]
@@ -95,6 +95,7 @@ class Embedding(_message.Message):
     DICOM_MODALITY_FIELD_NUMBER: _ClassVar[int]
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     EFFECTIVE_FIELD_NUMBER: _ClassVar[int]
+    PREPARATION_FIELD_NUMBER: _ClassVar[int]
     embedding_space: str
     data: bytes
     data_type: DataType
@@ -104,7 +105,8 @@ class Embedding(_message.Message):
     dicom_modality: str
     source: str
     effective: str
-    def __init__(self, embedding_space: _Optional[str] = ..., data: _Optional[bytes] = ..., data_type: _Optional[_Union[DataType, str]] = ..., shape: _Optional[_Iterable[int]] = ..., modality: _Optional[_Union[Modality, str]] = ..., timepoint: _Optional[str] = ..., dicom_modality: _Optional[str] = ..., source: _Optional[str] = ..., effective: _Optional[str] = ...) -> None: ...
+    preparation: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, embedding_space: _Optional[str] = ..., data: _Optional[bytes] = ..., data_type: _Optional[_Union[DataType, str]] = ..., shape: _Optional[_Iterable[int]] = ..., modality: _Optional[_Union[Modality, str]] = ..., timepoint: _Optional[str] = ..., dicom_modality: _Optional[str] = ..., source: _Optional[str] = ..., effective: _Optional[str] = ..., preparation: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Issue(_message.Message):
     __slots__ = ("severity", "code", "message", "location", "origin", "timepoint")

@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as hnp
 
 from support.dicom_factory import Phantom
 from tumorcast_imaging.model import measure
-from tumorcast_imaging.model.lesion import features
+from tumorcast_imaging.model.lesions.size import features
 
 FINE = (1.5, 0.8, 0.8)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tumorcast_platform import console
+from tumorcast_platform.commands.imaging.app import Folder, imaging_app
 from tumorcast_platform.console import AsJson
 
 if TYPE_CHECKING:
@@ -24,12 +25,6 @@ if TYPE_CHECKING:
 
     Entry = Callable[[Volume | RefusedSeries], dict[str, Any]]
 
-imaging_app = typer.Typer(help="Check DICOM series, and convert the sound ones.", no_args_is_help=True)
-
-Folder = Annotated[
-    Path,
-    typer.Argument(metavar="DIR", help="DICOM: a folder with everything below it, or one file.", show_default=False),
-]
 Out = Annotated[
     Path,
     typer.Argument(

@@ -1,0 +1,1 @@
+"""Lesions: what a reader drew, as quantities that an oncologist trusts."""
