@@ -5,9 +5,10 @@
 
 from typing import TYPE_CHECKING, Any
 
-from tumorcast_imaging.model.crop import Crop, cut
+from tumorcast_imaging.model.architectures import ResNetArchitecture
+from tumorcast_imaging.model.crop import Crop, crop_of, cut
 from tumorcast_imaging.model.lesions.size import Size, measure
-from tumorcast_imaging.model.manifest import SHIPPED, CropSpec, EncoderManifest, ResNetArchitecture
+from tumorcast_imaging.model.manifest import SHIPPED, CropSpec, EncoderManifest, Window
 from tumorcast_imaging.model.ports import CropEncoder, Encoded, Instance, StoredInstance, StudyReader, StudyStore
 from tumorcast_imaging.model.study import PreparedStudy, Ready, encode_study, finish, prepare_study
 
@@ -30,7 +31,9 @@ __all__ = [
     "StoredInstance",
     "StudyReader",
     "StudyStore",
+    "Window",
     "best_precision",
+    "crop_of",
     "cut",
     "encode_study",
     "finish",

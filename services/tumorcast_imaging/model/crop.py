@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy import ndimage, sparse
 
 from tumorcast_imaging.dicom import Volume
+from tumorcast_imaging.model.manifest import EncoderManifest, Window
 from tumorcast_imaging.model.mask import centroid
 
 _AIR_HU = -1024.0
@@ -45,11 +46,9 @@ def cut(
     ``window`` is the (low, high) intensity, in the volume's unit, that maps to 0 and 1. Where the volume is finer than
     the crop it is smoothed first, so that noise and edges do not alias.
     """
-    axes = volume.affine_lps[:3, :3]
-    center = axes @ centroid(mask) + volume.affine_lps[:3, 3]
-    step = np.fliplr(np.eye(3)) * spacing_mm  # columns: crop axes k, j, i in LPS millimeters
-    first = center - step @ np.full(3, (voxels - 1) / 2)
-    to_index = np.linalg.inv(axes)
+    grid = affine_of(volume, mask, voxels=voxels, spacing_mm=spacing_mm)
+    step, first = grid[:3, :3], grid[:3, 3]
+    to_index = np.linalg.inv(volume.affine_lps[:3, :3])
     matrix, offset = to_index @ step, to_index @ (first - volume.affine_lps[:3, 3])
     sigma = np.sqrt(np.maximum((spacing_mm / np.array(volume.spacing_mm)) ** 2 - 1, 0)) / _FWHM
     part, start = _part(volume.array.shape, matrix, offset, voxels, sigma)
@@ -59,6 +58,34 @@ def cut(
     )
     inside = _resample(mask[part].astype(np.float32), matrix, offset - start, voxels, sigma, 0.0)
     return np.stack([np.clip((image - low) / (high - low), 0, 1), np.clip(inside, 0, 1)]).astype(np.float32)
+
+
+def affine_of(volume: Volume, mask: NDArray[np.bool_], *, voxels: int, spacing_mm: float) -> NDArray[np.float64]:
+    """Where the crop lies: (4, 4), from its index (k, j, i) to millimeters in LPS."""
+    grid = np.eye(4)
+    grid[:3, :3] = np.fliplr(np.eye(3)) * spacing_mm  # columns: crop axes k, j, i
+    center = volume.affine_lps[:3, :3] @ centroid(mask) + volume.affine_lps[:3, 3]
+    grid[:3, 3] = center - grid[:3, :3] @ np.full(3, (voxels - 1) / 2)
+    return grid
+
+
+def crop_of(volume: Volume, mask: NDArray[np.bool_], manifest: EncoderManifest) -> Crop:
+    """What an encoder reads of a lesion in a volume of a DICOM modality that it takes."""
+    spec = manifest.crop
+    window = bounds_of(spec.windows[volume.dicom_modality], volume)  # type: ignore[index]
+    array = cut(volume, mask, voxels=spec.voxels, spacing_mm=spec.spacing_mm, window=window)
+    return Crop(manifest.name, array, volume.dicom_modality, volume.series_instance_uid)
+
+
+def bounds_of(window: Window, volume: Volume) -> tuple[float, float]:
+    """The intensities in the volume's unit that map to 0 and 1."""
+    if window.of == "values":
+        return window.low, window.high
+    above = volume.array[volume.array > volume.array.min()]
+    if not above.size:
+        return float(volume.array.min()), float(volume.array.min()) + 1.0
+    low, high = (float(x) for x in np.percentile(above, (window.low, window.high)))
+    return low, max(high, np.nextafter(low, np.inf))
 
 
 def _part(

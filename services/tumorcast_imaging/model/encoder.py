@@ -13,13 +13,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
 from tumorcast_core.errors import InvalidInput, MalformedRequest
 from tumorcast_imaging.model.crop import Crop
 from tumorcast_imaging.model.forward import Forward, native_bf16, prepare
-from tumorcast_imaging.model.manifest import EncoderManifest, ResNetArchitecture
+from tumorcast_imaging.model.manifest import EncoderManifest
+from tumorcast_imaging.model.weights import fetch, tensors_of
 
 WEIGHTS_FILE = "weights.safetensors"
 _GPU_BATCH = 4
@@ -27,24 +27,10 @@ _GPU_BATCH = 4
 
 def build_network(manifest: EncoderManifest) -> torch.nn.Module:
     """The network of a manifest with fresh weights: float (B, 2, N, N, N) → (B, embedding_dim)."""
-    from monai.networks.nets.resnet import ResNet  # slow to import
-
-    spec: ResNetArchitecture = manifest.architecture
-    network: torch.nn.Module = ResNet(
-        spec.block,
-        list(spec.layers),
-        list(spec.block_inplanes),
-        spatial_dims=3,
-        n_input_channels=2,
-        conv1_t_size=spec.conv1_t_size,
-        conv1_t_stride=spec.conv1_t_stride,
-        no_max_pool=spec.no_max_pool,
-        shortcut_type=spec.shortcut_type,
-        norm=("instance", {"affine": True}) if spec.norm == "instance" else spec.norm,  # MONAI fails on one without
-        num_classes=manifest.embedding_dim,
-        feed_forward=True,
-    )
-    return network
+    try:
+        return manifest.architecture.build(manifest.crop.voxels, manifest.embedding_dim)
+    except ValueError as e:
+        raise InvalidInput("An encoder's architecture does not fit its crop.") from e
 
 
 def best_precision(device: torch.device) -> str:
@@ -74,15 +60,10 @@ class Encoder:
     def load(cls, folder: str | Path, *, precision: str = "", device: str = "cpu") -> Encoder:
         """Load ``folder``; raises ``InvalidInput`` unless the weights are the very ones that the manifest names."""
         manifest = EncoderManifest.load(folder)
-        try:
-            data = Path(folder, WEIGHTS_FILE).read_bytes()
-        except OSError as e:
-            raise InvalidInput("An encoder's weights are missing.") from e
-        if hashlib.sha256(data).hexdigest() != manifest.weights_sha256:
-            raise InvalidInput("An encoder's weights do not match the sha256 in its manifest.")
+        data = fetch(manifest.weights_url or Path(folder, WEIGHTS_FILE), manifest.weights_sha256)
         network = build_network(manifest)
         try:
-            network.load_state_dict(load_tensors(data))
+            network.load_state_dict(tensors_of(data))
         except RuntimeError as e:
             raise InvalidInput("An encoder's weights do not fit its architecture.") from e
         return cls(manifest, network, precision=precision, device=device)

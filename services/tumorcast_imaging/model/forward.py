@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from tumorcast_imaging.model.manifest import ResNetArchitecture
+from tumorcast_imaging.model.architectures import Architecture, ResNetArchitecture
 
 Batch = NDArray[np.float32]
 
@@ -37,7 +37,7 @@ def native_bf16(device: torch.device) -> bool:
     return native and _has_onednn()
 
 
-def prepare(network: nn.Module, architecture: ResNetArchitecture, device: torch.device, dtype: torch.dtype) -> Forward:
+def prepare(network: nn.Module, architecture: Architecture, device: torch.device, dtype: torch.dtype) -> Forward:
     """The fastest forward pass of a copy of ``network`` on ``device``, in float32 or bf16."""
     if device.type == "cuda":
         return CudaForward(network, device, dtype)
@@ -46,8 +46,10 @@ def prepare(network: nn.Module, architecture: ResNetArchitecture, device: torch.
     return PlainForward(network, device, dtype)
 
 
-def packable(architecture: ResNetArchitecture, device: torch.device, dtype: torch.dtype) -> bool:
+def packable(architecture: Architecture, device: torch.device, dtype: torch.dtype) -> bool:
     """Whether ``PackedForward`` can run it: batch norm and convolutional shortcuts only, on x86 with AVX."""
+    if not isinstance(architecture, ResNetArchitecture):
+        return False
     foldable = architecture.norm == "batch" and architecture.shortcut_type == "B"
     x86 = torch.backends.cpu.get_cpu_capability().startswith("AVX") and _has_onednn()
     return device.type == "cpu" and foldable and x86 and (dtype == torch.float32 or native_bf16(device))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -9,57 +10,59 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from tumorcast_core.errors import InvalidInput, UnknownModel
+from tumorcast_imaging.model.architectures import Architecture, ResNetArchitecture
 
 FILE_NAME = "manifest.yaml"
 SHIPPED = Path(__file__).resolve().parent.parent / "encoders"
 """The encoders that come with the package, a folder each."""
-Positive = Annotated[int, Field(gt=0)]
+Sha256 = Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")]
 
 
 class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class ResNetArchitecture(_Strict):
-    """Arguments of MONAI's 3-D ``ResNet`` (monai.networks.nets.resnet)."""
+class Window(_Strict):
+    """Intensities that map to 0 and 1: in the volume's unit, or percentiles of its voxels above the darkest.
 
-    kind: Literal["monai.ResNet"] = "monai.ResNet"
-    block: Literal["basic", "bottleneck"] = "basic"
-    layers: tuple[Positive, Positive, Positive, Positive] = (1, 1, 1, 1)
-    block_inplanes: tuple[Positive, Positive, Positive, Positive] = (16, 32, 64, 128)
-    conv1_t_size: Positive = 5
-    conv1_t_stride: Positive = 2
-    no_max_pool: bool = True
-    shortcut_type: Literal["A", "B"] = "B"
-    norm: Literal["batch", "instance"] = "batch"
+    Percentiles are for arbitrary units (MR), which mean nothing from one scanner to the next.
+    """
 
-
-class CropSpec(_Strict):
-    """The cube an encoder reads: ``voxels``³ voxels of ``spacing_mm``, intensity ``window`` mapped to [0, 1]."""
-
-    voxels: int = Field(ge=8, le=256)
-    spacing_mm: float = Field(gt=0, le=20)
-    window_hu: tuple[float, float]
+    low: float
+    high: float
+    of: Literal["values", "percentiles"] = "values"
 
     @model_validator(mode="after")
-    def _window_has_width(self) -> CropSpec:
-        if self.window_hu[0] >= self.window_hu[1]:
-            raise ValueError("window_hu must be [low, high]")
+    def _has_width(self) -> Window:
+        if self.low >= self.high or (self.of == "percentiles" and not 0 <= self.low < self.high <= 100):
+            raise ValueError("a window goes from low to high; percentiles lie between 0 and 100")
         return self
 
 
+class CropSpec(_Strict):
+    """The cube an encoder reads: ``voxels``³ voxels of ``spacing_mm``; a window for each DICOM modality it takes."""
+
+    voxels: int = Field(ge=8, le=256)
+    spacing_mm: float = Field(gt=0, le=20)
+    windows: Mapping[Literal["CT", "MR", "PT"], Window] = Field(min_length=1)
+
+
 class EncoderManifest(_Strict):
-    """One encoder: what it reads, how it is built, what it was trained on."""
+    """One encoder: what it reads, how it is built, what it was trained on.
+
+    ``weights_url`` is where its weights lie if not beside the manifest: a path or any fsspec URL. Either way they must
+    have the digest ``weights_sha256``.
+    """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9-]{0,62}$")
     version: str
-    dicom_modality: Literal["CT", "MR", "PT"]
     embedding_dim: int = Field(gt=0, le=4096)
     crop: CropSpec
-    architecture: ResNetArchitecture = ResNetArchitecture()
+    architecture: Architecture = ResNetArchitecture()
     training_data: str
     simulated: bool
-    weights_sha256: str = Field("", pattern=r"^([0-9a-f]{64})?$")
+    weights_sha256: Sha256 = ""
+    weights_url: str = ""
 
     @classmethod
     def load(cls, folder: str | Path) -> EncoderManifest:
@@ -75,5 +78,6 @@ class EncoderManifest(_Strict):
 
     def save(self, folder: str | Path) -> None:
         """Write ``folder``/manifest.yaml."""
-        text = yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=120)
+        raw = self.model_dump(mode="json", exclude={"weights_url"} if not self.weights_url else None)
+        text = yaml.safe_dump(raw, sort_keys=False, allow_unicode=True, width=120)
         Path(folder, FILE_NAME).write_text(text, encoding="utf-8")

@@ -21,7 +21,7 @@ from tumorcast_imaging.dicom import (
     read_segmentation,
     reasons,
 )
-from tumorcast_imaging.model.crop import Crop, cut
+from tumorcast_imaging.model.crop import Crop, crop_of
 from tumorcast_imaging.model.lesions import size
 from tumorcast_imaging.model.manifest import EncoderManifest
 from tumorcast_imaging.model.ports import Encoded, StudyReader
@@ -167,17 +167,9 @@ def _crops(
     volume: Volume, segmentation: Segmentation, manifests: Sequence[EncoderManifest], check: Check, ready: Ready
 ) -> Iterable[Crop]:
     for manifest in manifests:
-        if manifest.dicom_modality == volume.dicom_modality:
+        if volume.dicom_modality in manifest.crop.windows:
             check()
-            spec = manifest.crop
-            array = cut(
-                volume,
-                segmentation.regions[0].mask,
-                voxels=spec.voxels,
-                spacing_mm=spec.spacing_mm,
-                window=spec.window_hu,
-            )
-            crop = Crop(manifest.name, array, volume.dicom_modality, volume.series_instance_uid)
+            crop = crop_of(volume, segmentation.regions[0].mask, manifest)
             ready(crop)
             yield crop
 

@@ -15,16 +15,15 @@ from tumorcast_core.errors import ServiceUnavailable
 from tumorcast_imaging.adapters.encoders import CachedEncoder, EmbeddingCache
 from tumorcast_imaging.adapters.encoders.cached_encoder import FRESH_S
 from tumorcast_imaging.adapters.encoders.embedding_cache import key_of
-from tumorcast_imaging.model import Crop, CropSpec, Encoded, EncoderManifest
+from tumorcast_imaging.model import Crop, CropSpec, Encoded, EncoderManifest, Window
 
 MIB = 1 << 20
 WEIGHTS, OTHER_WEIGHTS = "a" * 64, "b" * 64
 MANIFEST = EncoderManifest(
     name="fake",
     version="1",
-    dicom_modality="CT",
     embedding_dim=4,
-    crop=CropSpec(voxels=8, spacing_mm=2.5, window_hu=(-160, 240)),
+    crop=CropSpec(voxels=8, spacing_mm=2.5, windows={"CT": Window(low=-160, high=240)}),
     training_data="none",
     simulated=True,
     weights_sha256=WEIGHTS,

@@ -10,7 +10,7 @@ import torch
 
 from tumorcast_core.errors import InvalidInput, MalformedRequest, UnknownModel
 from tumorcast_imaging.model import SHIPPED as ENCODERS
-from tumorcast_imaging.model import Crop, CropSpec, Encoder, EncoderManifest, ResNetArchitecture
+from tumorcast_imaging.model import Crop, CropSpec, Encoder, EncoderManifest, ResNetArchitecture, Window
 from tumorcast_imaging.model.forward import PlainForward, packable
 
 SHIPPED = ENCODERS / "ct-lesion"
@@ -28,9 +28,8 @@ def manifest(voxels: int = 24, **architecture: Any) -> EncoderManifest:
     return EncoderManifest(
         name="test-lesion",
         version="1",
-        dicom_modality="CT",
         embedding_dim=8,
-        crop=CropSpec(voxels=voxels, spacing_mm=2.5, window_hu=(-160, 240)),
+        crop=CropSpec(voxels=voxels, spacing_mm=2.5, windows={"CT": Window(low=-160, high=240)}),
         training_data="None.",
         simulated=True,
         architecture=ResNetArchitecture(**architecture),
@@ -179,7 +178,7 @@ def test_tampered_weights_are_refused(tmp_path: Path):
     data = bytearray(weights.read_bytes())
     data[-1] ^= 1
     weights.write_bytes(bytes(data))
-    with pytest.raises(InvalidInput, match="sha256"):
+    with pytest.raises(InvalidInput, match="SHA-256"):
         Encoder.load(tmp_path)
 
 
@@ -187,7 +186,7 @@ def test_missing_folders_weights_and_bad_manifests_are_told(tmp_path: Path):
     with pytest.raises(UnknownModel):
         Encoder.load(tmp_path / "nowhere")
     manifest().save(tmp_path)
-    with pytest.raises(InvalidInput, match="missing"):
+    with pytest.raises(InvalidInput, match="cannot be fetched"):
         Encoder.load(tmp_path)
     (tmp_path / "manifest.yaml").write_text("name: [")
     with pytest.raises(InvalidInput, match="schema"):
@@ -202,7 +201,7 @@ def test_a_crop_of_another_shape_is_refused():
 def test_the_shipped_encoder_loads_and_is_small():
     encoder = Encoder.load(SHIPPED)
     spec = encoder.manifest
-    assert (spec.name, spec.dicom_modality, spec.simulated) == ("ct-lesion", "CT", True)
+    assert (spec.name, list(spec.crop.windows), spec.simulated) == ("ct-lesion", ["CT"], True)
     assert (SHIPPED / "weights.safetensors").stat().st_size < 10 << 20
     (vector,) = encoder.encode([Crop(spec.name, np.zeros((2, *(spec.crop.voxels,) * 3), np.float32), "CT")])
     assert vector.shape == (spec.embedding_dim,)

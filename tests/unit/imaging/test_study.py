@@ -8,14 +8,13 @@ import pytest
 from support.dicom_factory import SERIES, STUDY, Phantom
 from tumorcast_core.errors import DeadlineExceeded, StudyNotFound
 from tumorcast_core.snapshot import Severity, Timepoint
-from tumorcast_imaging.model import CropSpec, Encoder, EncoderManifest, encode_study, measure, prepare_study
+from tumorcast_imaging.model import CropSpec, Encoder, EncoderManifest, Window, encode_study, measure, prepare_study
 
 MANIFEST = EncoderManifest(
     name="test-lesion",
     version="1",
-    dicom_modality="CT",
     embedding_dim=8,
-    crop=CropSpec(voxels=24, spacing_mm=2.5, window_hu=(-160, 240)),
+    crop=CropSpec(voxels=24, spacing_mm=2.5, windows={"CT": Window(low=-160, high=240)}),
     training_data="None.",
     simulated=True,
 )
@@ -109,7 +108,8 @@ def test_the_series_that_was_segmented_is_the_one_that_is_read(tmp_path: Path, e
 def test_an_encoder_of_another_modality_is_not_asked(tmp_path: Path):
     Phantom().write(tmp_path)
     Phantom().write_segmentation(tmp_path)
-    mr_only = Encoder.untrained(MANIFEST.model_copy(update={"dicom_modality": "MR"}), 0)
+    of_mr = MANIFEST.crop.model_copy(update={"windows": {"MR": Window(low=1, high=99, of="percentiles")}})
+    mr_only = Encoder.untrained(MANIFEST.model_copy(update={"crop": of_mr}), 0)
     found = read(tmp_path, mr_only)
     assert len(found.features) == 3
     assert not found.embeddings
