@@ -37,13 +37,31 @@ class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class EmbeddingPlan(_Frozen):
+    """The vector of an image that a group reads beside its features.
+
+    ``encoder`` is what it is called, ``size`` how many elements it has. ``spaces`` are known once it is trained.
+    """
+
+    encoder: str
+    dicom_modality: Literal["CT", "MR", "PT"]
+    size: int
+    spaces: tuple[str, ...] = ()
+
+
 class GroupPlan(_Frozen):
     """Inputs that arrive together."""
 
     id: str
     modality: Modality
     timepoint: str = ""
-    features: tuple[str, ...]
+    features: tuple[str, ...] = ()
+    embedding: EmbeddingPlan | None = None
+
+    @property
+    def elements(self) -> tuple[str, ...]:
+        """Names of its embedding's elements, as columns of a cohort's inputs."""
+        return m.element_names(self.id, self.embedding.size) if self.embedding else ()
 
 
 class EndpointPlan(_Frozen):
@@ -172,16 +190,23 @@ class Blueprint(_Frozen):
                 low, high, mean, sd = (float(f(values)) for f in (np.nanmin, np.nanmax, np.nanmean, np.nanstd))
                 scaling[feature] = m.Scaling(mean=_short(mean), sd=_short(sd or 1.0), low=low, high=high)
         return m.Group(
-            id=plan.id, modality=plan.modality, timepoint=plan.timepoint, features=plan.features, scaling=scaling
+            id=plan.id,
+            modality=plan.modality,
+            timepoint=plan.timepoint,
+            features=plan.features,
+            scaling=scaling,
+            embedding=_embedding_input(plan, plan.embedding, table) if plan.embedding else None,
         )
 
     def fit_columns(self, table: pd.DataFrame) -> tuple[m.Column, ...]:
         """Columns of these training rows, clipped and standardized by them; what does not vary in them is left out."""
         columns = []
-        for name, (_, feature) in self.inputs().items():
+        features: dict[str, str] = {name: feature for name, (_, feature) in self.inputs().items()}
+        for name in (*features, *(element for group in self.groups for element in group.elements)):
             if name not in table:
                 continue
-            plain = self._categories(name, feature, table) if entry(feature).categories else self._numbers(name, table)
+            categorical = name in features and entry(features[name]).categories
+            plain = self._categories(name, features[name], table) if categorical else self._numbers(name, table)
             for column in plain:
                 raw = raw_column(
                     column, [table[i].to_numpy() if i in table else None for i in column.inputs], len(table)
@@ -228,6 +253,16 @@ class Blueprint(_Frozen):
             made.append(m.Column(name=f"{name}>{knot:g}", kind="hinge", inputs=(name,), knot=at, **scale))
         changes = (m.Column(name=f"{name}-{o}", kind="change", inputs=(name, o), **scale) for o in rule.change_from)
         return [*made, *changes]
+
+
+def _embedding_input(plan: GroupPlan, embedding: EmbeddingPlan, table: pd.DataFrame) -> m.EmbeddingInput:
+    values = [table[name].to_numpy(float) if name in table else np.zeros(1) for name in plan.elements]
+    return m.EmbeddingInput(
+        spaces=embedding.spaces,
+        dicom_modality=embedding.dicom_modality,
+        mean=tuple(_short(np.nanmean(v)) for v in values),
+        sd=tuple(_short(np.nanstd(v) or 1.0) for v in values),
+    )
 
 
 def edges_of(plan: EndpointPlan, outcome: SurvivalOutcome) -> tuple[float, ...]:

@@ -332,14 +332,17 @@ def cross_validate_subsets(
     candidate: str,
 ) -> list[SubsetScores]:
     """The candidate's scores for every subset of the groups, on all folds that it was fitted in."""
-    tasks = [FoldTask(blueprint, plan, cohort, r.repeat, r.fold, 0, fitted=r.models[candidate]) for r in results]
+    tasks = [
+        FoldTask(blueprint, plan, cohort.in_fold(r.repeat, r.fold), r.repeat, r.fold, 0, fitted=r.models[candidate])
+        for r in results
+    ]
     return run(run_subsets, tasks)
 
 
 def _folds_of(task: FoldTask, repeats: Sequence[int] | None) -> list[FoldTask]:
     folds = task.cohort.folds
     return [
-        replace(task, repeat=r, fold=k)
+        replace(task, cohort=task.cohort.in_fold(r, k), repeat=r, fold=k)
         for r in (repeats if repeats is not None else range(folds.shape[1]))
         for k in range(int(folds[:, r].max()) + 1)
     ]

@@ -133,11 +133,15 @@ class PatientSnapshot:
         found = [f for f in self.features if f.name == name and f.timepoint == timepoint]
         return max(enumerate(found), key=lambda pair: (moment(pair[1].effective), pair[0]))[1] if found else None
 
-    def embedding(self, spaces: Iterable[str], timepoint: str = "") -> Embedding | None:
-        """The first embedding of any of ``spaces`` at that timepoint."""
+    def embedding(self, spaces: Iterable[str], timepoint: str = "", dicom_modality: str = "") -> Embedding | None:
+        """The first embedding of any of ``spaces`` at that timepoint, of that DICOM modality (``""``: of any)."""
         wanted = set(spaces)
         return next(
-            (e for e in self.embeddings if e.embedding_space in wanted and e.timepoint == timepoint),
+            (
+                e
+                for e in self.embeddings
+                if e.embedding_space in wanted and e.timepoint == timepoint and dicom_modality in ("", e.dicom_modality)
+            ),
             None,
         )
 
@@ -159,8 +163,8 @@ class MeasuredLesion:
 class Extraction:
     """What one extractor found; the gateway merges several into a snapshot.
 
-    ``patient_id`` and ``date`` are what the source says of itself, empty where it says nothing. ``lesions`` are all that
-    were measured; what models read of them stands in ``features``.
+    ``patient_id`` and ``date`` are what the source says of itself, empty where it says nothing. ``lesions`` are all
+    that were measured; what models read of them stands in ``features``.
     """
 
     features: tuple[Feature, ...] = ()

@@ -100,7 +100,7 @@ def _encode_group(snapshot: PatientSnapshot, group: Group, issues: list[Issue]) 
             parts.append(_scaled(feature, group.scaling[name], issues))
         parts.append(np.array([value is not None], np.float32))
     if group.embedding:
-        vector = _embedding(snapshot, group, group.embedding, issues)
+        vector = _scaled_embedding(snapshot, group, group.embedding, issues)
         any_value |= vector is not None
         parts.append(vector if vector is not None else np.zeros(len(group.embedding.mean), np.float32))
         parts.append(np.array([vector is not None], np.float32))
@@ -124,16 +124,29 @@ def _scaled(feature: Feature, scaling: Scaling, issues: list[Issue]) -> Row:
     return np.array([np.clip(z, -MAX_Z, MAX_Z)], np.float32)
 
 
-def _embedding(
+def _scaled_embedding(
     snapshot: PatientSnapshot, group: Group, spec: EmbeddingInput, issues: list[Issue]
 ) -> NDArray[np.float32] | None:
-    found = snapshot.embedding(spec.spaces, group.timepoint)
+    vector = embedding_of(snapshot, group, spec, issues)
+    if vector is None:
+        return None
+    z = (vector - np.array(spec.mean, np.float32)) / np.array(spec.sd, np.float32)
+    return np.clip(z, -MAX_Z, MAX_Z).astype(np.float32)
+
+
+def embedding_of(
+    snapshot: PatientSnapshot, group: Group, spec: EmbeddingInput, issues: list[Issue]
+) -> NDArray[np.float32] | None:
+    """The group's embedding as it came, (dim,); ``None`` where there is none, with an issue where it is no use."""
+    found = snapshot.embedding(spec.spaces, group.timepoint, spec.dicom_modality)
     if found is None:
         message = "The model was not trained on the embedding space of these images."
         issues += (
             noticed(Severity.ERROR, UnknownEmbeddingSpace.reason, message, other)
             for other in snapshot.embeddings
-            if other.modality == group.modality and other.timepoint == group.timepoint
+            if other.modality == group.modality
+            and other.timepoint == group.timepoint
+            and spec.dicom_modality in ("", other.dicom_modality)
         )
         return None
     vector = found.vector.astype(np.float32).reshape(-1)
@@ -141,5 +154,4 @@ def _embedding(
         message = "The embedding does not have the length of its space."
         issues.append(noticed(Severity.ERROR, UnknownEmbeddingSpace.reason, message, found))
         return None
-    z = (vector - np.array(spec.mean, np.float32)) / np.array(spec.sd, np.float32)
-    return np.clip(z, -MAX_Z, MAX_Z).astype(np.float32)
+    return vector

@@ -42,9 +42,13 @@ class Scaling(_Frozen):
 
 
 class EmbeddingInput(_Frozen):
-    """An embedding the group reads: accepted spaces and its standardization per element."""
+    """An embedding the group reads: accepted spaces and its standardization per element.
+
+    ``dicom_modality`` tells apart what one encoder makes of several; empty: of any.
+    """
 
     spaces: tuple[str, ...]
+    dicom_modality: str = ""
     mean: tuple[float, ...]
     sd: tuple[float, ...]
 
@@ -210,10 +214,23 @@ class Manifest(_Frozen):
         """Group and catalog name of each input, by input name: what a column of a table is called."""
         return {input_name(name, group): (group, name) for group in self.groups for name in group.features}
 
+    def elements(self) -> dict[str, tuple[str, ...]]:
+        """Names of the elements of each group's embedding, by group id."""
+        return {g.id: element_names(g.id, len(g.embedding.mean)) for g in self.groups if g.embedding}
+
 
 def input_name(feature: str, group: Group) -> str:
     """Name of an input: the feature's, and the timepoint's where the group has one."""
     return f"{feature}_{group.timepoint}" if group.timepoint else feature
+
+
+def element_names(group: str, size: int) -> tuple[str, ...]:
+    """What the elements of a group's embedding are called as inputs of columns.
+
+    >>> element_names("pet", 2)
+    ('pet_embedding_0', 'pet_embedding_1')
+    """
+    return tuple(f"{group}_embedding_{i}" for i in range(size))
 
 
 def load(folder: Path) -> Manifest:

@@ -34,18 +34,32 @@ class Study:
 
 
 def find_studies(arguments: Iterable[str]) -> tuple[Study, ...]:
-    """Find the studies below each ``DIR`` or ``ROLE=DIR``, in order of their dates.
+    """Find the studies below each ``DIR`` or ``ROLE=DIR``, in order of their dates; one may lie in several folders.
 
     A study without a role takes that of the folder it lies in (``baseline``, ``follow_up``) or, by date, the first
     one that is left. Raises ``NotDicom`` where a folder holds none, ``InvalidInput`` where roles are not clear.
     """
-    found = [study for argument in arguments for study in _below(argument)]
-    if len({study.uid for study in found}) < len(found):
-        raise InvalidInput("One DICOM study was given twice.")
-    studies = _with_roles(sorted(found, key=lambda study: (study.date, study.uid)))
+    found: dict[str, Study] = {}
+    for study in (study for argument in arguments for study in _below(argument)):
+        found[study.uid] = _joined(found[study.uid], study) if study.uid in found else study
+    studies = _with_roles(sorted(found.values(), key=lambda study: (study.date, study.uid)))
     if len({study.role for study in studies}) < len(studies):
         raise InvalidInput("Two DICOM studies have one role: say which is which with --dicom ROLE=DIR.")
     return tuple(studies)
+
+
+def _joined(one: Study, other: Study) -> Study:
+    """Two folders of one study, e.g. a series each; the same file given twice counts once."""
+    if one.role and other.role and one.role != other.role:
+        raise InvalidInput("One DICOM study was given for two timepoints.")
+    files = {file.resolve(): file for file in (*one.files, *other.files)}
+    return Study(
+        role=one.role or other.role,
+        uid=one.uid,
+        date=min(filter(None, (one.date, other.date)), default=""),
+        files=tuple(files.values()),
+        unreadable=tuple(dict.fromkeys((*one.unreadable, *other.unreadable))),
+    )
 
 
 def _below(argument: str) -> list[Study]:

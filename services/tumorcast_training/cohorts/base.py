@@ -81,8 +81,9 @@ class Cohort:
 
     ``inputs`` (n rows) has a column per input of the model, by input name: float64 for numbers (NaN missing), object
     for categories (``None`` missing), in catalog units. ``folds`` (n, repeats) says in which fold of each repeat of
-    cross-validation a row is, ``NO_FOLD`` for none. ``subgroups`` are labels to report on, never inputs by themselves.
-    ``notes`` say what was done to the source, with counts, for the model card.
+    cross-validation a row is, ``NO_FOLD`` for none. Where inputs are learned (embeddings), ``fold_inputs`` has the
+    inputs of all rows by (repeat, fold), learned without that fold. ``subgroups`` are labels to report on, never inputs
+    by themselves. ``notes`` say what was done to the source, with counts, for the model card.
     """
 
     name: str
@@ -93,14 +94,22 @@ class Cohort:
     subgroups: Mapping[str, NDArray[np.object_]] = field(default_factory=dict)
     landmark_days: Array | None = None
     notes: tuple[str, ...] = ()
+    fold_inputs: Mapping[tuple[int, int], pd.DataFrame] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.inputs)
 
+    def in_fold(self, repeat: int, fold: int) -> Cohort:
+        """The cohort as that fold may see it: inputs that are learned, by what was learned on the other folds."""
+        learned = self.fold_inputs.get((repeat, fold))
+        return self if learned is None else replace(self, inputs=learned)
+
     def __getitem__(self, rows: Rows) -> Cohort:
+        places = np.arange(len(self))[rows]
         return replace(
             self,
-            inputs=self.inputs.iloc[np.arange(len(self))[rows]].reset_index(drop=True),
+            inputs=self.inputs.iloc[places].reset_index(drop=True),
+            fold_inputs={at: table.iloc[places].reset_index(drop=True) for at, table in self.fold_inputs.items()},
             patient_ids=self.patient_ids[rows],
             outcomes={name: outcome[rows] for name, outcome in self.outcomes.items()},
             folds=self.folds[rows],

@@ -34,6 +34,7 @@ class Design:
         """The design of a manifest, or of other columns over its groups."""
         chosen = columns if columns is not None else manifest.tabular.columns if manifest.tabular else ()
         groups = {name: group.id for name, (group, _) in manifest.inputs().items()}
+        groups |= {name: group for group, names in manifest.elements().items() for name in names}
         return cls(tuple(chosen), tuple(group.id for group in manifest.groups), groups)
 
     @cached_property

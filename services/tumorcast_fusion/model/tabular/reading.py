@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from tumorcast_core.catalog import entry
 from tumorcast_core.snapshot import Feature, Issue, PatientSnapshot, Severity
-from tumorcast_fusion.model.encoding import noticed, sorted_out
+from tumorcast_fusion.model.encoding import embedding_of, noticed, sorted_out
 from tumorcast_fusion.model.engine import Reading
-from tumorcast_fusion.model.manifest import Group, Manifest, input_name
+from tumorcast_fusion.model.manifest import Group, Manifest, element_names, input_name
 from tumorcast_fusion.model.tabular.abstaining import far_outside
 from tumorcast_fusion.model.tabular.design import Design
 
@@ -53,6 +53,13 @@ def read(snapshot: PatientSnapshot, manifest: Manifest, design: Design) -> Readi
             inputs[input_name(name, group)] = feature.value
             if _far(feature, group):
                 far.append(input_name(name, group))
+        if group.embedding:
+            about = []
+            vector = embedding_of(snapshot, group, group.embedding, about)
+            issues += about
+            told += about
+            if vector is not None:
+                inputs |= zip(element_names(group.id, len(vector)), map(float, vector), strict=True)
         rejections.append(next(iter(told), None))
     row = row_of(inputs, design)
     present = design.present({k: np.array([v], dtype=object) for k, v in inputs.items()}, 1)[0]

@@ -42,7 +42,7 @@ def remarks_of(engine: TabularEngine, reading: Reading[TableRow], horizons_days:
     """Everything beside the estimates."""
     z = reading.content.z
     percentile = engine.typical.percentile(z)
-    names = [column.inputs[0] for column in engine.design.columns]
+    names = [_told_as(engine, column.inputs[0]) for column in engine.design.columns]
     unlike = bool(unlike_training(engine.typical, z[None], np.array([bool(reading.content.far_outside)]))[0])
     unusual = tuple(dict.fromkeys((*reading.content.far_outside, *engine.typical.unusual(z, names))))
     return Remarks(
@@ -67,7 +67,17 @@ def _features(engine: TabularEngine, reading: Reading[TableRow]) -> dict[str, tu
             if places and value:
                 words = _words(engine, reading.content, name, feature, spec.id, value)
                 found.setdefault(group.id, []).append(FeatureContribution(spec.id, name, value, words))
+        for group_id, elements in engine.manifest.elements().items():
+            value = float(of_columns[[c.inputs[0] in elements for c in engine.design.columns]].sum())
+            if value:
+                said = _pointing(engine, "what the network sees in the image", spec.id, value)
+                found.setdefault(group_id, []).append(FeatureContribution(spec.id, f"{group_id}_image", value, said))
     return {group: tuple(sorted(all_of, key=lambda c: -abs(c.value))) for group, all_of in found.items()}
+
+
+def _told_as(engine: TabularEngine, name: str) -> str:
+    """What an input is called: an element of an embedding means nothing by itself."""
+    return next((f"{group}_image" for group, names in engine.manifest.elements().items() if name in names), name)
 
 
 def _words(engine: TabularEngine, row: TableRow, name: str, feature: str, endpoint: str, value: float) -> str:
@@ -84,6 +94,10 @@ def _words(engine: TabularEngine, row: TableRow, name: str, feature: str, endpoi
         sds = (given - scaling.mean) / scaling.sd if scaling else 0.0
         beside = "about average" if abs(sds) < 0.5 else f"{abs(sds):.1f} SD {'above' if sds > 0 else 'below'} average"
         said = f"{label} {given:.3g}{f' {unit}' if unit else ''} ({beside})"
+    return _pointing(engine, said, endpoint, value)
+
+
+def _pointing(engine: TabularEngine, said: str, endpoint: str, value: float) -> str:
     direction = "raises" if value > 0 else "lowers"
     kind = next(spec.kind for spec in engine.manifest.endpoints if spec.id == endpoint)
     what = "the odds" if kind in (EndpointKind.BINARY, EndpointKind.ORDINAL) else "the hazard"
