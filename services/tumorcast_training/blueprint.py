@@ -22,6 +22,7 @@ from tumorcast_core.prognosis import EndpointKind
 from tumorcast_core.snapshot import Modality
 from tumorcast_fusion.model import manifest as m
 from tumorcast_fusion.model.tabular import raw_column
+from tumorcast_imaging.model import EncoderManifest
 from tumorcast_training.cohorts import SurvivalOutcome
 from tumorcast_training.learners.linear import LinearRecipe
 
@@ -107,8 +108,19 @@ class ColumnRule(_Frozen):
     splits: bool = False
 
 
+class Pretrained(_Frozen):
+    """Weights that the encoder begins with: a path or fsspec URL and its SHA-256; ``frozen``: they stay as they are."""
+
+    url: str
+    sha256: str
+    frozen: bool = False
+
+
 class Blueprint(_Frozen):
-    """Everything that is decided before training."""
+    """Everything that is decided before training.
+
+    ``encoder`` is the one whose vectors groups read as their ``embedding``; it is trained for every fold anew.
+    """
 
     name: str
     version: str
@@ -130,6 +142,8 @@ class Blueprint(_Frozen):
     exact_groups: tuple[str, ...] = ()
     has_test_split: bool = False
     simulated: bool = False
+    encoder: EncoderManifest | None = None
+    pretrained: Pretrained | None = None
 
     @model_validator(mode="after")
     def _names_are_its_own(self) -> Blueprint:

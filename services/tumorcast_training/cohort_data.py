@@ -11,9 +11,10 @@ import numpy as np
 from tumorcast_core.errors import InvalidInput, UnknownModel
 from tumorcast_training import blueprint as blueprints
 from tumorcast_training.blueprint import Blueprint
-from tumorcast_training.cohorts import Cohort, own
+from tumorcast_training.cohorts import Cohort, own, sarcoma_pet_ct_mr
 from tumorcast_training.cohorts.folders import Split, public_folder, read_public
 from tumorcast_training.parallel import Map, in_turn
+from tumorcast_training.pixels.patients import ImagedPatient
 from tumorcast_training.tables import ColumnReport, Role, Schema, TableCohort
 
 
@@ -45,6 +46,14 @@ def training_cohort(data: Path, plan: Blueprint, *, run: Map = in_turn, seed: in
     if folder is not None:
         return read_public(folder, plan.cohort)
     return own.read(data, Schema.of_blueprint(plan), run=run, seed=seed).cohort
+
+
+def imaged_cohort(data: Path, plan: Blueprint, *, run: Map = in_turn) -> tuple[Cohort, tuple[ImagedPatient, ...]]:
+    """The cohort of a model that reads pixels, with its patients' crops; raises ``InvalidInput``."""
+    if plan.cohort != sarcoma_pet_ct_mr.NAME or plan.encoder is None:
+        raise InvalidInput("Encoders are trained on the public sarcoma cohort only.")
+    folder = data / plan.folder if (data / plan.folder).is_dir() else data
+    return sarcoma_pet_ct_mr.read(folder, plan.encoder, run)
 
 
 def held_out_cohort(data: Path, plan: Blueprint) -> Cohort | None:

@@ -15,13 +15,17 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from tumorcast_imaging.model import Encoder, EncoderManifest, best_precision
+from tumorcast_imaging.model.weights import tensors_of, transfer
 
 Array = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
 class EncoderRecipe:
-    """How long and how fast to train."""
+    """How long and how fast to train; ``precision`` is bf16, float32, or what this processor is good at.
+
+    In bf16, torch 2.13 on a CPU now and then gives a gradient that is not a number (seen with 16 crops of 32³).
+    """
 
     epochs: int = 4
     batch: int = 16
@@ -29,6 +33,7 @@ class EncoderRecipe:
     weight_decay: float = 0.02
     noise: float = 0.03
     held_out: float = 0.1
+    precision: str = ""
 
 
 def train_encoder(
@@ -38,25 +43,36 @@ def train_encoder(
     seed: int,
     recipe: EncoderRecipe | None = None,
     progress: Callable[[int, int], None] | None = None,
+    *,
+    start: bytes | None = None,
+    frozen: bool = False,
 ) -> tuple[Encoder, list[float]]:
     """Fit an encoder to standardized ``targets`` (n, attributes); returns it with R² per attribute on held-out crops.
 
-    ``crops`` are (2, N, N, N); the last ``held_out`` share of them is not trained on.
+    ``crops`` are (2, N, N, N); the last ``held_out`` share of them is not trained on. ``start`` are weights of another
+    network to begin with (``weights.transfer``); ``frozen`` keeps what was taken over of them as it is.
     """
     recipe = recipe or EncoderRecipe()
     torch.manual_seed(seed)
     encoder = Encoder.untrained(manifest, seed)
+    if start is not None:
+        taken = set(transfer(encoder.network, tensors_of(start)))
+        for name, parameter in encoder.network.named_parameters():
+            parameter.requires_grad_(not (frozen and name in taken))
     head = nn.Linear(manifest.embedding_dim, targets.shape[1])
     model = nn.Sequential(encoder.network, head)
     fit = round(len(crops) * (1 - recipe.held_out))
     steps = recipe.epochs * (fit // recipe.batch)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
+    learned = [p for p in model.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(learned, lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe.learning_rate, total_steps=steps, pct_start=0.2)
     rng = np.random.default_rng(seed)
     model.train()
-    for step, chosen in enumerate(_batches(fit, recipe, rng)):
-        x = _augmented(np.stack([crops[i] for i in chosen]), rng, recipe.noise)
-        loss = nn.functional.smooth_l1_loss(_forward(model, x), torch.from_numpy(targets[chosen]))
+    if frozen:
+        encoder.network.eval()  # its norms' statistics are part of what was taken over
+    for step, chosen in enumerate(batches(fit, recipe, rng)):
+        x = augmented(np.stack([crops[i] for i in chosen]), rng, recipe.noise)
+        loss = nn.functional.smooth_l1_loss(forward(model, x, recipe.precision), torch.from_numpy(targets[chosen]))
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
@@ -64,17 +80,18 @@ def train_encoder(
         if progress:
             progress(step + 1, steps)
     model.eval()
-    return encoder, _r_squared(model, crops[fit:], targets[fit:])
+    return encoder, _r_squared(model, crops[fit:], targets[fit:]) if fit < len(crops) else []
 
 
-def _batches(n: int, recipe: EncoderRecipe, rng: np.random.Generator) -> Iterator[NDArray[np.int64]]:
+def batches(n: int, recipe: EncoderRecipe, rng: np.random.Generator) -> Iterator[NDArray[np.int64]]:
+    """Places of each batch, every epoch in another order; what fills no batch waits for the next."""
     for _ in range(recipe.epochs):
         order = rng.permutation(n)
         for start in range(0, n - recipe.batch + 1, recipe.batch):
             yield order[start : start + recipe.batch]
 
 
-def _augmented(batch: Array, rng: np.random.Generator, noise: float) -> Tensor:
+def augmented(batch: Array, rng: np.random.Generator, noise: float) -> Tensor:
     """Flip, shift by up to two voxels and add noise to the image channel, (batch, 2, N, N, N) in [0, 1]."""
     for item in batch:
         axes = tuple(axis for axis in (1, 2, 3) if rng.random() < 0.5)
@@ -85,8 +102,9 @@ def _augmented(batch: Array, rng: np.random.Generator, noise: float) -> Tensor:
     return x.contiguous(memory_format=torch.channels_last_3d)
 
 
-def _forward(model: nn.Module, x: Tensor) -> Tensor:
-    low = best_precision(torch.device("cpu")) == "bf16"
+def forward(model: nn.Module, x: Tensor, precision: str = "") -> Tensor:
+    """The model in bf16, float32, or what this processor is good at; float32 comes out."""
+    low = (precision or best_precision(torch.device("cpu"))) == "bf16"
     with torch.autocast("cpu", torch.bfloat16, enabled=low):
         out: Tensor = model(x)
     return out.float()
@@ -94,7 +112,7 @@ def _forward(model: nn.Module, x: Tensor) -> Tensor:
 
 @torch.no_grad()
 def _r_squared(model: nn.Module, crops: list[Array], targets: Array) -> list[float]:
-    predicted = np.concatenate([_forward(model, torch.from_numpy(crop[None])).numpy() for crop in crops])
+    predicted = np.concatenate([forward(model, torch.from_numpy(crop[None])).numpy() for crop in crops])
     residual = ((predicted - targets) ** 2).sum(axis=0)
     total = ((targets - targets.mean(axis=0)) ** 2).sum(axis=0)
     return [round(float(r), 3) for r in 1 - residual / total]

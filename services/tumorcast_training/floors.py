@@ -18,7 +18,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tumorcast_core.errors import InvalidInput
-from tumorcast_training.cohorts import breast_ispy2, glioma_ucsf_pdgm, hcc_sysucc, immunotherapy_chowell
+from tumorcast_training.cohorts import (
+    breast_ispy2,
+    glioma_ucsf_pdgm,
+    hcc_sysucc,
+    immunotherapy_chowell,
+    sarcoma_pet_ct_mr,
+)
 from tumorcast_training.cohorts.base import Array, BinaryOutcome, Cohort, Outcome, SurvivalOutcome
 from tumorcast_training.floor_regression import Columns, ridge_cox, ridge_logistic
 from tumorcast_training.metrics.discrimination import auc, harrell_c
@@ -178,6 +184,15 @@ def _glioma() -> dict[str, Floor]:
     return {name: Floor(inputs, _logs_of(*radiomics)) for name, inputs in sets.items()}
 
 
+def _sarcoma() -> dict[str, Floor]:
+    statistics = (
+        "mean", "median", "variance", "skewness", "excess_kurtosis", "percentile_10", "percentile_90", "maximum",
+        "interquartile_range",
+    )  # fmt: skip
+    first_order = tuple(f"{image}_intensity_{name}_baseline" for image in ("pet", "ct", "mr") for name in statistics)
+    return {"first_order": Floor(first_order, _logs_of(*first_order))}
+
+
 FLOORS: Mapping[tuple[str, str], Mapping[str, Floor]] = {
     (breast_ispy2.NAME, "pathologic_complete_response"): _breast(),
     (immunotherapy_chowell.NAME, "objective_response"): _immunotherapy(),
@@ -186,4 +201,5 @@ FLOORS: Mapping[tuple[str, str], Mapping[str, Floor]] = {
     (hcc_sysucc.NAME, "overall_survival"): _hepatocellular(age_without_treatment=True),
     (hcc_sysucc.NAME, "progression"): _hepatocellular(age_without_treatment=False),
     (glioma_ucsf_pdgm.NAME, "overall_survival"): _glioma(),
+    (sarcoma_pet_ct_mr.NAME, sarcoma_pet_ct_mr.ENDPOINT): _sarcoma(),
 }

@@ -40,6 +40,12 @@ def write_metrics(folder: Path, document: Mapping[str, Any]) -> None:
     (folder / METRICS).write_text(text + "\n", encoding="utf-8")
 
 
+def update_metrics(folder: Path, more: Mapping[str, Any]) -> None:
+    """Add to ``metrics.json``."""
+    known = json.loads((folder / METRICS).read_text(encoding="utf-8"))
+    write_metrics(folder, known | dict(more))
+
+
 def plain(value: Any) -> Any:
     """The same in what JSON knows."""
     if isinstance(value, Mapping):

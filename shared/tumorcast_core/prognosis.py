@@ -348,6 +348,7 @@ class ModelSummary:
     endpoints: tuple[EndpointDescription, ...]
     inputs: tuple[InputDescription, ...] = ()
 
-    def image_roles(self) -> frozenset[str]:
-        """Roles of the timepoints whose images the model reads."""
-        return frozenset(group.timepoint for group in self.groups if group.modality is Modality.IMAGING)
+    def reads_images_of(self, role: str) -> bool:
+        """Whether it reads images of a timepoint of that role; a model of trajectories reads those of any."""
+        roles = {group.timepoint for group in self.groups if group.modality is Modality.IMAGING}
+        return role in roles or ("" in roles and any(e.kind is EndpointKind.TRAJECTORY for e in self.endpoints))

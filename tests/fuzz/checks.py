@@ -22,7 +22,7 @@ from fuzz.seeds import MARKED, SOUND, Corpus, Seed
 from support.adversarial import Found, judge
 from tumorcast_core.errors import TumorcastError
 from tumorcast_imaging.adapters.studies import FolderStudyStore
-from tumorcast_imaging.dicom import StudyVolumes, Volume, read_segmentation, read_study
+from tumorcast_imaging.dicom import Segmentation, StudyVolumes, Volume, read_segmentation, read_study, regions_of
 from tumorcast_imaging.dicom.reasons import CODES
 
 PRIVATE = ("Phantom^", "BYSTANDER", "MARKED-1", "19600101", "CompressedSamples", "/")
@@ -35,7 +35,11 @@ VALUE_TAGS = frozenset({
     0x00280008, 0x00280010, 0x00280011, 0x00200032, 0x00200037, 0x00280030,
 })  # fmt: skip
 """Whatever tells the values or the places of pixels; a damaged one that is plausible can deceive any reader."""
-SEG_TAGS = VALUE_TAGS | {0x00620001, 0x0062000B, 0x00620002, 0x00620004}
+SEG_TAGS = VALUE_TAGS | {
+    0x00620001, 0x0062000B, 0x00620002, 0x00620004, 0x0062000E, 0x00620010, 0x52009229, 0x52009230, 0x00180050,
+    0x00180088, 0x30060010, 0x30060020, 0x30060022, 0x30060024, 0x30060039, 0x30060040, 0x30060042, 0x30060045,
+    0x30060046, 0x30060050, 0x30060084,
+}  # fmt: skip
 
 
 class Broken(AssertionError):  # noqa: N818 - a verdict on the gate
@@ -182,21 +186,22 @@ class Checker:
     def _segmentation(self, study: StudyVolumes, folders: Sequence[Path], given: Input, outcome: Outcome) -> None:
         if not study.segmentations and not given.seed.is_segmentation:
             return
-        for volume in study.volumes[:3]:
+        for volume in study.volumes[:2]:
             found = read_segmentation(list(folders), volume)
             for issue in found.issues:
                 _know(issue.code)
                 _private(issue.message)
-            if found.mask is not None and found.mask.shape != volume.array.shape:
-                raise Broken("a mask of another shape than its volume")
+            _sound(found, volume)
             if volume.series_instance_uid == MARKED.series and given.seed.is_segmentation:
                 outcome.codes = tuple(i.code for i in found.issues) or ("MASK",)
-                self._mask(found.mask, volume, given, outcome)
+                self._mask(found, volume, given, outcome)
+        regions_of(study)
 
-    def _mask(self, mask: Any, volume: Volume, given: Input, outcome: Outcome) -> None:
+    def _mask(self, found: Segmentation, volume: Volume, given: Input, outcome: Outcome) -> None:
         if not np.array_equal(volume.array, MARKED.array):
             raise Broken("the marked series has other voxels")
-        if mask is not None and not np.array_equal(mask, MARKED.mask) and not given.touches(SEG_TAGS):
+        masks = [region.mask for region in found.regions if region.number == 1]
+        if masks and not np.array_equal(masks[0], MARKED.mask) and not given.touches(SEG_TAGS):
             outcome.broken.append("WRONG: another mask")
 
     def _stored(self, path: Path) -> None:
@@ -228,6 +233,19 @@ class Checker:
         finally:
             shutil.rmtree(self._out, ignore_errors=True)
         _document(said.getvalue())
+
+
+def _sound(found: Segmentation, volume: Volume) -> None:
+    """Whatever a region is, it lies on its volume's voxels and marks one, and its numbers are numbers."""
+    if not found.regions and not found.issues:
+        raise Broken("neither a region nor an issue")
+    for region in found.regions:
+        if region.mask.shape != volume.array.shape or not region.mask.any():
+            raise Broken("a mask of another shape than its volume, or an empty one")
+        if not np.isfinite(region.volume_ml) or region.volume_ml < 0:
+            raise Broken("a region's volume is no volume")
+        if region.occupancy is not None and not (0 <= region.occupancy.min() <= region.occupancy.max() <= 1):
+            raise Broken("an occupancy outside 0 to 1")
 
 
 def _is_interpolated(volume: Volume) -> bool:

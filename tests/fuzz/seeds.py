@@ -16,6 +16,8 @@ from pydicom.dataset import Dataset
 from fuzz.anatomy import Anatomy, anatomy
 from support.adversarial import CASES, Case, Truth
 from support.dicom_factory import Phantom
+from support.segmentations import written
+from support.structure_sets import Contour, StructureSet, box, on_slice
 
 MOST_BYTES = 300_000
 """Larger files of pydicom's are left out: it is structure that is damaged, not bulk."""
@@ -102,7 +104,7 @@ def _pydicom_files() -> list[Path]:
 
 
 def _segmentations(root: Path) -> list[Seed]:
-    """One file each, beside the series that it marks, and as highdicom wrote it but for what it draws by lot."""
+    """Of every kind a file, beside the series that it marks, each as written but for what is drawn by lot."""
     folder = MARKED.write(root / "marked")
 
     def edit(d: Dataset) -> None:
@@ -121,5 +123,21 @@ def _segmentations(root: Path) -> list[Seed]:
         ):
             d.pop(keyword, None)
 
-    path = MARKED.write_segmentation(root / "seg", edit=edit)
-    return [Seed("segmentation", path, folder, is_segmentation=True)]
+    binary = MARKED.write_segmentation(root / "seg", edit=edit)
+    found = [Seed("segmentation", binary, folder, is_segmentation=True)]
+    for kind in ("FRACTIONAL", "LABELMAP"):
+        written(root / f"seg-{kind}", MARKED.mask[None], kind, phantom=MARKED, uid=f"{MARKED.series}.904", edit=edit)
+        (path,) = (root / f"seg-{kind}").iterdir()
+        found.append(Seed(f"segmentation {kind}", path, folder, is_segmentation=True))
+    contours = StructureSet({1: _outlines(), 2: [on_slice(MARKED, 1, box(1.2, 2.2, 5.2, 5.2))]}, MARKED)
+    found.append(Seed("structure set", contours.write(root / "rtstruct"), folder, is_segmentation=True))
+    return found
+
+
+def _outlines() -> list[Contour]:
+    """Contours around the pixels of ``MARKED.mask``: of every row, one box of its columns."""
+    return [
+        on_slice(MARKED, int(k), box(row - 0.5, columns[0] - 0.5, row + 0.5, columns[-1] + 0.5))
+        for k, row in np.argwhere(MARKED.mask.any(axis=2))
+        if len(columns := np.flatnonzero(MARKED.mask[k, row]))
+    ]

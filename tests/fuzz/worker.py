@@ -17,7 +17,7 @@ from typing import Any
 from fuzz.checks import Checker
 from fuzz.inputs import make
 from fuzz.seeds import Corpus, corpus
-from tumorcast_imaging.dicom import DEFAULT_LIMITS, read_segmentation, read_study
+from tumorcast_imaging.dicom import DEFAULT_LIMITS, read_segmentation, read_study, transfer
 from tumorcast_imaging.dicom.decoding import shared_pool
 
 SLOW_S = 5.0
@@ -77,9 +77,10 @@ def _say(out: int, what: dict[str, Any]) -> None:
 def _warm_up(seeds: Corpus) -> None:
     """Load what is loaded late (codecs, nibabel, scipy), so that it does not count as memory of a file."""
     _still_works(seeds)
-    (segmentation,) = seeds.segmentations
-    (volume,) = read_study(segmentation.home or "").volumes
-    read_segmentation([segmentation.home or "", segmentation.path], volume)
+    for segmentation in seeds.segmentations:
+        (volume,) = read_study(segmentation.home or "").volumes
+        found = read_segmentation([segmentation.home or "", segmentation.path], volume)
+        transfer(found.regions[0], volume, volume)
     for late in (
         "tumorcast_imaging.dicom.nifti",
         "tumorcast_imaging.dicom.repair",

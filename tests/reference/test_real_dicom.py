@@ -31,7 +31,7 @@ EXPLAINED_PROBLEMS = {
     "PADDING_AS_AIR": "the liver CT is a circle in a square of padding",
 }
 EXPLAINED_FILES = {
-    "NOT_AN_IMAGE": "RTSTRUCT contours and TCIA's description lie beside the images",
+    "NOT_AN_IMAGE": "TCIA's description lies beside the images",
     "NOT_DICOM": "a licence or a table lies beside the images",
 }
 UNITS = {"CT": "HU", "PT": "SUVbw", "MR": "arbitrary"}

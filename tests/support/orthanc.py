@@ -15,6 +15,7 @@ import pytest
 from support.gateway_served import free_port
 
 PLUGIN = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
+WEB_VIEWER = Path("/usr/share/orthanc/plugins/libOrthancWebViewer.so")
 USER, PASSWORD = "reader", "pass-three"
 
 
@@ -25,15 +26,23 @@ class Orthanc:
     folder: Path
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
+    plugins: tuple[Path, ...] = (PLUGIN,)
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}/dicom-web"
 
+    def get(self, path: str) -> httpx.Response:
+        """What Orthanc's own REST API answers."""
+        url = f"http://127.0.0.1:{self.port}{path}"
+        return httpx.get(url, auth=(USER, PASSWORD), trust_env=False, timeout=30)
+
     def start(self) -> None:
         binary = shutil.which("Orthanc", path="/usr/sbin:/usr/bin:/usr/local/sbin")
         if binary is None or not PLUGIN.exists():
             pytest.skip("Orthanc is not installed (Debian packages orthanc, orthanc-dicomweb)")
+        if missing := [plugin.stem for plugin in self.plugins if not plugin.exists()]:
+            pytest.skip(f"Orthanc lacks {missing} (Debian packages orthanc-dicomweb, orthanc-webviewer)")
         self.folder.mkdir(exist_ok=True)
         configuration = self.folder / "orthanc.json"
         configuration.write_text(json.dumps(self._configuration()))
@@ -62,13 +71,14 @@ class Orthanc:
             "Name": "test",
             "StorageDirectory": str(self.folder / "db"),
             "IndexDirectory": str(self.folder / "db"),
-            "Plugins": [str(PLUGIN)],
+            "Plugins": [str(plugin) for plugin in self.plugins],
             "HttpPort": self.port,
             "HttpBindAddresses": ["127.0.0.1"],
             "DicomServerEnabled": False,
             "RemoteAccessAllowed": True,
             "AuthenticationEnabled": True,
             "RegisteredUsers": {USER: PASSWORD},
+            "WebViewer": {"CachePath": str(self.folder / "viewer")},
             "DicomWeb": {"Enable": True, "Root": "/dicom-web/"},
         }
 

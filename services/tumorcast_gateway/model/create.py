@@ -41,7 +41,7 @@ async def create_prognosis(query: Query, ports: Ports, deadline: Deadline) -> Pr
     try:
         async with asyncio.timeout(deadline.timeout_s):
             model = await ports.fusion.get_model(query.model, deadline)  # first: images are dear, a wrong name is cheap
-            readings = await read_sources(query, model.image_roles(), ports, deadline.reserve(FUSION_RESERVE_S))
+            readings = await read_sources(query, model, ports, deadline.reserve(FUSION_RESERVE_S))
             snapshot = merge(query, readings)
             if not snapshot.features and not snapshot.embeddings:
                 raise _nothing_usable(snapshot, readings)

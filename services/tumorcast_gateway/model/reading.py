@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from tumorcast_core.deadline import Deadline
 from tumorcast_core.errors import DeadlineExceeded, TumorcastError
+from tumorcast_core.prognosis import ModelSummary
 from tumorcast_core.snapshot import Extraction, Issue, Severity, Timepoint
 from tumorcast_gateway.model.dates import is_after
 from tumorcast_gateway.model.ports import Ports
@@ -47,14 +48,12 @@ class Reading:
         return replace(self, extraction=replace(self.extraction, issues=(*self.extraction.issues, *issues)))
 
 
-async def read_sources(
-    query: Query, image_roles: frozenset[str], ports: Ports, deadline: Deadline
-) -> tuple[Reading, ...]:
+async def read_sources(query: Query, model: ModelSummary, ports: Ports, deadline: Deadline) -> tuple[Reading, ...]:
     """Read every source of the query in parallel: images by timepoint, then the record, then the documents.
 
     Images are not read where the model reads none or where they are dated after the index date.
     """
-    unread = [r for t in query.timepoints if t.study_instance_uid and (r := _not_worth_reading(t, query, image_roles))]
+    unread = [r for t in query.timepoints if t.study_instance_uid and (r := _not_worth_reading(t, query, model))]
     skipped = {reading.timepoint for reading in unread}
     async with asyncio.TaskGroup() as group:
         tasks = [
@@ -73,12 +72,12 @@ async def read_sources(
     return (*unread, *(task.result() for task in tasks))
 
 
-def _not_worth_reading(timepoint: Timepoint, query: Query, image_roles: frozenset[str]) -> Reading | None:
+def _not_worth_reading(timepoint: Timepoint, query: Query, model: ModelSummary) -> Reading | None:
     reading = Reading(Origin.IMAGING, timepoint=timepoint)
     if is_after(timepoint.date, query.index_date):
         message = "The images are dated after the index date and were not used."
         return reading.noting(reading.issue(Severity.ERROR, AFTER_INDEX_DATE, message))
-    if timepoint.role not in image_roles:
+    if not model.reads_images_of(timepoint.role):
         message = "The model reads no images of a timepoint of this role."
         return reading.noting(reading.issue(Severity.WARNING, TIMEPOINT_NOT_READ, message))
     return None

@@ -1,8 +1,8 @@
 """DICOM files → volumes that are right, or reasons why not. No torch, MONAI or Ray."""
 
 from tumorcast_imaging.dicom.limits import DEFAULT_LIMITS, Limits
+from tumorcast_imaging.dicom.masks import read_segmentation, regions_of, transfer
 from tumorcast_imaging.dicom.region import Region, Segmentation
-from tumorcast_imaging.dicom.segmentation import read_segmentation
 from tumorcast_imaging.dicom.study import Series, Study, open_study, read_study
 from tumorcast_imaging.dicom.volume import IgnoredFile, RefusedSeries, SegmentationFile, StudyVolumes, Volume
 
@@ -21,4 +21,6 @@ __all__ = [
     "open_study",
     "read_segmentation",
     "read_study",
+    "regions_of",
+    "transfer",
 ]

@@ -20,6 +20,16 @@ class Limits:
     max_frames: int = 10_000
     max_voxels: int = 400_000_000
     """Rows × columns × slices of one volume; a float32 volume takes four bytes each."""
+    max_regions: int = 1000
+    """Segments or regions of interest of one segmentation."""
+    max_region_voxels: int = 2_000_000_000
+    """Voxels in the bounding boxes of all regions of one segmentation together: what may be written to."""
+    max_contour_bytes: int = 512 << 20
+    """Of a structure set, whose contours are decimal text."""
+    max_contours: int = 50_000
+    max_contour_points: int = 10_000_000
+    max_contour_crossings: int = 50_000_000
+    """Crossings of contours with rows of pixels, and with the lines through their own points."""
     decoder: DecoderLimits = field(default_factory=DecoderLimits)
 
 

@@ -58,7 +58,7 @@ class Elements:
     big_endian: bool
 
 
-class _Walk:
+class Steps:
     """Reads element headers one after another."""
 
     def __init__(
@@ -116,7 +116,7 @@ def walk_meta(data: bytes, *, lenient: bool = False) -> tuple[dict[int, Element]
 
     Raises ``Odd`` unless ``data`` holds them to the letter; ``lenient`` takes value representations that are none.
     """
-    steps = _Walk(data, explicit=True, big_endian=False, max_elements=64, lenient=lenient)
+    steps = Steps(data, explicit=True, big_endian=False, max_elements=64, lenient=lenient)
     values: dict[int, Element] = {}
     at = 132
     while data[at : at + 2] == b"\2\0":
@@ -134,7 +134,7 @@ def walk(
     ``data`` may be the beginning of a file only. Raises ``Odd`` where the header does not end inside it or is not to
     the letter, and ``Refused`` (MALFORMED_HEADER) where it has more than ``max_elements``.
     """
-    steps = _Walk(data, explicit=explicit, big_endian=big_endian, max_elements=max_elements)
+    steps = Steps(data, explicit=explicit, big_endian=big_endian, max_elements=max_elements)
     values: dict[int, Element] = {}
     at, before = start, 0
     while at < steps.end:

@@ -83,20 +83,42 @@ _STUDY_ERRORS = {
 _SEGMENTATION_ERRORS = {
     "SEGMENTATION_MISSING": "The study holds no segmentation, so no lesion was measured or encoded.",
     "SEGMENTATION_NOT_FOUND": "The study holds no segmentation of the given UID.",
-    "AMBIGUOUS_SEGMENTATION": "The study holds several segmentations; say which one by its SOP instance UID.",
+    "AMBIGUOUS_SEGMENTATION": "Several segmentations mark the same place; say which one by its SOP instance UID.",
+    "SEVERAL_SERIES_DRAWN": "Lesions are drawn on several series of one DICOM modality; models read none of them.",
     "SEGMENTATION_SERIES_AMBIGUOUS": "The segmentation fits several series and does not say which one is meant.",
-    "AMBIGUOUS_SEGMENT": "The segmentation holds several segments; one lesion per segmentation is read.",
     "MALFORMED_SEGMENTATION": "The segmentation cannot be read.",
-    "UNSUPPORTED_SEGMENTATION_TYPE": "Only binary segmentations are read.",
+    "UNSUPPORTED_SEGMENTATION_TYPE": "Segmentations other than binary, fractional and label map are not read.",
+    "SEGMENTATION_TOO_LARGE": "The segmentation has more regions, contours, points or voxels than the limit.",
     "SEGMENTATION_OF_ANOTHER_PATIENT": "The segmentation belongs to another patient or study.",
     "SEGMENTATION_OF_ANOTHER_SERIES": "The segmentation was drawn on another series.",
     "SEGMENTATION_FRAME_OF_REFERENCE_DIFFERS": "Segmentation and series have different frames of reference.",
     "SEGMENTATION_GRID_DIFFERS": "The segmentation does not lie on the pixels of its series.",
+    "SEGMENTATION_FRAMES_IRREGULAR": "The frames of the segmentation form no regular grid.",
+    "SEGMENTATION_OUTSIDE_VOLUME": "Part of a region lies outside the volume.",
     "EMPTY_SEGMENTATION": "The segmentation marks no voxel.",
+    # one region of several; the others stand
+    "ROI_FRAME_OF_REFERENCE_DIFFERS": "A region of interest and the series have different frames of reference.",
+    "ROI_NOT_CLOSED": "A region of interest consists of points or open lines, which enclose nothing.",
+    "CONTOUR_MALFORMED": "A contour has coordinates that are missing, no numbers or no places in a patient.",
+    "CONTOUR_NOT_PLANAR": "The points of a contour do not lie in one plane.",
+    "CONTOUR_NOT_IN_SLICES": "A contour is not parallel to the slices of its series.",
+    "REGION_BELOW_RESOLUTION": "A region is so small or thin that it holds the center of no voxel.",
 }
 _FILE_OUT_ERRORS = {
     "NIFTI_LIMITS": "The volume is too long, or lies too far off, for a NIfTI-1 file.",
     "FILE_EXISTS": "Another file of that name is in the output folder; it was left as it is.",
+}
+_OBJECT_OUT_ERRORS = {  # what is written back: SEG and SR
+    "OBJECT_OF_REPAIRED_VOLUME": "The volume was straightened or resampled, so its voxels are not those of the images.",
+    "OBJECT_TOO_LARGE": "The segmentation would be larger than the limit.",
+    "OBJECT_SEGMENTS_OVERLAP": "Lesions overlap, which a label map cannot hold; write them as BINARY or FRACTIONAL.",
+    "OBJECT_WITHOUT_REGIONS": "There is no region to write.",
+    "OBJECT_NOT_MADE": "The images lack what the object must state, or state what no object can hold.",
+}
+_CLICK_ERRORS = {
+    "SEED_OUTSIDE_VOLUME": "The seed lies outside the volume.",
+    "SEED_IN_AIR": "The seed lies in air or where nothing was taken up.",
+    "NOTHING_AT_SEED": "No lesion was found at the seed or within 10 mm of it.",
 }
 _WARNINGS = {
     "SUV_SCAN_START_INFERRED": "The PET does not state the start of the scan; it was counted back from its frames.",
@@ -110,23 +132,66 @@ _WARNINGS = {
     "RESAMPLED": "Uneven gaps between the slices were evened by interpolation, as asked.",
     "SINGLE_SLICE": "The series is a single slice; its thickness stands for the gap.",
     "SEGMENTATION_SERIES_UNSTATED": "The segmentation does not say on which series it was drawn; its position fits.",
+    "SEGMENTATION_RESAMPLED": "The segmentation was drawn on another grid and was resampled onto the series.",
+    "SEGMENTATION_PROBABILITY": "The segmentation gives probabilities; voxels of at least one half were taken.",
+    "SEVERAL_SEGMENTATIONS": "Several segmentations mark different places of the series; all were taken.",
+    "EMPTY_REGION": "A region of the segmentation marks nothing.",
+    "CONTOUR_OFF_GRID": "Contours lie between slices; the slices were interpolated from them.",
+    "CONTOUR_SLICES_FILLED": "Contours were drawn on every few slices; the slices between them were interpolated.",
+    "CONTOUR_GAP": "Slices without a contour lie inside a region; they were left empty.",
+    "CONTOUR_CROSSES": "Contours cross themselves or one another; what they enclose twice was taken as outside.",
+    "CONTOUR_DUPLICATE": "A contour was drawn twice; it was taken once.",
+    "CONTOUR_TOO_SHORT": "A contour of fewer than three points, which encloses nothing, was left out.",
+    "CONTOUR_NOT_CLOSED": "Points or open lines beside closed contours were left out.",
     "LOCALIZER": "A localizer was left out of its series.",
     "OTHER_IMAGE": "An image of a kind that is not read was left out of its series.",
     "DERIVED_IMAGE": "A derived or secondary image was left out of an otherwise original series.",
+    "LESION_WIDER_THAN_VIEW": "The lesion is wider than 40 cm and was cut there.",
+}
+_MEASURE_WARNINGS = {
+    "LESION_IN_PARTS": "The lesion is in several parts; its diameters are those of the longest part.",
+    "PEAK_BESIDE_LESION": "SUVpeak exceeds SUVmax: the sphere reaches into hotter tissue beside the lesion.",
 }
 _INFORMATION = {
+    "NOT_A_LESION": "A region is coded as an organ, healthy tissue or a device; it was not measured as a lesion.",
+    "SEVERAL_LESIONS": "The series holds several lesions; what models read is measured on the largest of them.",
     "NOT_AN_IMAGE": "A DICOM object without pixels to read was left out.",
     "DUPLICATE_FILE": "A second copy of the same file was left out.",
+}
+_QUALITY_WARNINGS = {
+    "BODY_TRUNCATED": "The body is cut at the sides of the field of view.",
+    "GHOSTING": "The air beside the body differs along rows and columns, as ghosts of motion make it.",
+    "SLICE_INTENSITY_JUMP": "Neighboring slices differ in brightness, as motion or interleaved acquisition make it.",
+    "SATURATED": "Several neighboring voxels lie at the greatest value; what was above it may be cut off.",
+    "NO_TISSUE": "No tissue was found in the volume.",
+    "MR_WEIGHTING_CONTRADICTED": "The named MR weighting contradicts the repetition and echo times.",
+    "LESION_AT_EDGE": "The lesion touches the edge of the volume and may go on outside.",
+    "LESION_SMALL_FOR_SLICES": "The lesion is shorter than 10 mm or than two slices, so not measurable by RECIST 1.1.",
+    "LESION_SATURATED": "The lesion reaches the greatest value of the volume, which may be cut off.",
+}
+_QUALITY_INFORMATION = {
+    "SLICES_APART": "The slices are thinner than the distance between them; tissue between them is not shown.",
+    "NOISE_UNKNOWN": "There is too little homogeneous tissue to measure noise in.",
 }
 
 _TABLE: dict[str, tuple[Severity, str]] = {
     **{
         code: (Severity.ERROR, text)
-        for errors in (_FILE_ERRORS, _SERIES_ERRORS, _STUDY_ERRORS, _SEGMENTATION_ERRORS, _FILE_OUT_ERRORS)
+        for errors in (
+            _FILE_ERRORS,
+            _SERIES_ERRORS,
+            _STUDY_ERRORS,
+            _SEGMENTATION_ERRORS,
+            _FILE_OUT_ERRORS,
+            _OBJECT_OUT_ERRORS,
+            _CLICK_ERRORS,
+        )
         for code, text in errors.items()
     },
-    **{code: (Severity.WARNING, text) for code, text in _WARNINGS.items()},
+    **{code: (Severity.WARNING, text) for code, text in (_WARNINGS | _MEASURE_WARNINGS).items()},
     **{code: (Severity.INFORMATION, text) for code, text in _INFORMATION.items()},
+    **{code: (Severity.WARNING, text) for code, text in _QUALITY_WARNINGS.items()},
+    **{code: (Severity.INFORMATION, text) for code, text in _QUALITY_INFORMATION.items()},
 }
 
 CODES = frozenset(_TABLE)

@@ -48,6 +48,12 @@ def read_series(
     return tuple(read)
 
 
+def slices_of(headers: Sequence[Header], part: int, limits: Limits) -> tuple[Header, ...]:
+    """Headers of the slices of the volume that ``read_series`` gives as that part, in order; raises ``Refused``."""
+    parts = sorted(stacks(choose(headers, limits).slices, repair=False), key=_first_slice)
+    return parts[max(part, 1) - 1].slices
+
+
 def _refused(headers: Sequence[Header], refusal: Refused, part: int = 0) -> RefusedSeries:
     first = headers[0]
     problem = issue(refusal.code, first.series_instance_uid)

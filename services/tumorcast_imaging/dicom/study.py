@@ -8,16 +8,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pydicom import uid as uids
-
 from tumorcast_core.errors import StudyNotFound
 from tumorcast_core.snapshot import Issue
 from tumorcast_imaging.dicom import reasons
 from tumorcast_imaging.dicom.choice import READ
-from tumorcast_imaging.dicom.dataset import guarded, read_dataset
 from tumorcast_imaging.dicom.header import Header, read_header
 from tumorcast_imaging.dicom.limits import DEFAULT_LIMITS, Limits
 from tumorcast_imaging.dicom.reasons import Refused
+from tumorcast_imaging.dicom.references import RTSTRUCT, SEGMENTATION_CLASSES, references, source
 from tumorcast_imaging.dicom.series import read_series
 from tumorcast_imaging.dicom.volume import IgnoredFile, RefusedSeries, SegmentationFile, StudyVolumes, Volume
 
@@ -89,7 +87,7 @@ def open_study(paths: Paths, limits: Limits = DEFAULT_LIMITS, *, repair: bool = 
     series: dict[str, list[Header]] = defaultdict(list)
     segmentations: list[Header] = []
     for header in headers:
-        if header.sop_class_uid == uids.SegmentationStorage:
+        if header.sop_class_uid in SEGMENTATION_CLASSES:
             segmentations.append(header)
         elif header.sop_class_uid in READ or header.damaged or (header.rows and header.columns):
             series[header.series_instance_uid].append(header)
@@ -149,22 +147,17 @@ def scan(files: Sequence[Path], limits: Limits) -> tuple[list[Header], list[Igno
 
 def segmentation_files(headers: Sequence[Header], limits: Limits) -> tuple[SegmentationFile, ...]:
     """The segmentations among ``headers``, one per SOP instance UID."""
-    by_uid = {h.sop_instance_uid: h for h in headers if h.sop_class_uid == uids.SegmentationStorage}
+    by_uid = {h.sop_instance_uid: h for h in headers if h.sop_class_uid in SEGMENTATION_CLASSES}
     return tuple(
-        SegmentationFile(h.path, h.sop_instance_uid, h.series_instance_uid, referenced_series(h, limits))
+        SegmentationFile(
+            h.path,
+            h.sop_instance_uid,
+            h.series_instance_uid,
+            references(source(h, limits)).series,
+            "RTSTRUCT" if h.sop_class_uid == RTSTRUCT else "SEG",
+        )
         for h in by_uid.values()
     )
-
-
-def referenced_series(h: Header, limits: Limits) -> tuple[str, ...]:
-    """Series on which a segmentation says it was drawn; none if it does not say, or cannot be understood."""
-    try:
-        dataset = read_dataset(h.path, limits, ["ReferencedSeriesSequence"], pixels=False)
-        with guarded("MALFORMED_HEADER"):
-            items = dataset.get("ReferencedSeriesSequence") or []
-            return tuple(str(item.get("SeriesInstanceUID") or "").strip(" \0") for item in items)
-    except Refused:
-        return ()
 
 
 def _study_issues(headers: Sequence[Header]) -> tuple[Issue, ...]:

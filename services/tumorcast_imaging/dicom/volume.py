@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,12 +59,13 @@ class IgnoredFile:
 
 @dataclass(frozen=True, slots=True)
 class SegmentationFile:
-    """A segmentation (SEG) beside the series, not yet decoded."""
+    """A SEG or an RTSTRUCT beside the series, not yet decoded."""
 
     path: Path = field(repr=False)
     sop_instance_uid: str
     series_instance_uid: str
     referenced_series_uids: tuple[str, ...]
+    kind: Literal["SEG", "RTSTRUCT"] = "SEG"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -61,6 +61,11 @@ class Encoder:
         """Load ``folder``; raises ``InvalidInput`` unless the weights are the very ones that the manifest names."""
         manifest = EncoderManifest.load(folder)
         data = fetch(manifest.weights_url or Path(folder, WEIGHTS_FILE), manifest.weights_sha256)
+        return cls.of_weights(manifest, data, precision=precision, device=device)
+
+    @classmethod
+    def of_weights(cls, manifest: EncoderManifest, data: bytes, *, precision: str = "", device: str = "cpu") -> Encoder:
+        """An encoder of a weights file's content; raises ``InvalidInput`` where it does not fit the architecture."""
         network = build_network(manifest)
         try:
             network.load_state_dict(tensors_of(data))
@@ -79,7 +84,7 @@ class Encoder:
     def save(self, folder: str | Path) -> None:
         """Write weights.safetensors and manifest.yaml; this encoder takes on the weights' digest."""
         Path(folder).mkdir(parents=True, exist_ok=True)
-        data = self._weights()
+        data = self.weights()
         self.manifest = self.manifest.model_copy(update={"weights_sha256": hashlib.sha256(data).hexdigest()})
         Path(folder, WEIGHTS_FILE).write_bytes(data)
         self.manifest.save(folder)
@@ -87,7 +92,7 @@ class Encoder:
     @property
     def embedding_space(self) -> str:
         """``name@digest/precision``: vectors of two spaces must never be compared."""
-        digest = self.manifest.weights_sha256 or hashlib.sha256(self._weights()).hexdigest()
+        digest = self.manifest.weights_sha256 or hashlib.sha256(self.weights()).hexdigest()
         return f"{self.manifest.name}@{digest[:12]}/{self.precision}"
 
     def encode(self, crops: Sequence[Crop]) -> list[NDArray[np.float32]]:
@@ -115,7 +120,8 @@ class Encoder:
             self._prepared = stamp, prepare(self.network, self.manifest.architecture, self.device, dtype)
         return self._prepared[1]
 
-    def _weights(self) -> bytes:
+    def weights(self) -> bytes:
+        """Its weights as a safetensors file."""
         state = {name: tensor.detach().cpu().contiguous() for name, tensor in self.network.state_dict().items()}
         data: bytes = save_tensors(state)
         return data

@@ -9,9 +9,9 @@ from typing import BinaryIO, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom import uid as uids
 
 from tumorcast_core.deadline import Deadline
+from tumorcast_imaging.dicom.references import SEGMENTATION_CLASSES
 from tumorcast_imaging.model.crop import Crop
 from tumorcast_imaging.model.manifest import EncoderManifest
 
@@ -41,8 +41,8 @@ class Instance:
 
     @property
     def is_segmentation(self) -> bool:
-        """Whether it is a SEG."""
-        return self.sop_class_uid == uids.SegmentationStorage
+        """Whether it is a SEG or an RTSTRUCT."""
+        return self.sop_class_uid in SEGMENTATION_CLASSES
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""One stored study at one timepoint → measurements and embeddings of its lesion.
+"""One stored study at one timepoint → measurements and embeddings of its lesions.
 
 ``prepare_study`` reads and measures (CPU), an encoder turns the crops into vectors wherever it runs, and ``finish``
 puts both together. ``encode_study`` does all three in one process.
@@ -6,23 +6,39 @@ puts both together. ``encode_study`` does all three in one process.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from tumorcast_core.snapshot import Embedding, Extraction, Feature, Issue, Modality, Severity, Timepoint
+from tumorcast_core.errors import TumorcastError
+from tumorcast_core.snapshot import (
+    Embedding,
+    Extraction,
+    Feature,
+    Issue,
+    MeasuredLesion,
+    Modality,
+    Severity,
+    Timepoint,
+)
 from tumorcast_imaging.dicom import (
     RefusedSeries,
+    Region,
     Segmentation,
     Series,
+    Study,
     StudyVolumes,
     Volume,
     open_study,
-    read_segmentation,
     reasons,
+    regions_of,
 )
 from tumorcast_imaging.model.crop import Crop, crop_of
-from tumorcast_imaging.model.lesions import size
+from tumorcast_imaging.model.lesions.enhancement_maps import map_features
+from tumorcast_imaging.model.lesions.lesion import is_lesion
+from tumorcast_imaging.model.lesions.lesion import measured as wire_lesion
+from tumorcast_imaging.model.lesions.study import index_region, measure_series, study_features
 from tumorcast_imaging.model.manifest import EncoderManifest
 from tumorcast_imaging.model.ports import Encoded, StudyReader
 
@@ -32,6 +48,8 @@ if TYPE_CHECKING:
 Check = Callable[[], None]
 """Raises when the work is no longer wanted; called between two stages, since none can be interrupted."""
 Ready = Callable[[Crop], None]
+Drawn = tuple[Volume, tuple[Region, ...]]
+"""A volume with the lesions that were drawn on it."""
 
 _ORIGIN = "imaging"
 _DATE_DIFFERS = "The date given for the study differs from the date of its images; the images' date was used."
@@ -47,6 +65,7 @@ class PreparedStudy:
     issues: tuple[Issue, ...] = ()
     patient_id: str = field(default="", repr=False)
     date: str = ""
+    lesions: tuple[MeasuredLesion, ...] = ()
 
 
 def prepare_study(
@@ -56,12 +75,13 @@ def prepare_study(
     check: Check = lambda: None,
     ready: Ready = lambda _: None,
 ) -> PreparedStudy:
-    """Read the study, find its lesion, cut one crop per encoder of the series' DICOM modality, and measure it.
+    """Read the study, find its lesions, cut one crop per series and encoder that takes it, and measure.
 
-    Each crop is told to ``ready`` at once, so that its encoder may work while the lesion is measured. What could not be
+    Each crop is told to ``ready`` at once, so that its encoder may work while lesions are measured. Every lesion of
+    every series is measured; the largest of a series, its index lesion, gives crops and features. What could not be
     used stands in ``issues`` at the timepoint; raises only ``StudyNotFound`` and what ``check`` raises.
     """
-    study = _read(store, timepoint.study_instance_uid, check)
+    opened, study = _read(store, timepoint.study_instance_uid, check)
     issues = list(study.issues)
     if any(issue.code == "MIXED_PATIENTS" and issue.blocks for issue in study.study_issues):
         return PreparedStudy(timepoint, issues=_at(timepoint, issues))
@@ -69,17 +89,31 @@ def prepare_study(
     patient_id = next((v.patient_id for v in study.volumes if v.patient_id), "")
     if timepoint.date and date and not date.startswith(timepoint.date):
         issues.append(Issue(Severity.WARNING, "DATE_DIFFERS", _DATE_DIFFERS))
-    features: tuple[Feature, ...] = ()
-    crops: tuple[Crop, ...] = ()
-    found = _segmented(study, timepoint.segmentation_uid, check)
-    if found is not None:
-        volume, segmentation = found
-        issues += segmentation.issues
-        if segmentation.regions:
-            crops = tuple(_crops(volume, segmentation, manifests, check, ready))
-            features, doubts = _measure(volume, segmentation, timepoint)
-            issues += doubts
-    return PreparedStudy(timepoint, features, crops, _at(timepoint, issues), patient_id, date)
+    drawn = regions_of(study, timepoint.segmentation_uid)
+    issues += (issue for _, segmentation in drawn for issue in segmentation.issues)
+    found, others = _lesions_by_volume(drawn)
+    issues += others
+    clear, unclear = _one_of_each(found)
+    issues += unclear
+    crops = tuple(crop for volume, regions in clear for crop in _crops(volume, regions, manifests, check, ready))
+    measured = []
+    for volume, regions in found:
+        check()
+        measured.append(measure_series(volume, regions))
+    read = {id(volume) for volume, _ in clear}
+    of_models = [m for (volume, _), m in zip(found, measured, strict=True) if id(volume) in read]
+    features, doubts = study_features(of_models, timepoint.role)
+    maps, told = _map_features(opened, study, drawn, timepoint.role)
+    lesions = tuple(wire_lesion(lesion, timepoint.role) for series in measured for lesion in series.lesions)
+    return PreparedStudy(
+        timepoint=timepoint,
+        features=(*features, *maps),
+        crops=crops,
+        issues=_at(timepoint, (*issues, *doubts, *told)),
+        patient_id=patient_id,
+        date=date,
+        lesions=lesions,
+    )
 
 
 def finish(prepared: PreparedStudy, encoded: Sequence[Encoded]) -> Extraction:
@@ -96,7 +130,9 @@ def finish(prepared: PreparedStudy, encoded: Sequence[Encoded]) -> Extraction:
         )
         for crop, vector in zip(prepared.crops, encoded, strict=True)
     )
-    return Extraction(prepared.features, embeddings, prepared.issues, prepared.patient_id, prepared.date)
+    return Extraction(
+        prepared.features, embeddings, prepared.issues, prepared.patient_id, prepared.date, prepared.lesions
+    )
 
 
 def encode_study(store: StudyReader, timepoint: Timepoint, encoders: Sequence[Encoder]) -> Extraction:
@@ -121,7 +157,7 @@ class _Awaited(Series):
         return Series.read(self)
 
 
-def _read(store: StudyReader, study_instance_uid: str, check: Check) -> StudyVolumes:
+def _read(store: StudyReader, study_instance_uid: str, check: Check) -> tuple[Study, StudyVolumes]:
     check()
     paths = store.files(study_instance_uid)
     check()
@@ -129,47 +165,49 @@ def _read(store: StudyReader, study_instance_uid: str, check: Check) -> StudyVol
     awaited = tuple(_Awaited(series.headers, series.limits, series.repair, check) for series in opened.series)
     study = replace(opened, series=awaited).read()
     check()
-    return study
+    return opened, study
 
 
-def _segmented(study: StudyVolumes, segmentation_uid: str, check: Check) -> tuple[Volume, Segmentation] | None:
-    """The volume that the study's segmentation was drawn on, with its mask or the reason why there is none."""
-    if not study.volumes:
-        return None
-    wanted = [s for s in study.segmentations if segmentation_uid in ("", s.sop_instance_uid)]
-    drawn_on = {uid for s in wanted for uid in s.referenced_series_uids}
-    candidates = [v for v in study.volumes if v.series_instance_uid in drawn_on] or list(study.volumes)
-    paths = [s.path for s in study.segmentations]
-    read: list[tuple[Volume, Segmentation]] = []
-    for volume in candidates:
-        check()
-        read.append((volume, read_segmentation(paths, volume, segmentation_uid)))
-    fitting = [(v, segmentation) for v, segmentation in read if segmentation.regions]
-    if len(fitting) > 1:  # two phases on one grid: the mask fits both, the tumor's brightness does not
-        uid = fitting[0][1].sop_instance_uid
-        return fitting[0][0], Segmentation(issues=(reasons.issue("SEGMENTATION_SERIES_AMBIGUOUS", uid),))
-    return (fitting or read)[0]
+def _lesions_by_volume(
+    drawn: Iterable[tuple[Volume, Segmentation]],
+) -> tuple[list[Drawn], list[Issue]]:
+    """Each volume with the lesions of all its segmentations, and what is said of regions that are none."""
+    found: dict[int, Drawn] = {}
+    issues = []
+    for volume, segmentation in drawn:
+        _, before = found.get(id(volume), (volume, ()))
+        lesions = tuple(region for region in segmentation.regions if is_lesion(region))
+        if len(lesions) < len(segmentation.regions):
+            issues.append(reasons.issue("NOT_A_LESION", segmentation.sop_instance_uid))
+        found[id(volume)] = volume, (*before, *lesions)
+    return [(volume, regions) for volume, regions in found.values() if regions], issues
 
 
-def _measure(
-    volume: Volume, segmentation: Segmentation, timepoint: Timepoint
+def _one_of_each(found: Sequence[Drawn]) -> tuple[list[Drawn], list[Issue]]:
+    """What models may read: lesions of a DICOM modality with one series, since two phases or sequences differ."""
+    of_modality = Counter(volume.dicom_modality for volume, _ in found)
+    clear = [(volume, regions) for volume, regions in found if of_modality[volume.dicom_modality] == 1]
+    unclear = [volume for volume, _ in found if of_modality[volume.dicom_modality] > 1]
+    return clear, [reasons.issue("SEVERAL_SERIES_DRAWN", v.series_instance_uid) for v in unclear]
+
+
+def _map_features(
+    opened: Study, study: StudyVolumes, drawn: Sequence[tuple[Volume, Segmentation]], role: str
 ) -> tuple[tuple[Feature, ...], tuple[Issue, ...]]:
-    return size.features(
-        size.measure(segmentation.regions[0].mask, volume.spacing_mm),
-        source=segmentation.regions[0].source,
-        effective=volume.date,
-        timepoint=timepoint.role,
-        sources=(volume.series_instance_uid,),
-    )
+    """The functional tumor volume, where the study has enhancement maps."""
+    try:
+        return map_features(opened, study.volumes, drawn, timepoint=role)
+    except TumorcastError as e:
+        return (), (Issue(Severity.ERROR, e.reason, e.message),)
 
 
 def _crops(
-    volume: Volume, segmentation: Segmentation, manifests: Sequence[EncoderManifest], check: Check, ready: Ready
+    volume: Volume, regions: Sequence[Region], manifests: Sequence[EncoderManifest], check: Check, ready: Ready
 ) -> Iterable[Crop]:
     for manifest in manifests:
         if volume.dicom_modality in manifest.crop.windows:
             check()
-            crop = crop_of(volume, segmentation.regions[0].mask, manifest)
+            crop = crop_of(volume, index_region(regions).mask, manifest)
             ready(crop)
             yield crop
 

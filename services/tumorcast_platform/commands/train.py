@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tumorcast_platform import console
+from tumorcast_platform.commands.click import CLICK, train_click
 from tumorcast_platform.commands.growth import GROWTH, train_growth
 from tumorcast_platform.console import AsJson
 from tumorcast_platform.render import Line
 from tumorcast_platform.weights import Weights
 
 if TYPE_CHECKING:
+    from tumorcast_training.blueprint import Blueprint
+    from tumorcast_training.cohorts import Cohort
     from tumorcast_training.parallel import Map
 
 
@@ -52,22 +55,44 @@ def train(
     if name == GROWTH:
         train_growth(data, out, seed, as_json=as_json)
         return
+    if name == CLICK:
+        train_click(data, out, seed, workers, as_json=as_json)
+        return
     from tumorcast_training.parallel import use_one_thread
 
     use_one_thread()
-    from tumorcast_training.cohort_data import blueprint_for, held_out_cohort, training_cohort
-    from tumorcast_training.prognosis_training import train as train_tabular
+    from tumorcast_training.cohort_data import blueprint_for
 
     plan = blueprint_for(name, blueprint, data)
-    with console.status("Reading patients", as_json=as_json) as say, _workers(workers, ray_address) as (read, compute):
-        cohort = training_cohort(data, plan, run=read, seed=seed)
-        held_out = held_out_cohort(data, plan)
-        folder = train_tabular(plan, cohort, out, seed=seed, run=compute, told=say, test=held_out)
+    with console.status("Reading patients", as_json=as_json) as say, _workers(workers, ray_address) as maps:
+        fit = _train_table if plan.encoder is None else _train_pixels
+        cohort, folder = fit(plan, data, out, seed, *maps, say)
     (out / "encoders").mkdir(exist_ok=True)
     document = {"model": str(folder), "rows": len(cohort), "patients": len(set(cohort.patient_ids))}
     lines = [Line(f"{plan.name}: trained on {document['patients']} patients, in {folder}; use it with --trained {out}")]
     lines += [Line(f"  {note}") for note in cohort.notes]
     console.answer({**document, "notes": list(cohort.notes)}, lines, as_json=as_json)
+
+
+def _train_table(
+    plan: Blueprint, data: Path, out: Path, seed: int, read: Map, compute: Map, say: Callable[[str], None]
+) -> tuple[Cohort, Path]:
+    from tumorcast_training.cohort_data import held_out_cohort, training_cohort
+    from tumorcast_training.prognosis_training import train as train_tabular
+
+    cohort = training_cohort(data, plan, run=read, seed=seed)
+    test = held_out_cohort(data, plan)
+    return cohort, train_tabular(plan, cohort, out, seed=seed, run=compute, told=say, test=test)
+
+
+def _train_pixels(
+    plan: Blueprint, data: Path, out: Path, seed: int, read: Map, compute: Map, say: Callable[[str], None]
+) -> tuple[Cohort, Path]:
+    from tumorcast_training.cohort_data import imaged_cohort
+    from tumorcast_training.pixels.training import train_pixels
+
+    cohort, patients = imaged_cohort(data, plan, run=read)
+    return cohort, train_pixels(plan, cohort, patients, out, seed=seed, run=compute, told=say)
 
 
 @contextmanager

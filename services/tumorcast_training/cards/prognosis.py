@@ -7,7 +7,7 @@ from typing import Any
 
 from tumorcast_fusion.model.manifest import Manifest
 from tumorcast_training.blueprint import Blueprint
-from tumorcast_training.cards import checklists, data, first_screen, methods, predictors, results
+from tumorcast_training.cards import checklists, data, first_screen, methods, pixels, predictors, results
 from tumorcast_training.cards.reading import Source
 
 _NO_PLOTS: Mapping[str, str] = {}
@@ -35,6 +35,7 @@ def card(
         *data.sample_size(source),
         *methods.render(source),
         *results.render(source),
+        *pixels.render(source),
         *data.limits(source),
         *data.provenance(source),
         *checklists.render(source),

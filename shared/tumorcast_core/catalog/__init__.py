@@ -11,10 +11,12 @@ One YAML file or folder per modality (``notes.yaml``, ``labs/``), one entry per 
     codings      codes that a source may state it under, "<system> <code> <display>"; the first is the canonical one
     observed     false: no Observation states it; it is derived, or read from another resource
     group        the panel it is listed under: "blood count", "liver", ...
+    each         kinds of images; the entry then stands for one of each of them (``each.py``)
 
 Numeric labs get entries for their trends as well (``trends.py``).
 
-Systems: ``loinc``, ``sct``, ``ucum``; ``local`` where no public code is known (such a code is matched by no record).
+Systems: ``loinc``, ``sct``, ``ucum``, ``ncit``, ``dcm``; ``local`` where no public code is known (such a code is matched by
+no record).
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from typing import Any
 
 import yaml
 
+from tumorcast_core.catalog.each import expanded
 from tumorcast_core.catalog.trends import trends_of
 from tumorcast_core.errors import ImplausibleValue, UnknownFeature
 from tumorcast_core.snapshot import Coding, Feature, Modality
@@ -37,6 +40,7 @@ SYSTEMS = {
     "sct": "http://snomed.info/sct",
     "ucum": "http://unitsofmeasure.org",
     "ncit": "http://ncicb.nci.nih.gov/xml/owl/EVS/Thesaurus.owl",
+    "dcm": "http://dicom.nema.org/resources/ontology/DCM",
     "local": "",
 }
 
@@ -135,7 +139,7 @@ def _load(modality: str) -> Mapping[str, Any]:
     )
     found: dict[str, Any] = {}
     for part in parts:
-        entries = yaml.load(part.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader) or {}
+        entries = expanded(yaml.load(part.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader) or {})
         if recurring := found.keys() & entries.keys():
             raise ValueError(f"the catalog has two entries {min(recurring)}")
         found |= entries

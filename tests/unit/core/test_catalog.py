@@ -2,10 +2,12 @@
 
 import math
 from importlib.resources import files
+from typing import Any
 
 import pytest
 
 from tumorcast_core.catalog import by_coding, catalog, checked, entry
+from tumorcast_core.catalog.each import expanded
 from tumorcast_core.catalog.trends import trends_of
 from tumorcast_core.errors import ImplausibleValue, UnknownFeature
 from tumorcast_core.snapshot import Feature, Modality
@@ -30,8 +32,45 @@ def test_no_name_stands_twice_in_the_files_or_is_that_of_a_trend() -> None:
     folder = files("tumorcast_core.catalog")
     lines = [line for file in folder.rglob("*.yaml") for line in file.read_text(encoding="utf-8").splitlines()]
     names = [line.split(":")[0] for line in lines if line[:1].isalpha()]
+    more = sum(line.count(",") for line in lines if line.startswith("  each: "))
     trends = trends_of(catalog().values())
-    assert len(set(names)) == len(names) == len(catalog()) - len(trends)
+    assert len(set(names)) == len(names) == len(catalog()) - len(trends) - more
+
+
+def test_one_entry_stands_for_each_kind_of_image_with_its_unit_and_range() -> None:
+    raw = {
+        "each": ["pet", "mr"],
+        "description": "peak in {modality}",
+        "unit": {"pet": "g/mL"},
+        "range": {"pet": [0, 9], "mr": [0, 5]},
+        "codings": ["local {name} peak in {modality}"],
+        "group": "{modality}",
+    }
+    told = {"description": "peak in PET", "codings": ["local pet_peak peak in PET"], "group": "PET"}
+    assert expanded({"peak": raw, "age": {"codings": []}}) == {
+        "pet_peak": told | {"unit": "g/mL", "range": [0, 9]},
+        "mr_peak": {
+            "description": "peak in MR",
+            "range": [0, 5],
+            "codings": ["local mr_peak peak in MR"],
+            "group": "MR",
+        },
+        "age": {"codings": []},
+    }
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        {"size": {"each": ["xray"], "codings": []}},
+        {"size": {"each": ["ct"], "range": {"pet": [0, 1]}, "codings": []}},
+        {"size": {"each": ["ct"], "codings": []}, "ct_size": {"codings": []}},
+    ],
+    ids=["no kind of image", "no range of its own", "two of one name"],
+)
+def test_an_entry_for_each_kind_of_image_that_cannot_be_is_refused(entries: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="the catalog has"):
+        expanded(entries)
 
 
 def test_every_entry_is_a_bounded_number_or_a_category() -> None:

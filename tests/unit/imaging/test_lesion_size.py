@@ -8,8 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from scipy import ndimage
+from scipy.spatial.distance import pdist
 
-from support.dicom_factory import Phantom
+from support.dicom_factory import AXIAL, OBLIQUE, SAGITTAL, Phantom
+from tumorcast_core.errors import UnsoundSegmentation
 from tumorcast_imaging.model import measure
 from tumorcast_imaging.model.lesions.size import features
 
@@ -64,13 +67,106 @@ def test_laws_hold_for_any_mask(mask):
     assert flipped.volume_ml == size.volume_ml
 
 
+PLANES = hnp.arrays(bool, st.tuples(st.integers(1, 9), st.integers(1, 9))).filter(np.any)
+MASKS = hnp.arrays(bool, st.tuples(st.integers(1, 4), st.integers(1, 7), st.integers(1, 7))).filter(np.any)
+
+
+def _midpoints(mask, spacing_mm):
+    """All points halfway between a voxel and a neighbor along an axis, in mm."""
+    steps = np.concatenate([np.eye(mask.ndim), -np.eye(mask.ndim)]) / 2
+    return (np.argwhere(mask)[:, None] + steps).reshape(-1, mask.ndim) * spacing_mm
+
+
 @settings(max_examples=100, deadline=None)
-@given(plane=hnp.arrays(bool, st.tuples(st.integers(1, 9), st.integers(1, 9))).filter(np.any))
-def test_the_longest_diameter_is_that_of_all_edge_midpoints(plane):
-    steps = [(0.5, 0), (-0.5, 0), (0, 0.5), (0, -0.5)]
-    points = (np.argwhere(plane)[:, None] + np.array(steps)).reshape(-1, 2) * (0.9, 1.1)
-    longest = np.linalg.norm(points[:, None] - points[None], axis=2).max()
-    assert measure(plane[None], (3.0, 0.9, 1.1)).longest_diameter_mm == pytest.approx(longest)
+@given(plane=PLANES)
+def test_the_longest_diameter_is_that_between_all_edge_midpoints_of_one_part(plane):
+    labels, count = ndimage.label(plane, np.ones((3, 3)))
+    longest = max(pdist(_midpoints(labels == part, (0.9, 1.1))).max() for part in range(1, count + 1))
+    size = measure(plane[None], (3.0, 0.9, 1.1))
+    assert size.longest_diameter_mm == pytest.approx(longest)
+    assert size.parts == count
+
+
+@settings(max_examples=100, deadline=None)
+@given(mask=MASKS)
+def test_the_3d_diameter_is_that_between_all_face_midpoints(mask):
+    size = measure(mask, (3.0, 0.9, 1.1))
+    assert size.maximum_3d_diameter_mm == pytest.approx(pdist(_midpoints(mask, (3.0, 0.9, 1.1))).max())
+    assert size.maximum_3d_diameter_mm >= size.longest_diameter_mm * (1 - 1e-9)
+
+
+@settings(max_examples=60, deadline=None)
+@given(mask=MASKS, shift=st.tuples(*[st.integers(0, 5)] * 3), times=st.floats(0.2, 5))
+def test_turning_shifting_and_scaling_change_a_size_as_they_should(mask, shift, times):
+    spacing_mm = (3.0, 0.9, 1.1)
+    size = measure(mask, spacing_mm)
+    turned = measure(np.rot90(mask, axes=(1, 2)), (3.0, 1.1, 0.9))
+    shifted = measure(np.pad(mask, [(n, 1) for n in shift]), spacing_mm)
+    scaled = measure(mask, tuple(times * s for s in spacing_mm))
+    for other, factor in ((turned, 1), (shifted, 1), (scaled, times)):
+        assert other.longest_diameter_mm == pytest.approx(factor * size.longest_diameter_mm)
+        assert other.short_axis_mm == pytest.approx(factor * size.short_axis_mm)
+        assert other.maximum_3d_diameter_mm == pytest.approx(factor * size.maximum_3d_diameter_mm)
+        assert other.volume_ml == pytest.approx(factor**3 * size.volume_ml)
+    assert shifted.slice_index == size.slice_index + shift[0]
+
+
+@settings(max_examples=60, deadline=None)
+@given(mask=MASKS)
+def test_the_axes_end_on_the_outline_and_cross_at_right_angles(mask):
+    affine = Phantom(orientation=OBLIQUE, spacing_mm=(3.0, 0.9, 1.1)).affine_lps
+    size = measure(mask, affine)
+    a, b = np.array(size.long_axis)
+    c, d = np.array(size.short_axis)
+    assert np.linalg.norm(b - a) == pytest.approx(size.longest_diameter_mm)
+    assert np.linalg.norm(d - c) == pytest.approx(size.short_axis_mm)
+    assert (b - a) @ (d - c) == pytest.approx(0, abs=1e-6)
+    index = (np.linalg.inv(affine) @ np.column_stack([[a, b, c, d], np.ones(4)]).T)[:3]
+    np.testing.assert_allclose(index[0], size.slice_index, atol=1e-6)
+    for row, column in index[1:, :2].T:
+        gaps = np.abs(np.argwhere(mask[size.slice_index]) - (row, column))
+        assert np.isclose(np.sort(gaps, axis=1), [0, 0.5], atol=1e-6).all(axis=1).any()
+
+
+@pytest.mark.parametrize("orientation", [AXIAL, SAGITTAL, OBLIQUE])
+def test_a_size_does_not_depend_on_where_the_slices_point(orientation):
+    phantom = Phantom(orientation=orientation)
+    placed, plain = measure(phantom.mask, phantom.affine_lps), measure(phantom.mask, phantom.spacing_mm)
+    for name in ("longest_diameter_mm", "short_axis_mm", "volume_ml", "maximum_3d_diameter_mm"):
+        assert getattr(placed, name) == pytest.approx(getattr(plain, name))
+
+
+def test_an_ellipsoid_has_its_analytic_3d_diameter():
+    phantom = replace(Phantom(), shape=(61, 41, 41), spacing_mm=(1.5, 1.0, 1.0), semi_axes_mm=(40.0, 15.0, 12.0))
+    size = measure(phantom.mask, phantom.spacing_mm)
+    assert size.maximum_3d_diameter_mm == pytest.approx(80, abs=1.5)
+    assert size.longest_diameter_mm == pytest.approx(30, abs=1)
+
+
+def test_a_stray_voxel_far_away_lengthens_no_diameter_but_is_told():
+    mask = np.zeros((3, 60, 60), bool)
+    mask[0:2, 5:15, 5:15] = True
+    alone = measure(mask, (2, 1, 1))
+    mask[1, 55, 55] = True
+    size = measure(mask, (2, 1, 1))
+    assert (alone.parts, size.parts) == (1, 2)
+    assert size.longest_diameter_mm == alone.longest_diameter_mm
+    assert size.maximum_3d_diameter_mm > 60
+
+
+def test_a_horseshoe_that_closes_in_another_slice_is_measured_across_both_arms():
+    mask = np.zeros((2, 12, 30), bool)
+    mask[0, 2:10, [3, 26]] = True
+    mask[1, 6, 3:27] = True
+    size = measure(mask, (1, 1, 1))
+    assert size.parts == 1
+    assert size.slice_index == 0
+    assert size.longest_diameter_mm > 23
+
+
+def test_an_empty_mask_is_refused():
+    with pytest.raises(UnsoundSegmentation):
+        measure(np.zeros((2, 3, 4), bool), (1, 1, 1))
 
 
 def test_a_size_outside_the_catalogs_range_is_an_issue_not_a_feature():

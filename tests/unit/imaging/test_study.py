@@ -47,14 +47,20 @@ def test_a_study_with_a_segmentation_is_measured_and_encoded(tmp_path: Path, enc
     phantom.write_segmentation(tmp_path)
     found = read(tmp_path, encoder)
     size = measure(phantom.mask, phantom.spacing_mm)
-    assert {f.name: f.value for f in found.features} == {
+    plain = {f.name: f.value for f in found.features if not f.name.startswith("ct_")}
+    assert plain == {
+        "sum_of_diameters": pytest.approx(size.longest_diameter_mm),
+        "tumor_maximum_3d_diameter": pytest.approx(size.maximum_3d_diameter_mm),
         "tumor_longest_diameter": pytest.approx(size.longest_diameter_mm),
         "tumor_short_axis": pytest.approx(size.short_axis_mm),
         "tumor_volume": pytest.approx(size.volume_ml),
     }
-    for feature in found.features:
+    for feature in (f for f in found.features if f.name != "sum_of_diameters"):
         assert (feature.timepoint, feature.effective) == ("baseline", "2026-03-04")
         assert feature.source == f"{SERIES}.900#segment=1"
+    (lesion,) = found.lesions
+    assert (lesion.series_instance_uid, lesion.dicom_modality, lesion.date) == (SERIES, "CT", "2026-03-04")
+    assert {f.name for f in lesion.measurements} == {f.name for f in found.features} - {"sum_of_diameters"}
     (embedding,) = found.embeddings
     assert embedding.embedding_space == encoder.embedding_space
     assert embedding.vector.shape == (8,)
@@ -111,7 +117,7 @@ def test_an_encoder_of_another_modality_is_not_asked(tmp_path: Path):
     of_mr = MANIFEST.crop.model_copy(update={"windows": {"MR": Window(low=1, high=99, of="percentiles")}})
     mr_only = Encoder.untrained(MANIFEST.model_copy(update={"crop": of_mr}), 0)
     found = read(tmp_path, mr_only)
-    assert len(found.features) == 3
+    assert found.features
     assert not found.embeddings
 
 
@@ -129,8 +135,9 @@ def test_a_segmentation_that_fits_two_series_and_names_none_is_ambiguous(tmp_pat
     Phantom(series="1.2.3.4", pixel_seed=2).write(tmp_path)  # another phase on the same grid
     Phantom().write_segmentation(tmp_path, edit=_unstated)
     found = read(tmp_path, encoder)
-    assert [issue.code for issue in found.issues] == ["SEGMENTATION_SERIES_AMBIGUOUS"]
+    assert [issue.code for issue in found.issues if issue.blocks] == ["SEVERAL_SERIES_DRAWN"] * 2
     assert (found.features, found.embeddings) == ((), ())
+    assert len(found.lesions) == 2
 
 
 def test_a_segmentation_that_names_no_series_goes_to_the_only_one_that_it_fits(tmp_path: Path, encoder):

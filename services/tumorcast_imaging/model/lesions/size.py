@@ -1,55 +1,87 @@
-"""Size of a lesion from its mask: longest diameter, short axis and volume.
+"""Size of a lesion from its mask: RECIST diameters with their end points, greatest 3-D diameter, volume.
 
-RECIST 1.1 (Eisenhauer 2009, Eur J Cancer 45:228): both diameters lie in the plane of acquisition. The outline of a
-mask is the convex hull of the midpoints between its voxels and their neighbors outside, which is where a surface at
-level one half runs (IBSI, "maximum diameter" on a mesh); voxel corners would add half a voxel at every slant.
+RECIST 1.1 (Eisenhauer 2009, Eur J Cancer 45:228): both diameters lie in the plane of acquisition, the short axis is
+perpendicular to the longest diameter and lies in the same slice. Both are taken across one connected part of the mask
+(voxels that touch, corners included), so that a stray voxel far away lengthens nothing; ``parts`` tells of it. The 3-D
+diameter is that of all voxels together (IBSI, L0JK). How outlines run: ``outline.py``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import ConvexHull
+from scipy import ndimage
 
 from tumorcast_core import catalog
-from tumorcast_core.errors import ImplausibleValue
+from tumorcast_core.errors import ImplausibleValue, UnsoundSegmentation
 from tumorcast_core.snapshot import Feature, Issue, Severity
+from tumorcast_imaging.model.lesions.outline import PlaneDiameters, greatest_diameter, plane_diameters
 from tumorcast_imaging.model.mask import bounding_box
 
-Points = NDArray[np.float64]
+Affine = NDArray[np.float64]
+Grid = Affine | tuple[float, float, float]
+"""The affine of a volume (``affine_lps``), or only the spacing between slices, rows and columns in mm."""
+Point = tuple[float, float, float]
+Axis = tuple[Point, Point]
+"""Two end points in mm, LPS; where only a spacing was given, mm along slices, rows and columns."""
+
+_TOUCHING = np.ones((3, 3, 3), dtype=bool)
+_TIE_MM = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """Size of one lesion."""
+    """Size of one lesion; ``slice_index`` is the slice of the volume that both diameters lie in."""
 
     longest_diameter_mm: float
     short_axis_mm: float
     volume_ml: float
+    maximum_3d_diameter_mm: float
+    slice_index: int
+    long_axis: Axis
+    short_axis: Axis
+    parts: int = 1
 
 
-def measure(mask: NDArray[np.bool_], spacing_mm: tuple[float, float, float]) -> Size:
-    """Measure a mask (slices × rows × columns, not empty); both diameters on the slice where the longest one lies."""
-    longest, short = 0.0, 0.0
-    mask = mask[bounding_box(mask)]
-    for plane in mask[mask.any(axis=(1, 2))]:
-        diameter, across = _diameters(_outline(plane, spacing_mm[1], spacing_mm[2]))
-        if diameter > longest:
-            longest, short = diameter, across
-    return Size(longest, short, np.count_nonzero(mask) * float(np.prod(spacing_mm)) / 1000)
+def measure(mask: NDArray[np.bool_], grid: Grid) -> Size:
+    """Measure a mask (slices × rows × columns); raises ``UnsoundSegmentation`` if it is empty."""
+    if not mask.any():
+        raise UnsoundSegmentation("The mask of the lesion is empty.")
+    affine = _affine(grid)
+    spacing_mm = np.linalg.norm(affine[:3, :3], axis=0)
+    box = bounding_box(mask)
+    inside = mask[box]
+    k, row, column, found, parts = _longest(inside, spacing_mm)
+    start = np.array([k + box[0].start, row + box[1].start, column + box[2].start])
+    long_axis, short_axis = (_in_space(ends, start, spacing_mm, affine) for ends in (found.long_axis, found.short_axis))
+    return Size(
+        longest_diameter_mm=found.longest_mm,
+        short_axis_mm=found.short_mm,
+        volume_ml=float(np.count_nonzero(inside) * np.prod(spacing_mm) / 1000),
+        maximum_3d_diameter_mm=greatest_diameter(inside, spacing_mm),
+        slice_index=int(start[0]),
+        long_axis=long_axis,
+        short_axis=short_axis,
+        parts=parts,
+    )
 
 
 def features(size: Size, **where: Any) -> tuple[tuple[Feature, ...], tuple[Issue, ...]]:
-    """The catalogued features of a size; what lies outside the catalog's range becomes an issue instead."""
-    values: Mapping[str, float] = {
+    """The catalogued RECIST diameters and volume; what lies outside the catalog's range becomes an issue instead."""
+    values = {
         "tumor_longest_diameter": size.longest_diameter_mm,
         "tumor_short_axis": size.short_axis_mm,
         "tumor_volume": size.volume_ml,
     }
+    return catalogued(values, **where)
+
+
+def catalogued(values: Mapping[str, float], **where: Any) -> tuple[tuple[Feature, ...], tuple[Issue, ...]]:
+    """Features of that name and value; what lies outside the catalog's range becomes an issue instead."""
     made: list[Feature] = []
     issues: list[Issue] = []
     for name, value in values.items():
@@ -60,33 +92,40 @@ def features(size: Size, **where: Any) -> tuple[tuple[Feature, ...], tuple[Issue
     return tuple(made), tuple(issues)
 
 
-def _outline(plane: NDArray[np.bool_], row_mm: float, column_mm: float) -> Points:
-    """Convex outline of a mask in one plane, in mm, as (points, 2) in order around it."""
-    rows = np.flatnonzero(plane.any(axis=1))
-    first = plane[rows].argmax(axis=1)  # what lies between the first and the last voxel of a row is inside the hull
-    last = plane.shape[1] - 1 - plane[rows, ::-1].argmax(axis=1)
-    centers = np.concatenate([np.stack([rows, first], axis=1), np.stack([rows, last], axis=1)]).astype(float)
-    steps = np.array([(0.5, 0), (-0.5, 0), (0, 0.5), (0, -0.5)])
-    points: Points = (centers[:, None] + steps).reshape(-1, 2) * (row_mm, column_mm)
-    around: NDArray[np.intp] = ConvexHull(points).vertices
-    return points[around]
+def _affine(grid: Grid) -> Affine:
+    return np.diag([*grid, 1.0]) if isinstance(grid, tuple) else np.asarray(grid, dtype=np.float64)
 
 
-def _diameters(outline: Points) -> tuple[float, float]:
-    """Longest distance across a convex outline, and the longest chord perpendicular to it."""
-    distances = np.linalg.norm(outline[:, None] - outline[None], axis=2)
-    a, b = np.unravel_index(distances.argmax(), distances.shape)
-    longest = float(distances[a, b])
-    along = (outline[b] - outline[a]) / longest
-    across = np.array([-along[1], along[0]])
-    x, y = (outline - outline[a]) @ along, (outline - outline[a]) @ across
-    upper, lower = _chain(x, y, y >= 0), _chain(x, y, y <= 0)
-    chords = np.interp(x, *upper) - np.interp(x, *lower)  # widest at a corner: both sides are piecewise linear
-    return longest, float(chords.max())
+def _longest(inside: NDArray[np.bool_], spacing_mm: Affine) -> tuple[int, int, int, PlaneDiameters, int]:
+    """Slice, first row and first column of the plane with the longest diameter, its diameters, and how many parts."""
+    labels, count = ndimage.label(inside, _TOUCHING)
+    best = 0, 0, 0, PlaneDiameters(0.0, 0.0, np.zeros((2, 2)), np.zeros((2, 2)))
+    for k, row, column, plane in _planes(labels):
+        reach = float(np.hypot(*(np.array(plane.shape) * spacing_mm[1:])))
+        if reach > best[3].longest_mm - _TIE_MM:
+            found = plane_diameters(plane, float(spacing_mm[1]), float(spacing_mm[2]))
+            if _longer(found, best[3]):
+                best = k, row, column, found
+    return *best, count
 
 
-def _chain(x: Points, y: Points, side: NDArray[np.bool_]) -> tuple[Points, Points]:
-    """One side of the outline as a function of the distance along the longest diameter."""
-    side = side | (x == x.min()) | (x == x.max())
-    order = np.argsort(x[side], kind="stable")
-    return x[side][order], y[side][order]
+def _planes(labels: NDArray[np.int32]) -> Iterator[tuple[int, int, int, NDArray[np.bool_]]]:
+    """Each part's mask in each slice, with its slice, first row and first column; the largest parts first."""
+    boxes = [(i + 1, box) for i, box in enumerate(ndimage.find_objects(labels))]
+    boxes.sort(key=lambda part: -max(s.stop - s.start for s in part[1][1:]))
+    for number, (slices, rows, columns) in boxes:
+        part = labels[slices, rows, columns] == number
+        for k in np.flatnonzero(part.any(axis=(1, 2))):
+            yield slices.start + int(k), rows.start, columns.start, part[k]
+
+
+def _longer(found: PlaneDiameters, best: PlaneDiameters) -> bool:
+    """Whether it is longer, or as long and wider across."""
+    more = found.longest_mm - best.longest_mm
+    return more > _TIE_MM or (more > -_TIE_MM and found.short_mm > best.short_mm + _TIE_MM)
+
+
+def _in_space(ends: Affine, start: Affine, spacing_mm: Affine, affine: Affine) -> Axis:
+    """End points in mm within a plane → mm in the grid's space; ``start`` is the plane's first voxel."""
+    a, b = ((affine @ (start[0], *(start[1:] + end / spacing_mm[1:]), 1.0))[:3] for end in ends)
+    return (float(a[0]), float(a[1]), float(a[2])), (float(b[0]), float(b[1]), float(b[2]))

@@ -150,11 +150,11 @@ def _named(found: Volume | RefusedSeries, problems: Iterable[Issue]) -> dict[str
         "series_instance_uid": found.series_instance_uid,
         **part,
         "dicom_modality": found.dicom_modality,
-        "problems": [_problem(problem) for problem in problems],
+        "problems": [problem_entry(problem) for problem in problems],
     }
 
 
-def _problem(issue: Issue) -> dict[str, str]:
+def problem_entry(issue: Issue) -> dict[str, str]:
     """An issue; what is mere information elsewhere (a copy was left out) is a warning here."""
     severity = "error" if issue.severity in ("error", "fatal") else "warning"
     return {"code": issue.code, "severity": severity, "message": issue.message}
@@ -164,7 +164,7 @@ def _beside(study: Study, folder: Path, *, accepted: bool) -> dict[str, Any]:
     """What is said of the folder as a whole, and of each file that is in no series."""
     base = folder if folder.is_dir() else folder.parent
     return {
-        "problems": [_problem(problem) for problem in study.issues_when_read(accepted=accepted)],
+        "problems": [problem_entry(problem) for problem in study.issues_when_read(accepted=accepted)],
         "segmentations": [
             {
                 "path": _relative(file.path, base),

@@ -1,0 +1,1 @@
+"""Candidates on PET, evaluated: simulated whole bodies, and real but cropped sarcomas."""

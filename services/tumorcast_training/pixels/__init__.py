@@ -1,0 +1,1 @@
+"""Models of pixels: patients as crops and measures, encoders refitted inside every fold, and what they add."""
