@@ -21,6 +21,7 @@ from tumorcast_training.metrics.resampling import ClusterBootstrap
 Array = NDArray[np.float64]
 MOST = 8
 _PATIENTS_EACH = 40
+_NOTHING_APART = 0.05
 _MOSTLY, _RARELY = 0.5, 0.1
 
 
@@ -75,6 +76,8 @@ def _description(design: Design, center: Array, most: int = 3) -> str:
     """
     said = []
     for place in np.argsort(-np.abs(center), kind="stable"):
+        if abs(center[place]) < _NOTHING_APART:
+            break
         column = design.columns[int(place)]
         name = column.inputs[0].replace("_", " ")
         if column.kind == "category":
@@ -84,7 +87,7 @@ def _description(design: Design, center: Array, most: int = 3) -> str:
             said.append(f"{'high' if center[place] > 0 else 'low'} {name}")
         if len(said) == most:
             break
-    return ", ".join(said)
+    return ", ".join(said) or "like the whole cohort"
 
 
 def _how_often(share: float, *, more: bool) -> str:

@@ -83,16 +83,17 @@ def test_every_pixel_is_in_or_out_as_matplotlib_has_it(patient: tuple[Path, Stud
     for volume, found in regions_of(study):
         (region,) = found.regions
         to_index = np.linalg.inv(volume.affine_lps)
-        expected = np.zeros(region.mask.shape, bool)
-        near = np.zeros(region.mask.shape, bool)
-        centers = np.stack(np.meshgrid(*map(np.arange, region.mask.shape[1:]), indexing="ij"), axis=-1).reshape(-1, 2)
+        expected, near = np.zeros((2, *region.mask.shape), bool)
         for points in drawn_in(folder, region.source_uid):
             index = points @ to_index[:3, :3].T + to_index[:3, 3]
             outline = paths.Path(np.vstack([index[:, 1:], index[:1, 1:]]), closed=True)
-            slice_ = round(float(index[:, 0].mean()))
-            expected[slice_] ^= outline.contains_points(centers).reshape(region.mask.shape[1:])
-            radii = [outline.contains_points(centers, radius=r).reshape(region.mask.shape[1:]) for r in (-1e-3, 1e-3)]
-            near[slice_] |= radii[0] != radii[1]
+            low, high = np.floor(index[:, 1:].min(axis=0)).astype(int), np.ceil(index[:, 1:].max(axis=0)).astype(int)
+            part = (round(float(index[:, 0].mean())), slice(low[0], high[0] + 1), slice(low[1], high[1] + 1))
+            grid = np.indices(expected[part].shape)
+            centers = grid.reshape(2, -1).T + low
+            expected[part] ^= outline.contains_points(centers).reshape(grid.shape[1:])
+            narrow, wide = (outline.contains_points(centers, radius=r).reshape(grid.shape[1:]) for r in (-1e-3, 1e-3))
+            near[part] |= narrow != wide
         assert not (expected != region.mask)[~near].any()
         assert np.count_nonzero(expected != region.mask) < 0.002 * np.count_nonzero(region.mask)
 

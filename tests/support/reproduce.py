@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 ROOT = Path(__file__).parents[2]
 BLUEPRINTS = ROOT / "services" / "tumorcast_training" / "blueprints"
 COMMITTED = ROOT / "services" / "tumorcast_fusion" / "models"
+ENCODERS = ROOT / "services" / "tumorcast_imaging" / "encoders"
 GROWTH = "colorectal-growth"
 RELATIVE, SMALLEST = 1e-6, 1e-9
 IDENTICAL, WITHIN, DIFFERS = "identical", "within", "differs"
@@ -96,7 +97,15 @@ def reproduce(name: str, data: Path, committed: Path, out: Path, run: Train = tr
         failed = Row(name, "", DIFFERS, f"training failed: {told.strip()[-300:]}")
         return Outcome((failed,), time.monotonic() - started), None
     seconds = time.monotonic() - started
-    return Outcome(tuple(compare(name, folder, committed)), seconds), folder
+    rows = list(compare(name, folder, committed))
+    for encoder in encoders_beside(folder):
+        rows += compare(f"{name}, encoder", encoder, ENCODERS / encoder.name)
+    return Outcome(tuple(rows), seconds), folder
+
+
+def encoders_beside(folder: Path) -> list[Path]:
+    """The encoders that were trained with a model, ``OUT/encoders/*`` beside ``OUT/models/NAME``."""
+    return sorted(path for path in (folder.parent.parent / "encoders").glob("*") if path.is_dir())
 
 
 def compare(name: str, trained: Path, committed: Path) -> Iterator[Row]:
@@ -269,6 +278,8 @@ def main(arguments: Sequence[str] | None = None, run: Train = train, committed: 
             sys.stdout.flush()
             if asked.update and folder is not None:
                 update(folder, committed / name)
+                for encoder in encoders_beside(folder):
+                    update(encoder, ENCODERS / encoder.name)
     sys.stdout.write(conclusion(outcomes) + (" They were replaced." if asked.update else "") + "\n")
     return int(failed if asked.update else not all(outcome.same for outcome in outcomes))
 

@@ -25,12 +25,16 @@ _PARALLEL_VOXELS = 1e-4
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Crop:
-    """Input of one encoder for one lesion: ``array`` is float32 (2, N, N, N) in [0, 1], intensity and mask."""
+    """Input of one encoder for one lesion: ``array`` is float32 (2, N, N, N) in [0, 1], intensity and mask.
+
+    ``preparation`` is what was done to the volume before it was cut.
+    """
 
     encoder: str
     array: NDArray[np.float32]
     dicom_modality: str
     source: str = field(default="", repr=False)
+    preparation: tuple[str, ...] = ()
 
 
 def cut(
@@ -70,11 +74,25 @@ def affine_of(volume: Volume, mask: NDArray[np.bool_], *, voxels: int, spacing_m
 
 
 def crop_of(volume: Volume, mask: NDArray[np.bool_], manifest: EncoderManifest) -> Crop:
-    """What an encoder reads of a lesion in a volume of a DICOM modality that it takes."""
+    """What an encoder reads of a lesion in a volume of a DICOM modality that it takes.
+
+    Raises ``InvalidInput`` or ``UnsoundSeries`` where a correction that the encoder wants cannot be done.
+    """
     spec = manifest.crop
-    window = bounds_of(spec.windows[volume.dicom_modality], volume)  # type: ignore[index]
-    array = cut(volume, mask, voxels=spec.voxels, spacing_mm=spec.spacing_mm, window=window)
-    return Crop(manifest.name, array, volume.dicom_modality, volume.series_instance_uid)
+    window = spec.windows[volume.dicom_modality]  # type: ignore[index]
+    source, account = _corrected(volume, window.corrections)
+    bounds = bounds_of(window, source)
+    array = cut(source, mask, voxels=spec.voxels, spacing_mm=spec.spacing_mm, window=bounds)
+    return Crop(manifest.name, array, volume.dicom_modality, volume.series_instance_uid, account)
+
+
+def _corrected(volume: Volume, names: Sequence[str]) -> tuple[Volume, tuple[str, ...]]:
+    if not names:
+        return volume, ()
+    from tumorcast_imaging.model.correction import apply  # slow to import
+
+    corrected = apply(volume, names)
+    return corrected.volume, corrected.preparation
 
 
 def bounds_of(window: Window, volume: Volume) -> tuple[float, float]:

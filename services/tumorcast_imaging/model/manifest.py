@@ -25,12 +25,14 @@ class _Strict(BaseModel):
 class Window(_Strict):
     """Intensities that map to 0 and 1: in the volume's unit, or percentiles of its voxels above the darkest.
 
-    Percentiles are for arbitrary units (MR), which mean nothing from one scanner to the next.
+    Percentiles are for arbitrary units (MR), which mean nothing from one scanner to the next. ``corrections`` are done
+    before, in order (``correction.CORRECTIONS``); each embedding records them.
     """
 
     low: float
     high: float
     of: Literal["values", "percentiles"] = "values"
+    corrections: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _has_width(self) -> Window:

@@ -95,7 +95,9 @@ def prepare_study(
     issues += others
     clear, unclear = _one_of_each(found)
     issues += unclear
-    crops = tuple(crop for volume, regions in clear for crop in _crops(volume, regions, manifests, check, ready))
+    crops = tuple(
+        crop for volume, regions in clear for crop in _crops(volume, regions, manifests, check, ready, issues)
+    )
     measured = []
     for volume, regions in found:
         check()
@@ -127,6 +129,7 @@ def finish(prepared: PreparedStudy, encoded: Sequence[Encoded]) -> Extraction:
             dicom_modality=crop.dicom_modality,
             source=crop.source,
             effective=prepared.date,
+            preparation=crop.preparation,
         )
         for crop, vector in zip(prepared.crops, encoded, strict=True)
     )
@@ -202,12 +205,22 @@ def _map_features(
 
 
 def _crops(
-    volume: Volume, regions: Sequence[Region], manifests: Sequence[EncoderManifest], check: Check, ready: Ready
+    volume: Volume,
+    regions: Sequence[Region],
+    manifests: Sequence[EncoderManifest],
+    check: Check,
+    ready: Ready,
+    issues: list[Issue],
 ) -> Iterable[Crop]:
+    """One crop for each encoder that takes this volume; where its corrections fail there is an issue instead."""
     for manifest in manifests:
         if volume.dicom_modality in manifest.crop.windows:
             check()
-            crop = crop_of(volume, index_region(regions).mask, manifest)
+            try:
+                crop = crop_of(volume, index_region(regions).mask, manifest)
+            except TumorcastError as e:
+                issues.append(Issue(Severity.ERROR, e.reason, e.message, volume.series_instance_uid))
+                continue
             ready(crop)
             yield crop
 

@@ -19,14 +19,14 @@ def render(source: Source) -> list[str]:
     return [
         "### What pixels add",
         "",
-        "The encoder and the head are refitted inside every fold; the encoder learns measures of the training patients, "
-        "never outcomes. `end to end` is the same encoder tuned to outcomes. By fold (mean ± spread); pooled: "
-        "patients ranked within their fold, averaged over repeats, with a bootstrap interval by patient.",
+        "The encoder and the head are refitted inside every fold; the encoder learns the training patients' "
+        "measures, never outcomes. `end to end` is the same encoder tuned to outcomes. By fold (mean ± spread); "
+        "pooled: patients ranked within their fold, averaged over repeats, with a bootstrap interval by patient.",
         "",
         *table(("variant", "AUC by fold", "AUC pooled", "gain over radiomics"), _variants(mapping(pixels, "variants"))),
         "With so few events no difference between these variants could be proven, even if there were one.",
         "",
-        "**Why: the deletion test.** Patients of the first repeat, each explained with the encoder and head of the fold "
+        "**Why: the deletion test.** Patients of the first repeat, each explained with encoder and head of the fold "
         "that had not seen the patient. Cubes of the crop are replaced by the mean of their surroundings, the salient "
         "first; beside it 50 orders in which the same pattern lies elsewhere. Better: the answer changed more than by "
         "the mean of these.",

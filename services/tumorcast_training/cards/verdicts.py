@@ -78,11 +78,26 @@ def coverage(scores: Figures) -> Figures:
 def findings(source: Source) -> list[str]:
     """Every negative finding of every endpoint, in a sentence each; what a reader must not miss."""
     test = mapping(source.metrics, "test")
-    return [
+    found = [
         f"`{e.spec.id}`{text}."
         for e in source.endpoints
         for text in (*_of_endpoint(e), *_of_test(mapping(test, e.spec.id)))
     ]
+    return [*found, *_of_pixels(mapping(mapping(source.metrics, "pixels"), "variants"))]
+
+
+def _of_pixels(variants: Figures) -> Iterator[str]:
+    """What does as well without pixels, or with one number alone."""
+    scores = {name: (mapping(variants, name).get("score") or [None])[0] for name in variants}
+    shipped, without = scores.get("radiomics and embeddings"), scores.get("radiomics")
+    if shipped is None or without is None:
+        return
+    gain = mapping(mapping(variants, "radiomics and embeddings"), "gain_over_radiomics")
+    if not (gain.get("lower") or 0) > 0:
+        yield f"Embeddings add nothing that clears noise: AUC {shipped:.3f} with them, {without:.3f} without."
+    for name, score in scores.items():
+        if name.endswith(" alone") and score is not None and score >= shipped:
+            yield f"{words(name).capitalize()} scores {score:.3f}: one number does as well as the model."
 
 
 def _of_test(found: Figures) -> Iterator[str]:

@@ -7,7 +7,7 @@ overlapping training sets (Nadeau and Bengio 2003).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -175,7 +175,7 @@ def tune(task: EndToEndTask) -> Array:
     encoder = Encoder.of_weights(manifest, weights)
     model = nn.Sequential(encoder.network, nn.Linear(manifest.embedding_dim, 1))
     crops = [(crop, task.outcome[i]) for i in task.train for _, crop in sorted(task.patients[i].crops.items())]
-    recipe = task.recipe
+    recipe = replace(task.recipe, batch=min(task.recipe.batch, len(crops)))
     steps = recipe.epochs * (len(crops) // recipe.batch)
     optimizer = torch.optim.AdamW(model.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe.learning_rate, total_steps=steps)

@@ -36,6 +36,8 @@ from tumorcast_training.pixels.patients import ImagedPatient
 
 METHODS = ("occlusion", "gradient")
 REPEAT = 0
+ORDERS = 50
+"""Random orders beside each saliency."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,6 +51,7 @@ class DeletionTask:
     fold: int
     weights: bytes
     seed: int
+    orders: int
 
 
 Walks = dict[tuple[str, str], list[tuple[Walk, Walk]]]
@@ -62,11 +65,12 @@ def deletion(
     plan: EndpointPlan,
     seed: int,
     run: Map,
+    orders: int = ORDERS,
 ) -> list[dict[str, Any]]:
     """A row for each DICOM modality and method: how many patients' saliency beats its random orders, and how surely."""
     cohort = embedded.cohort
     tasks = [
-        DeletionTask(blueprint, plan, cohort.in_fold(REPEAT, k), patients, k, encoder.weights(), seed)
+        DeletionTask(blueprint, plan, cohort.in_fold(REPEAT, k), patients, k, encoder.weights(), seed, orders)
         for (r, k), encoder in embedded.of_fold.items()
         if r == REPEAT
     ]
@@ -117,12 +121,16 @@ def _explained(
     if crop is None:
         return {}
     row = task.cohort.inputs.iloc[[patient]]
-    direction = model_direction(_answer(row, group, blend, design), row[list(group.elements)].to_numpy(float)[0])
+    embedding = row[list(group.elements)].to_numpy(float)[0]
+    try:
+        direction = model_direction(_answer(row, group, blend, design), embedding)
+    except InvalidInput:  # this fold's head does not use the image: there is nothing to explain
+        return {}
     score = score_along(encoder, direction)
     found = {}
     for method in METHODS:
         saliency = occlusion(score, crop) if method == "occlusion" else _gradient(encoder, crop, direction)
-        result = deletion_test(score, crop, saliency, task.seed)
+        result = deletion_test(score, crop, saliency, task.seed, orders=task.orders)
         found[method] = (result.deletion, result.insertion)
     return found
 

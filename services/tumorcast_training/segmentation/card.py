@@ -31,8 +31,8 @@ _LIMITS = """\
   (Vallières 2015). It includes what T1 and CT do not show; there the figures judge the contour as much as the network.
 - How views are combined was chosen on folds 0 and 1 of these very folds, among a few ways; a first way of drawing views
   in training was dropped for what it did on fold 0. Both favor the network there.
-- The radius of the threshold's maximum (10 mm: the best of 8 to 80 mm) and the widths of both rules were chosen with all
-  patients in sight: this favors the rules.
+- The radius of the threshold's maximum (10 mm: the best of 8 to 80 mm) and the widths of both rules were chosen with
+  all patients in sight: this favors the rules.
 - Clicks were drawn inside the truth. A click outside the lesion finds something else, or nothing."""
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -118,7 +120,7 @@ def test_the_card_says_who_won(tmp_path, network: float, rule: float, words: str
         "metrics.json",
         "weights.safetensors",
     ]
-    assert card(trained.network.manifest, __import__("json").loads((tmp_path / "metrics.json").read_text())) == text
+    assert card(trained.network.manifest, json.loads((tmp_path / "metrics.json").read_text())) == text
 
 
 def test_every_method_answers_the_same_five_clicks() -> None:

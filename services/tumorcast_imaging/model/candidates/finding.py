@@ -1,7 +1,8 @@
 """PET without a click → places that may be lesions, best first; where uptake is normal they stand below.
 
-A candidate is a peak of uptake with what surrounds it at 41 % of its height. Its score grows with SUVmax and with its
-contrast to the shell around it, and falls where place, size and shape are those of an organ that takes up glucose.
+A candidate is a peak of uptake with what surrounds it at 41 % of its height over the background, so that a lesion in a
+warm organ does not grow into all of it. Its score grows with SUVmax and with its contrast to the shell around it, and
+falls where place, size and shape of what lies at 41 % of the peak itself are those of an organ that takes up glucose.
 """
 
 from __future__ import annotations
@@ -21,12 +22,15 @@ from tumorcast_imaging.model.mask import Box, bounding_box
 LEAST_SUV = 2.5
 _LEAST_CONTRAST = 1.4
 _FRACTION = 0.41
+_FRACTIONS = (_FRACTION, 0.5, 0.6, 0.7, 0.8)
+_SAME_PEAK = 1.15
 _CLAIMED = 0.6
 _APART_MM = 12.0
 _REACH_MM = 130.0
 _SHELL_MM = (4.0, 14.0)
+_BACKGROUND_MM = (20.0, 35.0)
 _SMOOTH_MM = 3.0
-_MOST_PEAKS = 200
+_MOST_PEAKS = 2000
 _PHYSIOLOGIC_SHARE = 0.02
 _MIDDLE = 1.5
 
@@ -58,9 +62,9 @@ def candidates(volume: Volume, most: int = 50) -> tuple[Candidate, ...]:
     claimed = np.zeros(volume.array.shape, bool)
     for peak in _peaks(volume):
         if not claimed[peak]:
-            part, box = _around(volume, peak)
+            warm, part, box = _around(volume, peak)
             claimed[box] |= part & (volume.array[box] >= _CLAIMED * volume.array[peak])
-            candidate = _candidate(volume, body, peak, part, box)
+            candidate = _candidate(volume, body, peak, (warm, part), box)
             if candidate is not None:
                 found.append(candidate)
     ranked = sorted(found, key=lambda c: (-c.score, -c.suv_max, c.center_lps_mm))[:most]
@@ -83,30 +87,62 @@ def _peaks(volume: Volume) -> list[tuple[int, int, int]]:
     return [(int(k), int(j), int(i)) for k, j, i in places[order]]
 
 
-def _around(volume: Volume, peak: tuple[int, int, int]) -> tuple[NDArray[np.bool_], Box]:
-    """The connected voxels at 41 % of a peak's height and more, within 13 cm of it."""
+def _around(volume: Volume, peak: tuple[int, int, int]) -> tuple[NDArray[np.bool_], NDArray[np.bool_], Box]:
+    """What connects to a peak within 13 cm at 41 % of its height, and of its height over the background.
+
+    The latter at more than 41 % where it would run into something hotter; empty where it does even at 80 %.
+    """
     reach = np.ceil(_REACH_MM / np.array(volume.spacing_mm)).astype(int)
     a, b, c = (slice(max(p - r, 0), min(p + r + 1, n)) for p, r, n in zip(peak, reach, volume.array.shape, strict=True))
-    labels, _ = ndimage.label(volume.array[a, b, c] >= _FRACTION * volume.array[peak])
+    around, height = volume.array[a, b, c], float(volume.array[peak])
     at = tuple(p - s.start for p, s in zip(peak, (a, b, c), strict=True))
-    return labels == labels[at], (a, b, c)
+    background = min(_background(around, at, volume.spacing_mm), height)
+    warm = _connected(around, _FRACTION * height, at)
+    for fraction in _FRACTIONS:
+        part = _connected(around, background + fraction * (height - background), at)
+        if around[part].max() <= _SAME_PEAK * height:
+            return warm, part, (a, b, c)
+    return warm, np.zeros_like(warm), (a, b, c)
+
+
+def _connected(around: NDArray[np.float32], level: float, at: tuple[int, ...]) -> NDArray[np.bool_]:
+    labels, _ = ndimage.label(around >= level)
+    part: NDArray[np.bool_] = labels == labels[at]
+    return part
+
+
+def _background(around: NDArray[np.float32], at: tuple[int, ...], spacing_mm: tuple[float, float, float]) -> float:
+    """The median SUV from 20 to 35 mm from a peak."""
+    grids = np.ogrid[tuple(slice(0, n) for n in around.shape)]
+    squared = sum(((g - c) * s) ** 2 for g, c, s in zip(grids, at, spacing_mm, strict=True))
+    values = around[(squared >= _BACKGROUND_MM[0] ** 2) & (squared <= _BACKGROUND_MM[1] ** 2)]
+    return float(np.median(values)) if values.size else 0.0
 
 
 def _candidate(
-    volume: Volume, body: Body, peak: tuple[int, int, int], part: NDArray[np.bool_], box: Box
+    volume: Volume,
+    body: Body,
+    peak: tuple[int, int, int],
+    warm_and_part: tuple[NDArray[np.bool_], NDArray[np.bool_]],
+    box: Box,
 ) -> Candidate | None:
+    warm, part = warm_and_part
+    if not part.any():
+        return None
     near = bounding_box(part)
     suv_max = float(volume.array[box][part].max())
     contrast = suv_max / max(_shell(volume, part, box, near), 0.2)
     if contrast < _LEAST_CONTRAST:
         return None
-    volume_ml = float(np.count_nonzero(part) * abs(np.linalg.det(volume.affine_lps[:3, :3]))) / 1000
+    voxel_ml = float(abs(np.linalg.det(volume.affine_lps[:3, :3]))) / 1000
+    volume_ml = np.count_nonzero(part) * voxel_ml
     center = (volume.affine_lps @ [*peak, 1])[:3]
-    corners = _corners(volume, box, near)
-    organ = physiologic(Finding(center, corners, volume_ml, suv_max), body)
+    whole = _corners(volume, box, bounding_box(warm))
+    finding = Finding(center, whole, np.count_nonzero(warm) * voxel_ml, suv_max, contrast)
+    organ = physiologic(finding, body)
     score = 1 / (1 + float(np.exp(_MIDDLE - np.log(suv_max / LEAST_SUV) - np.log(contrast))))
     mask = np.zeros(volume.array.shape, bool)
-    mask[box] = part
+    mask[tuple(slice(b.start + n.start, b.start + n.stop) for b, n in zip(box, near, strict=True))] = part[near]
     return Candidate(
         0,
         score * (_PHYSIOLOGIC_SHARE if organ else 1.0),
@@ -114,7 +150,7 @@ def _candidate(
         contrast,
         volume_ml,
         (float(center[0]), float(center[1]), float(center[2])),
-        corners,
+        _corners(volume, box, near),
         organ,
         Region(mask, number=1, volume_ml=volume_ml),
     )

@@ -15,16 +15,19 @@ from numpy.typing import NDArray
 from tumorcast_imaging.model.candidates.body import Body
 
 Point = tuple[float, float, float]
+_STANDS_OUT = 1.9
+"""A contrast that even uptake, noise included, does not reach."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Finding:
-    """A hot place: its peak and its box at 41 % of it, in LPS mm."""
+    """A hot place: its peak, and box and volume at 41 % of it; ``contrast`` is the peak over what lies just around."""
 
     peak_lps_mm: NDArray[np.float64]
     box_lps_mm: tuple[Point, Point]
     volume_ml: float
     suv_max: float
+    contrast: float = 1.0
 
     @property
     def longest_mm(self) -> float:
@@ -69,12 +72,14 @@ def _bladder(finding: Finding, beside: float, below: float) -> bool:
 
 def _liver_or_spleen(finding: Finding, beside: float, below: float) -> bool:
     """A large organ of even, low uptake."""
-    return 380 < below < 600 and finding.volume_ml > 300 and finding.suv_max < 6 and abs(beside) < 170
+    even = finding.suv_max < 6 and finding.contrast < _STANDS_OUT
+    return 380 < below < 600 and finding.volume_ml > 300 and even and abs(beside) < 170
 
 
 def _bowel(finding: Finding, beside: float, below: float) -> bool:
     """Long and moderate in the abdomen."""
-    return 420 < below < 800 and abs(beside) < 130 and finding.longest_mm > 60 and finding.suv_max < 9
+    long = finding.longest_mm > 60 and finding.contrast < _STANDS_OUT
+    return 420 < below < 800 and abs(beside) < 130 and long and finding.suv_max < 9
 
 
 _RULES: dict[str, Callable[[Finding, float, float], bool]] = {

@@ -150,7 +150,12 @@ def component_at(
     if ((nearest >= 0) & (nearest < mask.shape)).all() and labels[tuple(nearest)]:
         found: NDArray[np.bool_] = labels == labels[tuple(nearest)]
         return found
-    places = np.argwhere(mask)
+    reach = _NEAR_MM / np.array(spacing_mm)
+    first = np.clip(np.floor(index - reach), 0, mask.shape).astype(int)
+    last = np.clip(np.ceil(index + reach) + 1, 0, mask.shape).astype(int)
+    places = first + np.argwhere(mask[tuple(slice(a, b) for a, b in zip(first, last, strict=True))])
+    if not len(places):
+        return None
     squared = (((places - index) * np.array(spacing_mm)) ** 2).sum(axis=1)
     closest = int(squared.argmin())
     return labels == labels[tuple(places[closest])] if squared[closest] <= _NEAR_MM**2 else None
@@ -162,8 +167,7 @@ def index_of(volume: Volume, point_lps_mm: Sequence[float]) -> NDArray[np.float6
 
 
 def _index(volume: Volume, point: NDArray[np.float64]) -> NDArray[np.float64]:
-    index = np.asarray(np.linalg.solve(volume.affine_lps[:3, :3], point - volume.affine_lps[:3, 3]), np.float64)
-    return index
+    return np.asarray(np.linalg.solve(volume.affine_lps[:3, :3], point - volume.affine_lps[:3, 3]), np.float64)
 
 
 def _voxel_ml(volume: Volume) -> float:
