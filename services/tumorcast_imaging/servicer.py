@@ -21,7 +21,7 @@ from tumorcast_core.errors import (
     TumorcastError,
     UnknownModel,
 )
-from tumorcast_core.snapshot import Extraction, Timepoint
+from tumorcast_core.snapshot import Extraction, Timepoint, WantedOfImages
 from tumorcast_imaging.model import (
     Crop,
     CropEncoder,
@@ -34,7 +34,7 @@ from tumorcast_imaging.model import (
     prepare_study,
 )
 from tumorcast_imaging.upload import Upload
-from tumorcast_imaging.wire import encode_response
+from tumorcast_imaging.wire import encode_response, wanted_from
 
 SERVICE = "tumorcast.imaging.v1.ImagingService"
 _ENDS = "The imaging service is shutting down."
@@ -100,8 +100,9 @@ class ImagingServicer(health_pb2_grpc.HealthServicer):  # type: ignore[misc]
             timepoint = wire.timepoint_from(request.timepoint)
             if not timepoint.study_instance_uid:
                 raise MalformedRequest("timepoint.study_instance_uid is required.")
-            manifests = [encoder.manifest for encoder in self._chosen(request.encoders)]
-            return encode_response(await self._extract(timepoint, manifests, deadline))
+            wanted = wanted_from(request)
+            manifests = [encoder.manifest for encoder in self._chosen(request.encoders, wanted)]
+            return encode_response(await self._extract(timepoint, manifests, deadline, wanted))
 
     @rpc.answers(pb.UploadStudyResponse)
     async def UploadStudy(
@@ -126,10 +127,11 @@ class ImagingServicer(health_pb2_grpc.HealthServicer):  # type: ignore[misc]
         states = health_pb2.HealthCheckResponse
         return states(status=states.NOT_SERVING if self._calls.draining else states.SERVING)
 
-    def _chosen(self, names: Sequence[str]) -> list[CropEncoder]:
+    def _chosen(self, names: Sequence[str], wanted: WantedOfImages | None) -> list[CropEncoder]:
         if unknown := set(names) - set(self._encoders):
             raise UnknownModel(f"There is no encoder of {'that name' if len(unknown) == 1 else 'those names'}.")
-        return [encoder for name, encoder in self._encoders.items() if not names or name in names]
+        asked = names or (wanted.encoders if wanted is not None else self._encoders)
+        return [encoder for name, encoder in self._encoders.items() if name in asked]
 
     async def _take(
         self, upload: Upload, request_iterator: AsyncIterator[pb.UploadStudyRequest]
@@ -141,7 +143,11 @@ class ImagingServicer(health_pb2_grpc.HealthServicer):  # type: ignore[misc]
         return await asyncio.to_thread(upload.end)
 
     async def _extract(
-        self, timepoint: Timepoint, manifests: Sequence[EncoderManifest], deadline: Deadline
+        self,
+        timepoint: Timepoint,
+        manifests: Sequence[EncoderManifest],
+        deadline: Deadline,
+        wanted: WantedOfImages | None,
     ) -> Extraction:
         """Prepare in a thread; each crop goes to its encoder as soon as it is cut, while the lesion is measured."""
         loop = asyncio.get_running_loop()
@@ -156,7 +162,7 @@ class ImagingServicer(health_pb2_grpc.HealthServicer):  # type: ignore[misc]
             loop.call_soon_threadsafe(ask, crop)
 
         try:
-            prepared = await self._prepare(timepoint, manifests, deadline, ready)
+            prepared = await self._prepare(timepoint, manifests, deadline, ready, wanted)
             return finish(prepared, await asyncio.gather(*asked))
         finally:  # what still runs when one fails or the caller is gone is cancelled, not left to itself
             over = True
@@ -165,7 +171,12 @@ class ImagingServicer(health_pb2_grpc.HealthServicer):  # type: ignore[misc]
             await asyncio.gather(*asked, return_exceptions=True)
 
     async def _prepare(
-        self, timepoint: Timepoint, manifests: Sequence[EncoderManifest], deadline: Deadline, ready: Ready
+        self,
+        timepoint: Timepoint,
+        manifests: Sequence[EncoderManifest],
+        deadline: Deadline,
+        ready: Ready,
+        wanted: WantedOfImages | None,
     ) -> PreparedStudy:
         """The thread cannot be interrupted: it looks between two stages whether anybody still waits."""
         gone = threading.Event()
@@ -176,7 +187,7 @@ class ImagingServicer(health_pb2_grpc.HealthServicer):  # type: ignore[misc]
             deadline.check()
 
         try:
-            return await asyncio.to_thread(prepare_study, self._store, timepoint, manifests, check, ready)
+            return await asyncio.to_thread(prepare_study, self._store, timepoint, manifests, check, ready, wanted)
         finally:
             gone.set()
 

@@ -7,8 +7,15 @@ from collections.abc import Sequence
 from tumorcast.imaging.v1 import imaging_service_pb2 as pb
 from tumorcast_core import wire
 from tumorcast_core.errors import TumorcastError
-from tumorcast_core.snapshot import Extraction, MeasuredLesion
+from tumorcast_core.snapshot import Extraction, MeasuredLesion, WantedOfImages
 from tumorcast_imaging.model import Instance, StoredInstance
+
+
+def wanted_from(request: pb.EncodeStudyRequest) -> WantedOfImages | None:
+    """What the caller will read; ``None`` where everything is wanted."""
+    if not request.HasField("wanted"):
+        return None
+    return WantedOfImages(frozenset(request.wanted.features), frozenset(request.wanted.encoders))
 
 
 def encode_response(extraction: Extraction) -> pb.EncodeStudyResponse:

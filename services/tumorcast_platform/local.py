@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from tumorcast_core.deadline import Deadline
 from tumorcast_core.errors import Incident, InvalidInput, StudyNotFound, TumorcastError
 from tumorcast_core.prognosis import ModelSummary, Prognosis
-from tumorcast_core.snapshot import Extraction, PatientSnapshot, Timepoint
+from tumorcast_core.snapshot import Extraction, PatientSnapshot, Timepoint, WantedOfImages
 from tumorcast_gateway.model import (
     Document,
     FhirPatient,
@@ -84,13 +84,16 @@ class LocalImaging:
         self._loading = Lock()
         self._encoders: list[Encoder] | None = None
 
-    async def encode_study(self, timepoint: Timepoint, deadline: Deadline) -> Extraction:
-        return await _in_thread(self._encode, timepoint)
+    async def encode_study(
+        self, timepoint: Timepoint, deadline: Deadline, wanted: WantedOfImages | None = None
+    ) -> Extraction:
+        return await _in_thread(self._encode, timepoint, wanted)
 
-    def _encode(self, timepoint: Timepoint) -> Extraction:
+    def _encode(self, timepoint: Timepoint, wanted: WantedOfImages | None) -> Extraction:
         from tumorcast_imaging.model import encode_study
 
-        return encode_study(self._studies, timepoint, self._loaded())
+        encoders = [e for e in self._loaded() if wanted is None or e.manifest.name in wanted.encoders]
+        return encode_study(self._studies, timepoint, encoders, wanted)
 
     def _loaded(self) -> list[Encoder]:
         from tumorcast_imaging.model import Encoder

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from tumorcast_core.snapshot import Coding, Issue, Modality
+from tumorcast_core.snapshot import Coding, Issue, Modality, WantedOfImages
 
 
 class EndpointKind(StrEnum):
@@ -350,5 +350,17 @@ class ModelSummary:
 
     def reads_images_of(self, role: str) -> bool:
         """Whether it reads images of a timepoint of that role; a model of trajectories reads those of any."""
-        roles = {group.timepoint for group in self.groups if group.modality is Modality.IMAGING}
-        return role in roles or ("" in roles and any(e.kind is EndpointKind.TRAJECTORY for e in self.endpoints))
+        return bool(self._groups_of(role))
+
+    def wanted_of_images(self, role: str) -> WantedOfImages:
+        """The features and encoders that it reads of the images of a timepoint of that role."""
+        groups = self._groups_of(role)
+        return WantedOfImages(
+            frozenset(name for group in groups for name in group.features),
+            frozenset(space.partition("@")[0] for group in groups for space in group.embedding_spaces),
+        )
+
+    def _groups_of(self, role: str) -> list[InputGroup]:
+        at_any_time = any(endpoint.kind is EndpointKind.TRAJECTORY for endpoint in self.endpoints)
+        roles = (role, "") if at_any_time else (role,)
+        return [g for g in self.groups if g.modality is Modality.IMAGING and g.timepoint in roles]

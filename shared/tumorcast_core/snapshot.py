@@ -159,6 +159,14 @@ class MeasuredLesion:
     measurements: tuple[Feature, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class WantedOfImages:
+    """What will be read of a study: names of catalog features, and of encoders; the rest need not be computed."""
+
+    features: frozenset[str] = frozenset()
+    encoders: frozenset[str] = frozenset()
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Extraction:
     """What one extractor found; the gateway merges several into a snapshot.

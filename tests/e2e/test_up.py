@@ -17,6 +17,7 @@ import pytest
 
 from support.fhir_server import ServedFhir, served_fhir
 from support.patients import GROUPS, complete_patient, probabilities, status_of, use_of, without
+from support.sarcoma_patient import FOLDERS, sarcoma_patient
 from support.up import COMMAND, Up, alive, eventually, up
 from tumorcast.common.v1 import prognosis_pb2, snapshot_pb2
 from tumorcast.notes.v1.notes_service_pb2 import Document
@@ -60,8 +61,8 @@ def case(running: Up, patient: Path) -> Case:
     return gather(Question("simulated"), patient_folder(patient))
 
 
-def predict(*arguments: str | Path) -> dict[str, Any]:
-    command = [*COMMAND, "predict", "--model", "simulated", *map(str, arguments), "--json"]
+def predict(*arguments: str | Path, model: str = "simulated") -> dict[str, Any]:
+    command = [*COMMAND, "predict", "--model", model, *map(str, arguments), "--json"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
     answer: dict[str, Any] = json.loads(done.stdout)
@@ -88,6 +89,14 @@ def narrowed(running: Up, case: Case) -> dict[str, Any]:
 def test_a_query_over_rest_uses_every_input(running: Up, patient: Path) -> None:
     answer = predict("--patient", patient, "--server", running.rest)
     assert {group: status_of(answer, group) for group in GROUPS} == dict.fromkeys(GROUPS, "used")
+
+
+def test_pet_ct_and_mr_give_the_same_served_as_in_process(running: Up, tmp_path: Path) -> None:
+    folder = sarcoma_patient(tmp_path)
+    images = [argument for name in FOLDERS for argument in ("--dicom", folder / name)]
+    served, here = (predict(*images, *where, model="sarcoma") for where in (["--server", running.rest], []))
+    assert {group: status_of(served, group) for group in FOLDERS.values()} == dict.fromkeys(FOLDERS.values(), "used")
+    assert probabilities(served) == pytest.approx(probabilities(here), abs=1e-9)
 
 
 def test_a_record_on_a_fhir_server_gives_the_same_as_the_bundle(running: Up, patient: Path, ehr: ServedFhir) -> None:

@@ -147,7 +147,7 @@ class Port:
 class Imaging(Port):
     """Answers a study of the timepoint's day unless told otherwise."""
 
-    async def encode_study(self, timepoint: Timepoint, deadline: Deadline) -> Extraction:
+    async def encode_study(self, timepoint: Timepoint, deadline: Deadline, wanted=None) -> Extraction:
         answer = await self._do(timepoint)
         return answer if isinstance(answer, Extraction) else answer(timepoint)
 

@@ -84,7 +84,8 @@ def _title(process: psutil.Process) -> str:
 def imaging_service(folder: Path, **settings: object) -> Iterator[Service]:
     """Start it with ``settings`` on a free port; on the way out end it and whatever it left."""
     port = free_port()
-    named = {"PORT": port, "STUDY_STORE": folder / "store", "CACHE_ROOT": folder / "cache", **settings}
+    named = {"PORT": port, "STUDY_STORE": folder / "store", "CACHE_ROOT": folder / "cache"}
+    named |= {"ENCODERS": '["ct-lesion"]', **settings}
     environment = os.environ | {f"TUMORCAST_IMAGING_{name}": str(value) for name, value in named.items()}
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(

@@ -9,7 +9,7 @@ from tumorcast.imaging.v1 import imaging_service_pb2 as pb
 from tumorcast.imaging.v1 import imaging_service_pb2_grpc as pb_grpc
 from tumorcast_core import rpc, wire
 from tumorcast_core.deadline import Deadline
-from tumorcast_core.snapshot import Extraction, MeasuredLesion, Timepoint
+from tumorcast_core.snapshot import Extraction, MeasuredLesion, Timepoint, WantedOfImages
 from tumorcast_gateway.adapters.backend import Backend
 from tumorcast_gateway.model import FileStart, Piece, Upload, UploadedInstance, UploadedStudy, UploadRefusal
 
@@ -20,10 +20,15 @@ class ImagingClient:
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
 
-    async def encode_study(self, timepoint: Timepoint, deadline: Deadline) -> Extraction:
+    async def encode_study(
+        self, timepoint: Timepoint, deadline: Deadline, wanted: WantedOfImages | None = None
+    ) -> Extraction:
         """Call ``EncodeStudy``."""
         stub = pb_grpc.ImagingServiceStub(self._backend.channel)
-        request = pb.EncodeStudyRequest(timepoint=wire.timepoint_to(timepoint))
+        request = pb.EncodeStudyRequest(
+            timepoint=wire.timepoint_to(timepoint),
+            wanted=pb.Wanted(features=sorted(wanted.features), encoders=sorted(wanted.encoders)) if wanted else None,
+        )
         answer = await rpc.call(stub.EncodeStudy, request, deadline, service=self._backend.service, idempotent=True)
         with self._backend.reading_answer():
             return Extraction(

@@ -11,15 +11,17 @@ from typing import Protocol
 
 from tumorcast_core.deadline import Deadline
 from tumorcast_core.prognosis import ModelSummary, Prognosis
-from tumorcast_core.snapshot import Extraction, PatientSnapshot, Timepoint
+from tumorcast_core.snapshot import Extraction, PatientSnapshot, Timepoint, WantedOfImages
 from tumorcast_gateway.model.query import Document, Record
 from tumorcast_gateway.model.upload import Piece, Upload
 
 
 class ImagingPort(Protocol):
-    """Reads the images of one timepoint."""
+    """Reads the images of one timepoint, for those who want so much of them; ``None``: for whoever wants everything."""
 
-    async def encode_study(self, timepoint: Timepoint, deadline: Deadline) -> Extraction: ...
+    async def encode_study(
+        self, timepoint: Timepoint, deadline: Deadline, wanted: WantedOfImages | None = None
+    ) -> Extraction: ...
 
 
 class ClinicalPort(Protocol):

@@ -57,9 +57,7 @@ async def read_sources(query: Query, model: ModelSummary, ports: Ports, deadline
     skipped = {reading.timepoint for reading in unread}
     async with asyncio.TaskGroup() as group:
         tasks = [
-            group.create_task(
-                _read(Reading(Origin.IMAGING, timepoint=t), ports.imaging.encode_study(t, deadline), deadline)
-            )
+            group.create_task(_read_images(t, model, ports, deadline))
             for t in query.timepoints
             if t.study_instance_uid and t not in skipped
         ]
@@ -70,6 +68,12 @@ async def read_sources(query: Query, model: ModelSummary, ports: Ports, deadline
             notes = ports.notes.encode_notes(query.documents, query.index_date, deadline)
             tasks.append(group.create_task(_read(Reading(Origin.NOTES), notes, deadline)))
     return (*unread, *(task.result() for task in tasks))
+
+
+async def _read_images(timepoint: Timepoint, model: ModelSummary, ports: Ports, deadline: Deadline) -> Reading:
+    """Ask for what the model reads of them and no more."""
+    found = ports.imaging.encode_study(timepoint, deadline, model.wanted_of_images(timepoint.role))
+    return await _read(Reading(Origin.IMAGING, timepoint=timepoint), found, deadline)
 
 
 def _not_worth_reading(timepoint: Timepoint, query: Query, model: ModelSummary) -> Reading | None:

@@ -21,6 +21,7 @@ from tumorcast_core.snapshot import (
     Modality,
     Severity,
     Timepoint,
+    WantedOfImages,
 )
 from tumorcast_imaging.dicom import (
     RefusedSeries,
@@ -38,7 +39,7 @@ from tumorcast_imaging.model.crop import Crop, crop_of
 from tumorcast_imaging.model.lesions.enhancement_maps import map_features
 from tumorcast_imaging.model.lesions.lesion import is_lesion
 from tumorcast_imaging.model.lesions.lesion import measured as wire_lesion
-from tumorcast_imaging.model.lesions.study import index_region, measure_series, study_features
+from tumorcast_imaging.model.lesions.study import asks_radiomics, index_region, measure_series, study_features
 from tumorcast_imaging.model.manifest import EncoderManifest
 from tumorcast_imaging.model.ports import Encoded, StudyReader
 
@@ -74,12 +75,14 @@ def prepare_study(
     manifests: Sequence[EncoderManifest],
     check: Check = lambda: None,
     ready: Ready = lambda _: None,
+    wanted: WantedOfImages | None = None,
 ) -> PreparedStudy:
     """Read the study, find its lesions, cut one crop per series and encoder that takes it, and measure.
 
     Each crop is told to ``ready`` at once, so that its encoder may work while lesions are measured. Every lesion of
-    every series is measured; the largest of a series, its index lesion, gives crops and features. What could not be
-    used stands in ``issues`` at the timepoint; raises only ``StudyNotFound`` and what ``check`` raises.
+    every series is measured; the largest of a series, its index lesion, gives crops and features, radiomics only where
+    some of them are ``wanted``. What could not be used stands in ``issues`` at the timepoint; raises only
+    ``StudyNotFound`` and what ``check`` raises.
     """
     opened, study = _read(store, timepoint.study_instance_uid, check)
     issues = list(study.issues)
@@ -101,7 +104,7 @@ def prepare_study(
     measured = []
     for volume, regions in found:
         check()
-        measured.append(measure_series(volume, regions))
+        measured.append(measure_series(volume, regions, radiomics=wanted is None or asks_radiomics(wanted.features)))
     read = {id(volume) for volume, _ in clear}
     of_models = [m for (volume, _), m in zip(found, measured, strict=True) if id(volume) in read]
     features, doubts = study_features(of_models, timepoint.role)
@@ -138,9 +141,11 @@ def finish(prepared: PreparedStudy, encoded: Sequence[Encoded]) -> Extraction:
     )
 
 
-def encode_study(store: StudyReader, timepoint: Timepoint, encoders: Sequence[Encoder]) -> Extraction:
+def encode_study(
+    store: StudyReader, timepoint: Timepoint, encoders: Sequence[Encoder], wanted: WantedOfImages | None = None
+) -> Extraction:
     """Prepare, encode and finish in this process; raises only ``StudyNotFound``."""
-    prepared = prepare_study(store, timepoint, [encoder.manifest for encoder in encoders])
+    prepared = prepare_study(store, timepoint, [encoder.manifest for encoder in encoders], wanted=wanted)
     by_name = {encoder.manifest.name: encoder for encoder in encoders}
     vectors = []
     for crop in prepared.crops:

@@ -15,8 +15,8 @@ One YAML file or folder per modality (``notes.yaml``, ``labs/``), one entry per 
 
 Numeric labs get entries for their trends as well (``trends.py``).
 
-Systems: ``loinc``, ``sct``, ``ucum``, ``ncit``, ``dcm``; ``local`` where no public code is known (such a code is matched by
-no record).
+Systems: ``loinc``, ``sct``, ``ucum``, ``ncit``, ``dcm``; ``local`` where no public code is known (such a code is
+matched by no record).
 """
 
 from __future__ import annotations

@@ -179,7 +179,7 @@ def test_a_training_that_fails_is_told_and_replaces_nothing(tmp_path: Path, caps
 
 
 def test_the_models_are_the_blueprints_and_the_growth_model() -> None:
-    assert reproduce.names() == ["breast-neoadjuvant", GROWTH, "glioma", "hepatocellular", "immunotherapy"]
+    assert reproduce.names() == ["breast-neoadjuvant", GROWTH, "glioma", "hepatocellular", "immunotherapy", "sarcoma"]
 
 
 def test_a_folder_that_is_not_there_is_wrong_usage(tmp_path: Path) -> None:

@@ -36,8 +36,8 @@ def _parts(scores: dict[str, Any]) -> list[dict[str, Any]]:
     return [scores] if "rows" in scores else list(scores.values())
 
 
-def test_the_four_real_cohorts_have_a_model() -> None:
-    assert {f.name for f in TABULAR} == {"breast-neoadjuvant", "glioma", "hepatocellular", "immunotherapy"}
+def test_the_real_cohorts_have_a_model() -> None:
+    assert {f.name for f in TABULAR} == {"breast-neoadjuvant", "glioma", "hepatocellular", "immunotherapy", "sarcoma"}
 
 
 @pytest.mark.parametrize(("folder", "endpoint"), _endpoints())
@@ -106,3 +106,22 @@ def test_the_readme_quotes_the_committed_figures(folder: Path, endpoint: dict[st
     quoted = f"{estimate:.3f} [{low:.3f}, {high:.3f}]"
     lines = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8").splitlines()
     assert any(quoted in line and f"[{folder.name}]" in line for line in lines)
+
+
+def test_the_saliency_of_the_sarcoma_model_stands_the_deletion_test_on_patients_held_out() -> None:
+    metrics = json.loads((SHIPPED / "sarcoma" / "metrics.json").read_text(encoding="utf-8"))
+    rows = metrics["pixels"]["deletion"]
+    assert {(row["dicom_modality"], row["method"]) for row in rows} == {
+        (modality, method) for modality in ("PT", "CT", "MR") for method in ("occlusion", "gradient")
+    }
+    for row in rows:
+        assert row["deletion"]["patients"] == 40
+        assert max(row["deletion"][p] for p in ("sign_p", "wilcoxon_p", "permutation_p")) < 0.01
+
+
+def test_the_readme_quotes_every_variant_of_the_sarcoma_model() -> None:
+    metrics = json.loads((SHIPPED / "sarcoma" / "metrics.json").read_text(encoding="utf-8"))
+    readme = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
+    for variant in metrics["pixels"]["variants"].values():
+        value, low, high = variant["pooled"]
+        assert f"{value:.3f} [{low:.3f}, {high:.3f}]" in readme

@@ -6,7 +6,7 @@ series, a CT before an MR, so that PET, CT and MR of one study do not contradict
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,10 @@ from tumorcast_imaging.model.lesions.lesion import PREFIXES, Lesion, features, m
 
 if TYPE_CHECKING:
     from tumorcast_imaging.dicom import Region, Volume
+
+
+FAMILIES = frozenset({"shape", "intensity", "histogram", "ivh", "glcm", "glrlm", "glszm", "gldzm", "ngtdm", "ngldm"})
+"""How the names of radiomics go on after the DICOM modality."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,10 +39,20 @@ def index_region(regions: Sequence[Region]) -> Region:
     return max(regions, key=lambda region: region.volume_ml)
 
 
-def measure_series(volume: Volume, regions: Sequence[Region]) -> SeriesLesions:
+def asks_radiomics(features: Iterable[str]) -> bool:
+    """Whether any of these catalog names is of radiomics.
+
+    >>> asks_radiomics(["ct_tumor_volume", "pet_suv_max"]), asks_radiomics(["mr_glcm_contrast"])
+    (False, True)
+    """
+    parts = (name.split("_", 2) for name in features)
+    return any(len(part) == 3 and part[0] in PREFIXES.values() and part[1] in FAMILIES for part in parts)
+
+
+def measure_series(volume: Volume, regions: Sequence[Region], *, radiomics: bool = True) -> SeriesLesions:
     """Measure every region of a series; raises what ``measure_lesion`` raises."""
     chosen = index_region(regions)
-    lesions = tuple(measure_lesion(volume, region, radiomics=region is chosen) for region in regions)
+    lesions = tuple(measure_lesion(volume, region, radiomics=radiomics and region is chosen) for region in regions)
     return SeriesLesions(
         volume.dicom_modality, volume.spacing_mm[0], lesions, next(x for x in lesions if x.region is chosen)
     )

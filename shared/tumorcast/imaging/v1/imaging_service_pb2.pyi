@@ -8,12 +8,22 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class EncodeStudyRequest(_message.Message):
-    __slots__ = ("timepoint", "encoders")
+    __slots__ = ("timepoint", "encoders", "wanted")
     TIMEPOINT_FIELD_NUMBER: _ClassVar[int]
     ENCODERS_FIELD_NUMBER: _ClassVar[int]
+    WANTED_FIELD_NUMBER: _ClassVar[int]
     timepoint: _snapshot_pb2.Timepoint
     encoders: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, timepoint: _Optional[_Union[_snapshot_pb2.Timepoint, _Mapping]] = ..., encoders: _Optional[_Iterable[str]] = ...) -> None: ...
+    wanted: Wanted
+    def __init__(self, timepoint: _Optional[_Union[_snapshot_pb2.Timepoint, _Mapping]] = ..., encoders: _Optional[_Iterable[str]] = ..., wanted: _Optional[_Union[Wanted, _Mapping]] = ...) -> None: ...
+
+class Wanted(_message.Message):
+    __slots__ = ("features", "encoders")
+    FEATURES_FIELD_NUMBER: _ClassVar[int]
+    ENCODERS_FIELD_NUMBER: _ClassVar[int]
+    features: _containers.RepeatedScalarFieldContainer[str]
+    encoders: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, features: _Optional[_Iterable[str]] = ..., encoders: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class EncodeStudyResponse(_message.Message):
     __slots__ = ("features", "embeddings", "issues", "patient_id", "date", "lesions")
