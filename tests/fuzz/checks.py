@@ -217,7 +217,7 @@ class Checker:
 
     def _command(self, folder: Path, *, convert: bool) -> None:
         """``tumorcast imaging inspect`` or ``convert``, as text or JSON, of the folder."""
-        from tumorcast_platform.commands.imaging import convert_folder, inspect_folder
+        from tumorcast_platform.commands.imaging.series import convert_folder, inspect_folder
 
         said = io.StringIO()
         try:

@@ -150,10 +150,11 @@ _WARNINGS = {
 }
 _MEASURE_WARNINGS = {
     "LESION_IN_PARTS": "The lesion is in several parts; its diameters are those of the longest part.",
+    "RADIOMICS_NOT_COMPUTED": "The region is larger than radiomics are computed for, so it has none.",
     "PEAK_BESIDE_LESION": "SUVpeak exceeds SUVmax: the sphere reaches into hotter tissue beside the lesion.",
 }
 _INFORMATION = {
-    "NOT_A_LESION": "A region is coded as an organ, healthy tissue or a device; it was not measured as a lesion.",
+    "NOT_A_LESION": "A region is coded as an organ, a device or a planned volume; it was not measured as a lesion.",
     "SEVERAL_LESIONS": "The series holds several lesions; what models read is measured on the largest of them.",
     "NOT_AN_IMAGE": "A DICOM object without pixels to read was left out.",
     "DUPLICATE_FILE": "A second copy of the same file was left out.",

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tumorcast_core.snapshot import Coding, Issue
+
+DrawnBy = Literal["MANUAL", "SEMIAUTOMATIC", "AUTOMATIC", ""]
+"""Segment Algorithm Type (0062,0008) and ROI Generation Algorithm (3006,0036); empty: not said."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -18,7 +21,8 @@ class Region:
     ``mask`` (slices × rows × columns) has at least one voxel. ``occupancy`` (same shape, float32 in [0, 1]) is there
     where the source is fractional; ``mask`` is then where it is at least one half. ``volume_ml`` is what the source
     itself encloses, which for contours is finer than voxels. ``category``, ``type`` and ``site`` are the codes of a
-    segment's property and anatomic region (PS3.3 C.8.20.4).
+    segment's property and anatomic region (PS3.3 C.8.20.4); ``interpreted_type`` is what an RTSTRUCT says of an ROI
+    instead: GTV, ORGAN, EXTERNAL (PS3.3 C.8.8.8). ``drawn_by`` a hand or an algorithm, which has a name in a SEG.
     """
 
     mask: NDArray[np.bool_]
@@ -33,6 +37,9 @@ class Region:
     category: Coding | None = None
     type: Coding | None = None
     site: Coding | None = None
+    interpreted_type: str = ""
+    drawn_by: DrawnBy = ""
+    algorithm_name: str = field(default="", repr=False)
 
     @property
     def source(self) -> str:
@@ -48,3 +55,13 @@ class Segmentation:
     sop_instance_uid: str = ""
     series_instance_uid: str = ""
     issues: tuple[Issue, ...] = ()
+
+
+def drawn_by(stated: str) -> DrawnBy:
+    """The word for what drew a region, as a file states it; empty where it states none of them.
+
+    >>> drawn_by("Manual"), drawn_by("by eye")
+    ('MANUAL', '')
+    """
+    words: tuple[DrawnBy, ...] = get_args(DrawnBy)
+    return next((word for word in words if word == stated.strip().upper()), "")

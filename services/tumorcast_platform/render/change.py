@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from tumorcast_platform.render.problems import sentence, style_of
 from tumorcast_platform.render.text import WIDTH, Line, Style, columns, wrapped
 from tumorcast_platform.render.words import listed, signed
 
@@ -206,10 +207,6 @@ def _doubts(problems: Sequence[Entry]) -> list[Line]:
     lines: list[Line] = []
     for (severity, message, code), places in where.items():
         known = list(dict.fromkeys(filter(None, places)))
-        text = f"{f'{listed(known)}: ' if known else ''}{message.rstrip('.')} ({code})"
-        lines += wrapped(text, _style(severity), indent=2, hanging=4, width=WIDTH)
+        text = f"{f'{listed(known)}: ' if known else ''}{sentence(message, code)}"
+        lines += wrapped(text, style_of(severity), indent=2, hanging=4, width=WIDTH)
     return [Line("What to know", Style.HEADING), *lines] if lines else []
-
-
-def _style(severity: str) -> Style:
-    return {"error": Style.ALARM, "warning": Style.CAUTION}.get(severity, Style.PLAIN)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tumorcast_platform.render.problems import problem_lines
 from tumorcast_platform.render.text import WIDTH, Line, Style, columns, wrapped
 
 Entry = Mapping[str, Any]
@@ -17,7 +18,7 @@ def segment_page(found: Entry) -> list[Line]:
         lines += [Line("Lesion at the point", Style.HEADING), *_measures(found), Line()]
         lines += [Line("How sure", Style.HEADING), *_sureness(found), Line()]
     problems = [*found["problems"], *([found["refused"]] if "refused" in found else [])]
-    lines += _problems(problems)
+    lines += problem_lines(problems)
     if "path" in found:
         lines.append(Line(f"Mask: {found['path']}", Style.GOOD))
     lines.append(Line(f"Drawn by {found['segmenter']}; a reader must confirm it.", Style.QUIET))
@@ -34,7 +35,7 @@ def candidates_page(found: Entry) -> list[Line]:
             text = "The scan does not go from the head to the thighs, so normal uptake was not told from lesions."
             lines += wrapped(text, Style.CAUTION, indent=0, hanging=0, width=WIDTH)
         lines.append(Line())
-    lines += _problems(found["problems"])
+    lines += problem_lines(found["problems"])
     if not found["series"]:
         lines.append(Line("No PET with SUV was found.", Style.ALARM))
     return lines
@@ -82,12 +83,3 @@ def _row(one: Entry) -> list[str]:
         " × ".join(f"{b - a:.0f}" for a, b in zip(low, high, strict=True)),
         one["physiologic"],
     ]
-
-
-def _problems(problems: Sequence[Entry]) -> list[Line]:
-    lines: list[Line] = []
-    for problem in problems:
-        style = Style.ALARM if problem["severity"] == "error" else Style.CAUTION
-        text = f"{problem['message'].rstrip('.')} ({problem['code']})"
-        lines += wrapped(text, style, indent=2, hanging=4, width=WIDTH)
-    return lines

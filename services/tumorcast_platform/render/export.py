@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tumorcast_platform.render.problems import problem_lines, sentence
 from tumorcast_platform.render.text import Line, Style, wrapped
 
 WIDTH = 80
@@ -22,8 +23,7 @@ def export_page(found: Mapping[str, Any]) -> list[Line]:
         lines += _object("Measurement report of the study", entry)
     for entry in found["refused"]:
         lines += [Line(f"{_series(entry)}: not written", Style.ALARM), *_problems(entry), Line()]
-    for problem in found["problems"]:
-        lines += wrapped(_sentence(problem), Style.ALARM, hanging=2, width=WIDTH)
+    lines += problem_lines(found["problems"], indent=0, width=WIDTH)
     return [*lines, *_sum(found)]
 
 
@@ -45,16 +45,14 @@ def _object(title: str, entry: Entry) -> list[Line]:
 
 
 def _problems(entry: Entry) -> list[Line]:
-    said = dict.fromkeys((problem["severity"], _sentence(problem)) for problem in entry["problems"])
+    said = dict.fromkeys(
+        (problem["severity"], sentence(problem["message"], problem["code"])) for problem in entry["problems"]
+    )
     return [line for severity, text in said for line in _fact("why" if severity == "error" else severity, text)]
 
 
 def _fact(label: str, value: str) -> list[Line]:
     return wrapped(f"{label:{_LABEL - 2}}{value}", indent=2, hanging=_LABEL, width=WIDTH)
-
-
-def _sentence(problem: Entry) -> str:
-    return f"{problem['message'].rstrip('.')} ({problem['code']})"
 
 
 def _sum(found: Mapping[str, Any]) -> list[Line]:

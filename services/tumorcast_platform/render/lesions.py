@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from tumorcast_platform.render.problems import sentence
 from tumorcast_platform.render.text import WIDTH, Line, Style, columns, wrapped
+from tumorcast_platform.render.words import plural
 
 Entry = Mapping[str, Any]
 
@@ -109,7 +111,7 @@ def _doubts(found: Mapping[str, Any], names: Mapping[tuple[str, int], str]) -> l
 
 
 def _told(where: str, problem: Entry) -> Iterable[Line]:
-    text = f"{f'{where}: ' if where else ''}{problem['message'].rstrip('.')} ({problem['code']})"
+    text = f"{f'{where}: ' if where else ''}{sentence(problem['message'], problem['code'])}"
     return wrapped(text, _style([problem]), indent=2, hanging=4, width=WIDTH)
 
 
@@ -131,14 +133,10 @@ def _style(problems: Sequence[Entry]) -> Style:
 
 def _sum(measured: Sequence[Entry], found: Mapping[str, Any]) -> Line:
     lesions, regions = len(found["lesions"]), len(found["functional_volumes"])
-    told = [f"{len(measured)} of {_plural(lesions, 'lesion')} measured"] if lesions else []
-    told += [f"functional volume of {_plural(regions, 'region')}"] if regions else []
+    told = [f"{len(measured)} of {plural(lesions, 'lesion')} measured"] if lesions else []
+    told += [f"functional volume of {plural(regions, 'region')}"] if regions else []
     style = Style.ALARM if not told or len(measured) < lesions else Style.GOOD
     return Line(", ".join(told) or "Nothing was measured", style)
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count} {noun}{'s' * (count != 1)}"
 
 
 def _short(label: str) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
+from tumorcast_platform.render.problems import problem_lines
 from tumorcast_platform.render.text import Line, Style, wrapped
 
 _WIDTH = 80
@@ -22,7 +23,7 @@ def picture_page(document: Mapping[str, Any]) -> list[Line]:
         unit = "" if window["unit"] == "arbitrary" else f" {window['unit']}"
         text = f"{panel['when']} {panel['dicom_modality']}, layer {panel['layer']:.4g} through {where}"
         lines += wrapped(f"{text}, {low:.4g} to {high:.4g}{unit}", indent=2, hanging=4, width=_WIDTH)
-        lines += _problems(panel["problems"])
+        lines += problem_lines(panel["problems"], indent=4, width=_WIDTH)
     return lines
 
 
@@ -48,19 +49,10 @@ def explanation_page(document: Mapping[str, Any]) -> list[Line]:
         text = f"rank correlation {kept:.2f} with the saliency of randomized weights (0: it shows what was learned)"
         lines += wrapped(text, indent=2, hanging=4, width=_WIDTH)
     lines += [Line(f"  {path}") for path in document["pictures"]]
-    return lines + _problems(document["problems"])
+    return lines + problem_lines(document["problems"], indent=4, width=_WIDTH)
 
 
 def _walk(words: str, walk: Mapping[str, float], orders: int) -> list[Line]:
     text = f"salient tissue {words}: area {walk['area']:.3g}, random {walk['random_area']:.3g}, p {walk['p']:.2g}"
     style = Style.PLAIN if walk["p"] <= 0.05 else Style.CAUTION
     return wrapped(f"{text} ({orders} orders)", style, indent=2, hanging=4, width=_WIDTH)
-
-
-def _problems(problems: Iterable[Mapping[str, str]]) -> list[Line]:
-    lines = []
-    for problem in problems:
-        style = Style.ALARM if problem["severity"] == "error" else Style.CAUTION
-        text = f"{problem['message'].rstrip('.')} ({problem['code']})"
-        lines += wrapped(text, style, indent=4, hanging=6, width=_WIDTH)
-    return lines

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tumorcast_platform.render.problems import problem_lines
 from tumorcast_platform.render.text import Line, Style, columns, wrapped
 
 WIDTH = 80
-_STYLES = {"error": Style.ALARM, "fatal": Style.ALARM, "warning": Style.CAUTION}
 
 
 def quality_page(found: Mapping[str, Any]) -> list[Line]:
@@ -20,13 +20,13 @@ def quality_page(found: Mapping[str, Any]) -> list[Line]:
         lines.append(Line(f"{entry['dicom_modality'] or 'unknown kind'}{part}: {decision}", Style.HEADING))
         lines += wrapped(f"series   {entry['series_instance_uid']}", indent=2, hanging=11, width=WIDTH)
         lines += _figures(entry["figures"], 2)
-        lines += _issues(entry["issues"], 2)
+        lines += problem_lines(entry["issues"], width=WIDTH)
         for lesion in entry["lesions"]:
             lines.append(Line(f"  lesion {lesion['number']}"))
             lines += _figures(lesion["figures"], 4)
-            lines += _issues(lesion["issues"], 4)
+            lines += problem_lines(lesion["issues"], indent=4, width=WIDTH)
         lines.append(Line())
-    lines += _issues(found["problems"], 0)
+    lines += problem_lines(found["problems"], indent=0, width=WIDTH)
     measured = sum(entry["measured"] for entry in found["series"])
     total = len(found["series"])
     style = Style.ALARM if not measured else Style.GOOD if measured == total else Style.CAUTION
@@ -47,13 +47,3 @@ def _value(value: float | str | None) -> str:
 
 def _basis(one: Mapping[str, Any]) -> str:
     return str(one["basis"]) if one["basis"] in ("stated", "inferred") else ""
-
-
-def _issues(issues: Iterable[Mapping[str, str]], indent: int) -> list[Line]:
-    lines: list[Line] = []
-    for one in issues:
-        text = f"{one['message'].rstrip('.')} ({one['code']})"
-        lines += wrapped(
-            text, _STYLES.get(one["severity"], Style.PLAIN), indent=indent, hanging=indent + 2, width=WIDTH
-        )
-    return lines

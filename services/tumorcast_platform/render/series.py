@@ -10,7 +10,9 @@ import numpy as np
 
 from tumorcast_imaging.dicom.reasons import issue
 from tumorcast_imaging.dicom.split import REPAIRABLE
+from tumorcast_platform.render.problems import sentence
 from tumorcast_platform.render.text import Line, Style, columns, wrapped
+from tumorcast_platform.render.words import plural
 
 WIDTH = 80
 _LABEL = 11
@@ -55,7 +57,7 @@ def _series(entry: Entry, decision: str, facts: Sequence[tuple[str, str]], *, re
         lines += _fact(label, value)
     for label, problems in (("why", errors), ("warning", warnings)):
         for problem in problems:
-            lines += _fact(label, _sentence(problem["message"], problem["code"]))
+            lines += _fact(label, sentence(problem["message"], problem["code"]))
     if not repair and any(p["code"] in REPAIRABLE for p in errors):
         lines += _fact("", "--repair tries to correct this by interpolation.")
     return lines
@@ -75,7 +77,7 @@ def _facts(entry: Entry) -> list[tuple[str, str]]:
     unit = "in arbitrary units" if entry["unit"] == "arbitrary" else entry["unit"]
     values = f"{_number(entry['min'])} to {_number(entry['max'])} {unit}, mean {_number(entry['mean'])}"
     return [
-        ("volume", f"{_plural(slices, 'slice')} of {rows} rows × {across} columns, {_plane(entry['affine_lps'])}"),
+        ("volume", f"{plural(slices, 'slice')} of {rows} rows × {across} columns, {_plane(entry['affine_lps'])}"),
         ("spacing", f"{slice_mm:.4g} mm between slices, {row_mm:.4g} between rows, {column_mm:.4g} between columns"),
         ("values", values),
     ]
@@ -97,24 +99,20 @@ def _plane(affine_lps: Sequence[Sequence[float]]) -> str:
 def _beside(found: Mapping[str, Any]) -> list[Line]:
     lines: list[Line] = []
     if found["segmentations"]:
-        lines += [Line(f"{_plural(len(found['segmentations']), 'segmentation')}, not checked here"), Line()]
+        lines += [Line(f"{plural(len(found['segmentations']), 'segmentation')}, not checked here"), Line()]
     kinds = Counter(file["code"] for file in found["ignored"])
     if kinds:
         lines.append(Line("Files left out (--json names each)", Style.HEADING))
         lines += _kinds(kinds)
         lines.append(Line())
     for problem in found["problems"]:
-        lines += wrapped(_sentence(problem["message"], problem["code"]), Style.ALARM, hanging=2, width=WIDTH)
+        lines += wrapped(sentence(problem["message"], problem["code"]), Style.ALARM, hanging=2, width=WIDTH)
     return lines
 
 
 def _kinds(kinds: Counter[str]) -> Iterable[Line]:
-    rows = [[str(count), _sentence(issue(code).message, code)] for code, count in sorted(kinds.items())]
+    rows = [[str(count), sentence(issue(code).message, code)] for code, count in sorted(kinds.items())]
     return [Line(text) for text in columns(rows, align="><", gap=2)]
-
-
-def _sentence(message: str, code: str) -> str:
-    return f"{message.rstrip('.')} ({code})"
 
 
 def _sum(good: int, total: int, done: str) -> list[Line]:
@@ -124,10 +122,6 @@ def _sum(good: int, total: int, done: str) -> list[Line]:
 
 def _times(shape: Sequence[int]) -> str:
     return " × ".join(map(str, shape))
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count} {noun}{'s' * (count != 1)}"
 
 
 def _number(value: float | None) -> str:

@@ -83,6 +83,15 @@ def listed(names: Iterable[str], last: str = "and") -> str:
     return f"{', '.join(first)} {last} {final}" if first else final
 
 
+def plural(count: int, noun: str) -> str:
+    """A number of things.
+
+    >>> plural(1, "slice"), plural(2, "slice")
+    ('1 slice', '2 slices')
+    """
+    return f"{count} {noun}{'s' * (count != 1)}"
+
+
 def more(count: int, shown: int) -> list[Line]:
     """Say how many of a list were left out; nothing where all were shown."""
     return [Line(f"  … and {count - shown} more: --json shows all", Style.QUIET)] if count > shown else []

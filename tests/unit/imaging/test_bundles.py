@@ -156,7 +156,18 @@ def image_bundle(folder: Path, axcodes: str) -> Path:
 def passing_through() -> dict[str, torch.Tensor]:
     from monai.networks.nets import UNet
 
-    network = UNet(3, 1, 1, channels=(2, 2), strides=(1,), kernel_size=1, up_kernel_size=1, num_res_units=0, act="RELU", norm="batch")
+    network = UNet(
+        3,
+        1,
+        1,
+        channels=(2, 2),
+        strides=(1,),
+        kernel_size=1,
+        up_kernel_size=1,
+        num_res_units=0,
+        act="RELU",
+        norm="batch",
+    )
     state = network.state_dict()
     for name, tensor in state.items():
         if "running_var" in name:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import permutations
 
 import numpy as np
@@ -119,6 +120,17 @@ def test_a_lesion_outside_the_field_of_view_is_not_evaluated_rather_than_gone() 
     assert node.sightings[1].status is Status.NOT_COVERED
     assert node.measured[1].values is None
     assert [response.overall for response in found.responses] == ["NE"]
+
+
+def test_a_lesion_that_is_missing_where_not_all_could_be_read_is_neither_gone_nor_new() -> None:
+    fewer = Scan("2026-03-01", (LIVER, NODE))
+    unread = replace(fewer.drawn(), complete=False)
+    later = course([BASELINE.drawn(), unread], known(BASELINE, fewer))
+    assert statuses(later)["Lung nodule L3"] is Status.NOT_COMPARED
+    first = replace(unread, date="2025-12-01")
+    earlier = course([first, BASELINE.drawn()], known(fewer, BASELINE))
+    assert statuses(earlier)["Lung nodule L3"] is Status.NOT_COMPARED
+    assert {"LESION_NOT_COMPARED"} <= codes(later) & codes(earlier)
 
 
 def test_a_new_lesion_where_nobody_looked_before_says_so() -> None:

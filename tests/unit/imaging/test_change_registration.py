@@ -49,7 +49,7 @@ def test_noise_and_emptiness_are_not_aligned() -> None:
     assert register(earlier, replace(earlier, array=np.zeros_like(noise))).failed
 
 
-def test_volumes_that_lie_metres_apart_are_brought_together() -> None:
+def test_volumes_that_lie_far_apart_are_brought_together() -> None:
     far = FIRST.at(day="2026-03-01", motion=Motion(0, (0, 0, 1500)), offset_mm=(0, 0, 1500))
     earlier = overview(FIRST.volume)
     found = register(earlier, overview(far.volume))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -11,6 +14,7 @@ from hypothesis import strategies as st
 from support.clicks import OBLIQUE, Bright, ball, dice
 from tumorcast_core.errors import InvalidInput, UnknownModel
 from tumorcast_imaging.model.clicking import (
+    SHIPPED,
     ClickNetwork,
     LookingSegmenter,
     RegionGrowing,
@@ -181,3 +185,14 @@ def test_the_shipped_network_is_small_and_finds_a_hot_ball() -> None:
     clicked = segment(volume, center, segmenter)
     assert clicked.region is not None
     assert dice(clicked.region.mask, mask) > 0.7
+
+
+def test_the_shipped_card_is_the_one_of_the_shipped_figures() -> None:
+    from tumorcast_training.segmentation.card import card
+
+    metrics = json.loads((SHIPPED / "metrics.json").read_text())
+    assert (SHIPPED / "card.md").read_text() == card(SegmenterManifest.load(SHIPPED), metrics)
+    assert [about["patients"] for about in metrics["modalities"].values()] == [40, 40, 40]
+    for line in (SHIPPED / "SHA256SUMS").read_text().splitlines():
+        digest, name = line.split()
+        assert hashlib.sha256((SHIPPED / name).read_bytes()).hexdigest() == digest

@@ -115,6 +115,34 @@ def test_a_region_is_a_lesion_unless_its_codes_say_that_it_is_healthy(category, 
     assert is_lesion(replace(region(BLOCK), category=category, type=kind)) is expected
 
 
+@pytest.mark.parametrize(
+    ("interpreted_type", "label", "kind", "expected"),
+    [
+        ("GTV", "anything", None, True),
+        ("", "anything", None, True),
+        ("SOMETHING_NEW", "anything", None, True),
+        ("ORGAN", "Liver", None, False),
+        ("ORGAN", "GTV_Mass", None, True),
+        ("ORGAN", "ROI 1", Coding(SCT, "4147007"), True),
+        ("EXTERNAL", "Body", None, False),
+        ("EXTERNAL", "GTV", None, False),
+        ("PTV", "PTV_High", None, False),
+        ("CTV", "CTV", Coding(SCT, "4147007"), False),
+        ("SUPPORT", "Table", None, False),
+    ],
+)
+def test_an_roi_that_is_an_organ_a_device_or_planned_is_no_lesion(interpreted_type, label, kind, expected):
+    roi = replace(region(BLOCK), interpreted_type=interpreted_type, label=label, type=kind)
+    assert is_lesion(roi) is expected
+
+
+def test_radiomics_that_came_back_empty_are_told_and_those_not_asked_for_are_not(monkeypatch):
+    monkeypatch.setattr("tumorcast_imaging.model.lesions.radiomics.preparation.MOST_POINTS", 10)
+    asked, unasked = (measure_lesion(volume("CT"), region(BLOCK), radiomics=wish) for wish in (True, False))
+    assert [issue.code for issue in features(asked)[1]] == ["RADIOMICS_NOT_COMPUTED"]
+    assert not features(unasked)[1]
+
+
 def test_an_empty_region_is_refused():
     empty = replace(region(BLOCK), mask=np.zeros((12, 16, 16), bool))
     with pytest.raises(UnsoundSegmentation):

@@ -311,3 +311,16 @@ def test_what_highdicom_writes_is_read_back(tmp_path_factory, data, kind):
     written(again, np.stack([region.mask for region in found.regions]), kind, phantom=phantom)
     second = read_segmentation(again, volume)
     assert np.array_equal([region.mask for region in second.regions], masks)
+
+
+@pytest.mark.parametrize(
+    ("stated", "expected"), [("AUTOMATIC", "AUTOMATIC"), ("MANUAL", "MANUAL"), ("BY EYE", ""), (None, "")]
+)
+def test_a_region_says_what_drew_it(tmp_path: Path, volume, stated, expected):
+    def edit(seg) -> None:
+        seg.SegmentSequence[0].SegmentAlgorithmType = stated
+        seg.SegmentSequence[0].SegmentAlgorithmName = "growing"
+
+    Phantom().write_segmentation(tmp_path, edit=edit)
+    (region,) = read_segmentation(tmp_path, volume).regions
+    assert (region.drawn_by, region.algorithm_name) == (expected, "growing")

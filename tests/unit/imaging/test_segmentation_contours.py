@@ -250,3 +250,17 @@ def test_contours_shifted_by_whole_voxels_shift_the_mask(tmp_path_factory, slice
         return read(tmp_path_factory.mktemp("x"), boxes(4 + k, 5 + k, points=points)).regions[0].mask
 
     assert np.array_equal(np.roll(shifted(0, 0, 0), (slices, rows, columns), (0, 1, 2)), shifted(slices, rows, columns))
+
+
+def test_a_region_says_what_it_is_and_who_drew_it(tmp_path: Path):
+    def edit(d) -> None:
+        d.StructureSetROISequence[0].ROIGenerationAlgorithm = "SEMIAUTOMATIC"
+        d.RTROIObservationsSequence[1].RTROIInterpretedType = "ORGAN"
+        del d.RTROIObservationsSequence[2]
+
+    found = read(tmp_path, boxes(3), boxes(4), boxes(5), edit=edit).regions
+    assert [(region.interpreted_type, region.drawn_by) for region in found] == [
+        ("GTV", "SEMIAUTOMATIC"),
+        ("ORGAN", ""),
+        ("", ""),
+    ]

@@ -8,13 +8,16 @@ from typing import Any
 
 import nibabel as nib
 import numpy as np
+import pydicom
 import pytest
+import yaml
 from pydicom.dataset import Dataset
 from pydicom.uid import PositronEmissionTomographyImageStorage
 
 from support.clicks import dice
 from support.dicom_factory import SERIES, Phantom
 from tumorcast_imaging.dicom import read_segmentation, read_study
+from tumorcast_imaging.model.clicking import SHIPPED
 from tumorcast_platform import cli
 
 Capture = pytest.CaptureFixture[str]
@@ -73,6 +76,30 @@ def test_the_mask_is_written_as_nifti_and_as_seg(pet: Path, tmp_path: Path, caps
     assert dice(region.mask, PHANTOM.mask) == 1
 
 
+def test_a_seg_file_says_that_a_network_drew_it_and_which_version(pet: Path, tmp_path: Path, capsys: Capture) -> None:
+    out = tmp_path / "deep" / "click.dcm"
+    status, found = run(capsys, "segment", pet, f"--seed={SEED}", "--out", out)
+    assert status == 0
+    (segment,) = pydicom.dcmread(out).SegmentSequence
+    (network,) = segment.SegmentationAlgorithmIdentificationSequence
+    manifest = yaml.safe_load((SHIPPED / "manifest.yaml").read_text())
+    assert segment.SegmentAlgorithmType == "SEMIAUTOMATIC"
+    assert segment.SegmentAlgorithmName == network.AlgorithmName == found["segmenter"]
+    assert found["segmenter"].startswith(f"click@{manifest['weights_sha256'][:12]}")
+    assert network.AlgorithmVersion == found["version"] == manifest["version"]
+    assert [path.name for path in out.parent.iterdir()] == ["click.dcm"]
+
+
+def test_a_point_outside_all_series_is_told_as_such(pet: Path, tmp_path: Path, capsys: Capture) -> None:
+    def other(k: int, d: Dataset) -> None:
+        d.SeriesInstanceUID, d.SOPInstanceUID = f"{SERIES}.7", f"{SERIES}.7.{k + 1}"
+
+    PHANTOM.write(tmp_path / "one", as_pet)
+    PHANTOM.write(tmp_path / "two", other)
+    assert cli.run(["imaging", "segment", str(tmp_path), "--seed=900,0,0", "--model", "threshold"]) == 1
+    assert "No series holds that point" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "code"),
     [
@@ -105,8 +132,9 @@ def test_a_point_in_two_series_asks_which_one_is_meant(tmp_path: Path, capsys: C
     assert (status, found["dicom_modality"]) == (0, "PT")
 
 
-def test_a_seed_that_is_no_point_is_a_usage_error(pet: Path) -> None:
-    assert cli.run(["imaging", "segment", str(pet), "--seed=1,2"]) == 2
+@pytest.mark.parametrize("seed", ["1,2", "nan,0,0", "1e400,0,0"])
+def test_a_seed_that_is_no_point_is_a_usage_error(pet: Path, seed: str) -> None:
+    assert cli.run(["imaging", "segment", str(pet), f"--seed={seed}"]) == 2
 
 
 def test_the_lesion_is_the_first_candidate_and_organs_are_said_not_to_be_told(pet: Path, capsys: Capture) -> None:

@@ -22,7 +22,7 @@ from tumorcast_imaging.dicom.masks.placing import Lattice
 from tumorcast_imaging.dicom.nested import Item, Source
 from tumorcast_imaging.dicom.reasons import Refused, issue
 from tumorcast_imaging.dicom.references import LABELMAP
-from tumorcast_imaging.dicom.region import Region
+from tumorcast_imaging.dicom.region import Region, drawn_by
 from tumorcast_imaging.dicom.volume import Volume
 
 _SEQUENCES = (
@@ -45,6 +45,8 @@ _LEAVES = (
     "SegmentLabel",
     "TrackingID",
     "TrackingUID",
+    "SegmentAlgorithmType",
+    "SegmentAlgorithmName",
     "ReferencedSegmentNumber",
     *CODE_LEAVES,
 )
@@ -161,6 +163,8 @@ def _named(description: Item, number: int) -> Region:
         category=coding(description.first("SegmentedPropertyCategoryCodeSequence")),
         type=coding(description.first("SegmentedPropertyTypeCodeSequence")),
         site=coding(description.first("AnatomicRegionSequence")),
+        drawn_by=drawn_by(description.text("SegmentAlgorithmType")),
+        algorithm_name=description.text("SegmentAlgorithmName"),
     )
 
 

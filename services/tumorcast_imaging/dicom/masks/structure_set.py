@@ -21,7 +21,7 @@ from tumorcast_imaging.dicom.masks.coding import LEAVES as CODE_LEAVES
 from tumorcast_imaging.dicom.masks.coding import coding
 from tumorcast_imaging.dicom.nested import Item, Source
 from tumorcast_imaging.dicom.reasons import Refused, issue
-from tumorcast_imaging.dicom.region import Region
+from tumorcast_imaging.dicom.region import Region, drawn_by
 from tumorcast_imaging.dicom.values import Malformed
 from tumorcast_imaging.dicom.volume import Volume
 
@@ -36,8 +36,10 @@ _SEQUENCES = (
 _LEAVES = (
     "ROINumber",
     "ROIName",
+    "ROIGenerationAlgorithm",
     "ReferencedFrameOfReferenceUID",
     "ReferencedROINumber",
+    "RTROIInterpretedType",
     "ContourGeometricType",
     "ContourData",
     "NumberOfContourPoints",
@@ -60,7 +62,8 @@ class _Interest:
     named: Item
     number: int
     contours: list[Item]
-    code: Item | None
+    observed: Item | None
+    """What was observed of it: its code and its interpreted type."""
 
 
 class _Work:
@@ -111,12 +114,9 @@ def _interests(root: Item, volume: Volume, limits: Limits) -> list[_Interest]:
     numbers = [_number(roi, "ROINumber") for roi in named]
     if len(set(numbers)) < len(numbers) or len(contours) < len(drawn):
         raise Refused("MALFORMED_SEGMENTATION")
-    codes = {
-        one.bytes("ReferencedROINumber"): one.first("RTROIIdentificationCodeSequence")
-        for one in root.items("RTROIObservationsSequence")
-    }
+    observed = {one.bytes("ReferencedROINumber").strip(): one for one in root.items("RTROIObservationsSequence")}
     return [
-        _Interest(roi, number, contours.get(number, []), codes.get(roi.bytes("ROINumber")))
+        _Interest(roi, number, contours.get(number, []), observed.get(roi.bytes("ROINumber").strip()))
         for number, roi in zip(numbers, named, strict=True)
     ]
 
@@ -186,6 +186,7 @@ def _region(interest: _Interest, h: Header, volume: Volume, work: _Work) -> tupl
     mask = planes.filled(stack, shape, (rows, columns))
     if not mask.any():
         raise Refused("REGION_BELOW_RESOLUTION")
+    observed = interest.observed
     region = Region(
         mask=mask,
         number=interest.number,
@@ -193,7 +194,9 @@ def _region(interest: _Interest, h: Header, volume: Volume, work: _Work) -> tupl
         source_uid=h.sop_instance_uid,
         label=interest.named.text("ROIName"),
         volume_ml=enclosed * slices * rows * columns / 1000,
-        type=coding(interest.code),
+        type=coding(observed.first("RTROIIdentificationCodeSequence")) if observed else None,
+        interpreted_type=observed.text("RTROIInterpretedType").upper() if observed else "",
+        drawn_by=drawn_by(interest.named.text("ROIGenerationAlgorithm")),
     )
     return region, stack.doubts | doubts | ({"CONTOUR_CROSSES"} if crossed else frozenset())
 

@@ -41,7 +41,10 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DrawnSeries:
-    """One series with its lesions; the volume itself may be forgotten."""
+    """One series with its lesions; the volume itself may be forgotten.
+
+    Not ``complete``: something that was drawn on it could not be used, so a lesion that is missing may not be gone.
+    """
 
     study_instance_uid: str
     series_instance_uid: str
@@ -51,6 +54,7 @@ class DrawnSeries:
     patient_id: str = field(repr=False)
     overview: Overview
     findings: tuple[Finding, ...]
+    complete: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,7 +69,7 @@ class Visit:
         return next((s for s in self.series if s.dicom_modality == dicom_modality), None)
 
 
-def drawn(volume: Volume, lesions: Sequence[Lesion]) -> DrawnSeries:
+def drawn(volume: Volume, lesions: Sequence[Lesion], *, complete: bool = True) -> DrawnSeries:
     """Keep of a volume and its lesions what following them over time needs."""
     slice_mm = float(volume.spacing_mm[0])
     findings = [Finding(_without_mask(one), place(one.region.mask, volume.affine_lps), slice_mm) for one in lesions]
@@ -78,6 +82,7 @@ def drawn(volume: Volume, lesions: Sequence[Lesion]) -> DrawnSeries:
         patient_id=volume.patient_id,
         overview=overview(volume),
         findings=tuple(sorted(findings, key=lambda finding: finding.order)),
+        complete=complete,
     )
 
 

@@ -35,7 +35,7 @@ class Status(StrEnum):
     MERGED = "MERGED"  # another lesion holds it now; that one goes on
     NOT_DRAWN = "NOT_DRAWN"  # in the field of view
     NOT_COVERED = "NOT_COVERED"
-    NOT_COMPARED = "NOT_COMPARED"  # the studies could not be aligned
+    NOT_COMPARED = "NOT_COMPARED"  # the studies could not be aligned, or what was drawn on the later not all be used
     NOT_EXAMINED = "NOT_EXAMINED"  # nothing was drawn on this kind of image
     AMBIGUOUS = "AMBIGUOUS_MATCH"
 
@@ -204,6 +204,9 @@ class _Follower:
 
     def _gone(self, visit: int, track: Track, alignment: Alignment) -> None:
         series = self.visits[visit].of(self.modality)
+        if series is not None and not series.complete:
+            self._miss(track, visit, Status.NOT_COMPARED)
+            return
         seen = series is not None and series.overview.covers(alignment.forward(track.place.points)).mean() >= _COVERED
         self._miss(track, visit, Status.NOT_DRAWN if seen else Status.NOT_COVERED)
 
@@ -216,7 +219,7 @@ class _Follower:
         before = max(v for v in range(visit) if self.visits[v].of(self.modality))
         series, alignment = self.visits[before].of(self.modality), self._alignment(before, visit)
         for entity in entities:
-            if not compared or alignment.failed or series is None:
+            if not compared or alignment.failed or series is None or not series.complete:
                 track = self._begin(visit, entity, Status.NOT_COMPARED)
                 self.issues.append(doubt("LESION_NOT_COMPARED", self._where(track, visit)))
                 continue

@@ -47,7 +47,9 @@ def load_bundle(folder: str | Path) -> Segmenter:
     network = _network(config, _state(data, suffix))
     digest = hashlib.sha256(data).hexdigest()
     if config.in_channels == CHANNELS:
-        manifest = SegmenterManifest(name="bundle", version="0", training_data="not stated", weights_sha256=digest)
+        manifest = SegmenterManifest(
+            name="bundle", version="not stated", training_data="not stated", weights_sha256=digest
+        )
         return LookingSegmenter(ClickNetwork(manifest, network))
     return ImageBundle(config, network.eval(), f"bundle@{digest[:12]}/float32")
 
@@ -62,6 +64,11 @@ class ImageBundle:
     def name(self) -> str:
         """``bundle@digest/float32``."""
         return self._name
+
+    @property
+    def version(self) -> str:
+        """A bundle is told by its digest."""
+        return "not stated"
 
     def see(self, volume: Volume, seed_lps_mm: NDArray[np.float64]) -> Seen:
         """Probability on all of the volume's voxels."""

@@ -42,6 +42,11 @@ class LookingSegmenter:
         manifest = self.network.manifest
         return f"{manifest.name}@{manifest.weights_sha256[:12]}/{self.network.precision}"
 
+    @property
+    def version(self) -> str:
+        """That of the manifest."""
+        return self.network.manifest.version
+
     def see(self, volume: Volume, seed_lps_mm: NDArray[np.float64]) -> Seen:
         """Probability on the volume's voxels around the seed."""
         field = self._field(volume, seed_lps_mm)

@@ -38,6 +38,11 @@ class Threshold:
         """The rule and its numbers."""
         return f"threshold-{self.fraction:g}"
 
+    @property
+    def version(self) -> str:
+        """None: the numbers are in the name."""
+        return ""
+
     def see(self, volume: Volume, seed_lps_mm: NDArray[np.float64]) -> Seen:
         """1 where the rule holds and it connects to the seed."""
         part, box, index = _part(volume, seed_lps_mm)
@@ -66,6 +71,11 @@ class RegionGrowing:
     def name(self) -> str:
         """The rule and its numbers."""
         return f"region-growing-{self.width:g}sd"
+
+    @property
+    def version(self) -> str:
+        """None: the numbers are in the name."""
+        return ""
 
     def see(self, volume: Volume, seed_lps_mm: NDArray[np.float64]) -> Seen:
         """1 in the region that was grown."""

@@ -45,6 +45,11 @@ class Segmenter(Protocol):
         """Name and digest, for the record."""
         ...
 
+    @property
+    def version(self) -> str:
+        """The version of a trained network; empty for a rule."""
+        ...
+
     def see(self, volume: Volume, seed_lps_mm: NDArray[np.float64]) -> Seen:
         """The probability of the lesion at a seed that lies in tissue."""
         ...
@@ -59,6 +64,7 @@ class Account:
     """
 
     segmenter: str
+    version: str
     seed_lps_mm: tuple[float, float, float]
     widths_mm: tuple[float, ...] = ()
     mean_probability: float | None = None
@@ -81,7 +87,7 @@ def segment(volume: Volume, seed_lps_mm: Sequence[float], segmenter: Segmenter) 
     A seed outside the volume, in air, or where nothing is found gives no region and an issue.
     """
     seed = np.asarray(seed_lps_mm, float)
-    account = Account(segmenter.name, (float(seed[0]), float(seed[1]), float(seed[2])))
+    account = Account(segmenter.name, segmenter.version, (float(seed[0]), float(seed[1]), float(seed[2])))
     refusal = seed_refusal(volume, seed)
     if refusal:
         return Clicked(None, account, (issue(refusal, volume.series_instance_uid),))
@@ -199,6 +205,7 @@ def _sureness(
         volumes.append(0.0 if other is None else float(np.count_nonzero(other) * voxel_ml))
     return Account(
         account.segmenter,
+        account.version,
         account.seed_lps_mm,
         seen.widths_mm,
         float(seen.probability[part].mean()),

@@ -33,11 +33,17 @@ _LESIONS = {
     (_SCT, code) for code in ("52988006", "4147007", "108369006", "372087000", "14799000", "27925004", "86049000")
 }
 """Property types (CID 7159) that a careless category does not undo: lesion, mass, neoplasm, nodule."""
+_PLANNED = frozenset(("PTV", "CTV", "TREATED_VOLUME", "IRRAD_VOLUME", "DOSE_REGION", "ISOCENTER", "CONTROL"))
+_TISSUE = frozenset(("ORGAN", "OAR", "EXTERNAL", "AVOIDANCE", "CAVITY", "CONTRAST_AGENT"))
+_THINGS = frozenset(("BOLUS", "MARKER", "REGISTRATION", "SUPPORT", "FIXATION", "DEVICE", "DOSE_MEASUREMENT"))
+_BRACHYTHERAPY = frozenset(("BRACHY_CHANNEL", "BRACHY_ACCESSORY", "BRACHY_SRC_APP", "BRACHY_CHNL_SHLD"))
+_NOT_INTERPRETED_AS_LESION = _PLANNED | _TISSUE | _THINGS | _BRACHYTHERAPY
+"""Interpreted types of an ROI (PS3.3 C.8.8.8.1): margins around a tumor, organs, devices; GTV is the only lesion."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Lesion:
-    """What was measured of one region on one volume; ``uptake`` is there on PET only."""
+    """What was measured of one region on one volume; ``uptake`` is there on PET only, ``radiomics`` where asked for."""
 
     region: Region
     series_instance_uid: str
@@ -47,7 +53,7 @@ class Lesion:
     frame_of_reference_uid: str
     size: Size
     uptake: Uptake | None = None
-    radiomics: Mapping[str, float] = field(default_factory=dict, repr=False)
+    radiomics: Mapping[str, float] | None = field(default=None, repr=False)
 
 
 def measure_lesion(volume: Volume, region: Region, *, radiomics: bool = True) -> Lesion:
@@ -64,16 +70,21 @@ def measure_lesion(volume: Volume, region: Region, *, radiomics: bool = True) ->
         frame_of_reference_uid=volume.frame_of_reference_uid,
         size=sizes.measure(region.mask, volume.affine_lps),
         uptake=measure_uptake(volume, region.mask) if volume.unit == "SUVbw" else None,
-        radiomics=_radiomics(volume, region) if radiomics else {},
+        radiomics=_radiomics(volume, region) if radiomics else None,
     )
 
 
 def is_lesion(region: Region) -> bool:
-    """Whether a region may be a lesion; not if its codes say that it is an organ, healthy tissue or a device.
+    """Whether a region may be a lesion; not if codes or type say organ, healthy tissue, device or planned volume.
 
-    Without codes, and where tissue is all that they say (as some editors write by default), it may be.
+    Without codes, and where tissue is all that they say (as some editors write by default), it may be. An ROI of type
+    ORGAN, another default of editors, may be one if it is named as a GTV (AAPM TG-263, Mayo 2018, IJROBP 100:1057).
     """
     category, kind = region.category, region.type
+    if region.interpreted_type in _NOT_INTERPRETED_AS_LESION:
+        named = region.label.strip().upper().startswith(("GTV", "IGTV"))
+        coded = kind is not None and (kind.system, kind.code) in _LESIONS
+        return region.interpreted_type == "ORGAN" and (named or coded)
     if category is None or (category.system, category.code) not in _NO_LESIONS:
         return True
     return kind is None or kind == category or (kind.system, kind.code) in _LESIONS
@@ -117,7 +128,7 @@ def values(lesion: Lesion) -> dict[str, float]:
     }
     prefix = PREFIXES[lesion.dicom_modality]
     plain = size if lesion.dicom_modality in _ANATOMICAL else {}
-    special = size | _uptake(lesion.uptake) | dict(lesion.radiomics)
+    special = size | _uptake(lesion.uptake) | dict(lesion.radiomics or {})
     return plain | {f"{prefix}_{stem}": value for stem, value in special.items()}
 
 
@@ -128,6 +139,8 @@ def doubts(lesion: Lesion) -> tuple[Issue, ...]:
         codes.append("LESION_IN_PARTS")
     if lesion.uptake and lesion.uptake.suv_peak > lesion.uptake.suv_max:
         codes.append("PEAK_BESIDE_LESION")
+    if lesion.radiomics is not None and not lesion.radiomics:
+        codes.append("RADIOMICS_NOT_COMPUTED")
     return tuple(reasons.issue(code, lesion.series_instance_uid) for code in codes)
 
 

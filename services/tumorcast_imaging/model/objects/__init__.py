@@ -3,8 +3,8 @@
 Brings highdicom (0.6 s), so it is imported only where objects are written.
 """
 
-from tumorcast_imaging.model.objects.drawn import Algorithm, how_drawn
-from tumorcast_imaging.model.objects.files import ObjectFile, write_object
+from tumorcast_imaging.model.objects.algorithm import Algorithm, algorithm_of
+from tumorcast_imaging.model.objects.files import ObjectFile, object_bytes, write_object
 from tumorcast_imaging.model.objects.report import Measured, measurement_report
 from tumorcast_imaging.model.objects.segmentation import SegmentationType, segmentation_object
 from tumorcast_imaging.model.objects.source import Source, read_source
@@ -15,8 +15,9 @@ __all__ = [
     "ObjectFile",
     "SegmentationType",
     "Source",
-    "how_drawn",
+    "algorithm_of",
     "measurement_report",
+    "object_bytes",
     "read_source",
     "segmentation_object",
     "write_object",

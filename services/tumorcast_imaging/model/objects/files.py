@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,14 +44,22 @@ def write_object(dataset: Dataset, folder: Path) -> ObjectFile | Issue:
     uid = str(dataset.SOPInstanceUID)
     path = folder / f"{dataset.Modality}-{uid}.dcm"
     with _temporary(path) as temporary:
-        with temporary.open("xb") as raw, disable_value_validation():
-            dataset.save_as(raw, enforce_file_format=True)
+        with temporary.open("xb") as raw:
+            raw.write(object_bytes(dataset))
             raw.flush()
             os.fsync(raw.fileno())
         if path.exists():
             return ObjectFile(path, uid, new=False) if _same(path, temporary) else issue("FILE_EXISTS", uid)
         temporary.replace(path)
     return ObjectFile(path, uid, new=True)
+
+
+def object_bytes(dataset: Dataset) -> bytes:
+    """A SEG or SR as the bytes of its file."""
+    file = io.BytesIO()
+    with disable_value_validation():
+        dataset.save_as(file, enforce_file_format=True)
+    return file.getvalue()
 
 
 @contextmanager

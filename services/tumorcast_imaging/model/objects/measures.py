@@ -85,6 +85,7 @@ def _uptake(uptake: Uptake) -> list[Measure]:
 
 def _radiomics(lesion: Lesion) -> list[Measure]:
     """The few radiomics that mean something without knowing how gray levels were binned."""
+    radiomics = lesion.radiomics or {}
     coded: dict[str, tuple[Code, Code, Code | None]] = {
         "shape_mesh_volume": (codes.IBSI.VolumeOfMesh, codes.UCUM.CubicMillimeter, None),
         "shape_surface_area": (codes.IBSI.SurfaceAreaOfMesh, codes.UCUM.SquareMillimeter, None),
@@ -99,7 +100,7 @@ def _radiomics(lesion: Lesion) -> list[Measure]:
             "intensity_maximum": (concept, unit, codes.SCT.Maximum),
         }
     return [
-        Measure(concept, lesion.radiomics[name], unit, derivation, _RESAMPLED)
+        Measure(concept, radiomics[name], unit, derivation, _RESAMPLED)
         for name, (concept, unit, derivation) in coded.items()
-        if name in lesion.radiomics
+        if name in radiomics
     ]

@@ -25,8 +25,8 @@ from tumorcast_imaging.dicom import Region
 from tumorcast_imaging.dicom.dataset import guarded
 from tumorcast_imaging.dicom.reasons import Refused, issue
 from tumorcast_imaging.model.objects import references
+from tumorcast_imaging.model.objects.algorithm import UNNAMED, Algorithm
 from tumorcast_imaging.model.objects.coding import ABNORMAL_STRUCTURE, MASS, concept
-from tumorcast_imaging.model.objects.drawn import UNNAMED, Algorithm
 from tumorcast_imaging.model.objects.equipment import EQUIPMENT, VERSION
 from tumorcast_imaging.model.objects.source import Source
 from tumorcast_imaging.model.objects.text import CHARACTER_SET, clean, long_string, short_text

@@ -15,8 +15,8 @@ from tumorcast_imaging.model.saliency.direction import (
 )
 from tumorcast_imaging.model.saliency.occlusion import occlusion
 from tumorcast_imaging.model.saliency.patients import OverPatients, over_patients
-from tumorcast_imaging.model.saliency.placing import RIM_MM, Shares, on_volume, shares
 from tumorcast_imaging.model.saliency.replacing import Score, local_mean
+from tumorcast_imaging.model.saliency.zones import RIM_MM, Shares, on_volume, shares
 
 if TYPE_CHECKING:
     from tumorcast_imaging.model.saliency.gradient import gradient_saliency

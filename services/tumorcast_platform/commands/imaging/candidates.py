@@ -8,7 +8,7 @@ import typer
 
 from tumorcast_platform import console
 from tumorcast_platform.commands.imaging.app import Folder, imaging_app
-from tumorcast_platform.commands.imaging.series import problem_entry
+from tumorcast_platform.commands.imaging.entries import problem_entry
 from tumorcast_platform.console import AsJson
 
 if TYPE_CHECKING:

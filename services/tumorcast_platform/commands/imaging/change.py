@@ -32,15 +32,14 @@ def change_over_time(folders: Folders, features: Features = None, as_json: AsJso
     segmentation counts as not evaluated, never as free of disease. Exit status: 0 if lesions of two days or more were
     followed, else 1.
     """
-    from tumorcast_imaging.model.change import course
-    from tumorcast_platform.commands.imaging.drawn import write_whole
-    from tumorcast_platform.following import document, read_folders
+    from tumorcast_platform.commands.imaging.change_document import document, followed, read_folders
+    from tumorcast_platform.commands.imaging.output import write_whole
     from tumorcast_platform.render.change import change_page
 
     with console.progress("Measuring", as_json=as_json) as progress:
         series, issues = read_folders(folders, progress)
     with console.status("Following lesions", as_json=as_json):
-        found = document(course(series), issues)
+        found = document(followed(series, issues), issues)
     if features is not None:
         text = json.dumps(found["features"], indent=1) + "\n"
         write_whole(features, text.encode())

@@ -11,7 +11,8 @@ import typer
 
 from tumorcast_platform import console
 from tumorcast_platform.commands.imaging.app import Folder, Seg, imaging_app
-from tumorcast_platform.commands.imaging.drawn import Drawn, read_drawn, write_whole
+from tumorcast_platform.commands.imaging.folder import Drawn, read_drawn
+from tumorcast_platform.commands.imaging.output import write_whole
 from tumorcast_platform.commands.imaging.picture import Through, lesion_point
 from tumorcast_platform.console import AsJson
 from tumorcast_platform.weights import Trained, Weights
@@ -161,7 +162,7 @@ def _explained(
         occlusion,
         score_along,
     )
-    from tumorcast_platform.commands.imaging.answering import answer_from
+    from tumorcast_platform.commands.imaging.model_answer import answer_from
 
     crop = crop_of(one.volume, region.mask, encoder.manifest)
     embedding = encoder.encode([crop])[0]
@@ -266,6 +267,6 @@ def _where(found: _Explained, heat: Field, spacing_mm: float) -> dict[str, Any]:
 
 
 def _problems(one: Drawn) -> list[dict[str, str]]:
-    from tumorcast_platform.commands.imaging.series import problem_entry
+    from tumorcast_platform.commands.imaging.entries import problem_entry
 
     return [problem_entry(issue) for issue in (*one.volume.problems, *one.issues)]

@@ -6,7 +6,7 @@ import datetime
 import os
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,17 +14,23 @@ import typer
 
 from tumorcast_platform import console
 from tumorcast_platform.commands.imaging.app import Folder, Seg, imaging_app
-from tumorcast_platform.commands.imaging.drawn import writing
+from tumorcast_platform.commands.imaging.entries import problem_entry, series_entry
+from tumorcast_platform.commands.imaging.folder import (
+    Drawn,
+    drawn_on,
+    measured_lesions,
+    read_marked,
+    segmentation_files,
+)
+from tumorcast_platform.commands.imaging.output import make_folder, writing
 from tumorcast_platform.commands.imaging.pacs import Pacs, send
-from tumorcast_platform.commands.imaging.series import problem_entry
 from tumorcast_platform.console import AsJson
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
     from tumorcast_core.snapshot import Issue
-    from tumorcast_imaging.dicom import RefusedSeries, Region, SegmentationFile, Series, Study, StudyVolumes, Volume
-    from tumorcast_imaging.model.lesions.lesion import Lesion
+    from tumorcast_imaging.dicom import RefusedSeries, SegmentationFile, Series, Study, Volume
     from tumorcast_imaging.model.objects import Measured, ObjectFile, SegmentationType
 
 Out = Annotated[
@@ -88,27 +94,16 @@ def export_folder(
     pacs = Pacs(stow, user, os.environ.get("TUMORCAST_IMAGING_DICOMWEB_SECRET", ""), secret_file) if stow else None
     kind: SegmentationType = "FRACTIONAL" if fractional else "LABELMAP" if labelmap else "BINARY"
     study = open_study(folder)
-    with writing():
-        out.mkdir(parents=True, exist_ok=True)
-    work = _Export(_files(study, seg), out, kind, timepoint, datetime.datetime.now().replace(microsecond=0))
+    files = segmentation_files(study, seg)
+    make_folder(out)
+    work = _Export(files, out, kind, timepoint, datetime.datetime.now().replace(microsecond=0))
     work.run(study, as_json=as_json)
-    document = work.document(study)
+    document = work.document()
     if pacs:
         document["sent"] = send(work.paths, pacs, as_json=as_json)
     console.answer(document, export_page(document), as_json=as_json)
     if work.failed or not work.paths:
         raise typer.Exit(1)
-
-
-def _files(study: Study, seg: Path | None) -> tuple[SegmentationFile, ...]:
-    from tumorcast_core.errors import UnsoundSegmentation
-    from tumorcast_imaging.dicom import open_study
-
-    if seg is None:
-        return study.segmentations
-    if found := open_study(seg).segmentations:
-        return found
-    raise UnsoundSegmentation("The file given with --seg is neither a SEG nor an RTSTRUCT.")
 
 
 @dataclass
@@ -125,7 +120,7 @@ class _Export:
     refused: list[dict[str, Any]] = field(default_factory=list)
     paths: list[Path] = field(default_factory=list)
     measured: dict[str, list[Measured]] = field(default_factory=lambda: defaultdict(list))
-    accepted: bool = False
+    problems: Sequence[Issue] = ()
 
     @property
     def failed(self) -> bool:
@@ -137,27 +132,25 @@ class _Export:
         """Write the segmentations, then the reports."""
         from tumorcast_imaging.model.objects import measurement_report
 
-        read = _read(study, self.files)
-        self.accepted = bool(read.volumes)
-        self.refused += [_about(one, one.problems) for one in read.refused if self.files]
+        read = read_marked(study, self.files)
+        self.problems = read.study_issues
+        self.refused += [self._about(one, one.problems) for one in read.refused]
         by_uid = {series.series_instance_uid: series for series in study.series}
-        drawn = _drawn(read) if self.files else []
+        drawn = [one for one in drawn_on(read) if one.regions or one.issues]
         with console.progress("Writing", as_json=as_json) as progress:
-            for done, (volume, regions, issues) in enumerate(drawn):
+            for done, one in enumerate(drawn):
                 progress(done, len(drawn))
-                self._volume(by_uid[volume.series_instance_uid], volume, regions, issues)
+                self._volume(by_uid[one.volume.series_instance_uid], one)
         for uid, measured in sorted(self.measured.items()):
             report = measurement_report(measured, made=self.made, timepoint=self.timepoint)
             lesions = sum(len(one.lesions) for one in measured)
             self.reports.append(self._written(report, {"study_instance_uid": uid, "lesions": lesions}))
 
-    def document(self, study: Study) -> dict[str, Any]:
+    def document(self) -> dict[str, Any]:
         """The answer as JSON."""
         from tumorcast_imaging.dicom.reasons import issue
 
-        problems = [*study.issues_when_read(accepted=self.accepted)]
-        if not self.files:
-            problems.append(issue("SEGMENTATION_MISSING"))
+        problems = [*self.problems, *([] if self.files else [issue("SEGMENTATION_MISSING")])]
         return {
             "segmentations": self.segmentations,
             "reports": self.reports,
@@ -165,17 +158,17 @@ class _Export:
             "problems": [problem_entry(problem) for problem in problems],
         }
 
-    def _volume(self, series: Series, volume: Volume, regions: Sequence[Region], issues: Sequence[Issue]) -> None:
+    def _volume(self, series: Series, one: Drawn) -> None:
         from tumorcast_core.snapshot import Issue
-        from tumorcast_imaging.model.objects import Measured, read_source, segmentation_object
+        from tumorcast_imaging.model.objects import Measured, algorithm_of, read_source, segmentation_object
 
-        lesions, problems = _lesions(volume, regions)
-        about = _about(volume, (*issues, *problems))
+        lesions, problems = measured_lesions(one.volume, one.regions)
+        about = self._about(one.volume, (*one.issues, *problems))
         if not lesions:
             if about["problems"]:
                 self.refused.append(about)
             return
-        source = read_source(series, volume)
+        source = read_source(series, one.volume)
         if isinstance(source, Issue):
             self.refused.append({**about, "problems": [*about["problems"], problem_entry(source)]})
             return
@@ -184,18 +177,15 @@ class _Export:
             [lesion.region for lesion in lesions],
             made=self.made,
             segmentation_type=self.kind,
-            algorithms=self._algorithms(lesions),
+            algorithms=[algorithm_of(lesion.region) for lesion in lesions],
         )
         entry = self._written(made, {**about, "lesions": len(lesions)})
         self.segmentations.append(entry)
         if not isinstance(made, Issue) and "path" in entry:
-            self.measured[volume.study_instance_uid].append(Measured(source, _light(made), tuple(lesions)))
+            self.measured[one.volume.study_instance_uid].append(Measured(source, _light(made), tuple(lesions)))
 
-    def _algorithms(self, lesions: Sequence[Lesion]) -> list[Any]:
-        from tumorcast_imaging.model.objects import Algorithm, how_drawn
-
-        known = {file.sop_instance_uid: how_drawn(file.path) for file in self.files}
-        return [known.get(lesion.region.source_uid, {}).get(lesion.region.number, Algorithm()) for lesion in lesions]
+    def _about(self, found: Volume | RefusedSeries, issues: Sequence[Issue]) -> dict[str, Any]:
+        return {**series_entry(found), "problems": [problem_entry(issue) for issue in issues]}
 
     def _written(self, made: Dataset | Issue, entry: dict[str, Any]) -> dict[str, Any]:
         """The entry of an object, with the file it was written to or the problem why it was not."""
@@ -223,49 +213,3 @@ def _light(segmentation: Dataset) -> Dataset:
     for keyword in ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"):
         setattr(light, keyword, segmentation[keyword].value)
     return light
-
-
-def _about(found: Volume | RefusedSeries, issues: Sequence[Issue]) -> dict[str, Any]:
-    part = {"part": found.part} if found.part else {}
-    named = {"series_instance_uid": found.series_instance_uid, **part, "dicom_modality": found.dicom_modality}
-    return {**named, "problems": [problem_entry(issue) for issue in issues]}
-
-
-def _read(study: Study, files: Sequence[SegmentationFile]) -> StudyVolumes:
-    """The series that the files may have been drawn on, read."""
-    named = {uid for file in files for uid in file.referenced_series_uids}
-    every = not all(file.referenced_series_uids for file in files) or not files
-    chosen = [series for series in study.series if every or series.series_instance_uid in named]
-    return replace(replace(study, series=tuple(chosen)).read(), segmentations=tuple(files))
-
-
-def _drawn(read: StudyVolumes) -> list[tuple[Volume, list[Region], list[Issue]]]:
-    """Each volume that something is drawn on, or was meant to be, with all of it."""
-    from tumorcast_imaging.dicom import regions_of
-
-    found: dict[int, tuple[Volume, list[Region], list[Issue]]] = {}
-    for volume, segmentation in regions_of(read):
-        _, regions, issues = found.setdefault(id(volume), (volume, [], []))
-        regions += segmentation.regions
-        issues += segmentation.issues
-    return list(found.values())
-
-
-def _lesions(volume: Volume, regions: Sequence[Region]) -> tuple[list[Lesion], list[Issue]]:
-    """The lesions among the regions, measured; one that could not be is a problem."""
-    from tumorcast_core.errors import TumorcastError
-    from tumorcast_core.snapshot import Issue, Severity
-    from tumorcast_imaging.dicom.reasons import issue
-    from tumorcast_imaging.model.lesions.lesion import doubts, is_lesion, measure_lesion
-
-    lesions: list[Lesion] = []
-    problems: list[Issue] = []
-    if not all(map(is_lesion, regions)):
-        problems.append(issue("NOT_A_LESION", volume.series_instance_uid))
-    for region in filter(is_lesion, regions):
-        try:
-            lesions.append(measure_lesion(volume, region, radiomics=False))
-            problems += doubts(lesions[-1])
-        except TumorcastError as e:
-            problems.append(Issue(Severity.ERROR, e.reason, e.message))
-    return lesions, problems

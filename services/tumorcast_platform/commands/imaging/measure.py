@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from tumorcast_platform import console
 from tumorcast_platform.commands.imaging.app import Folder, Seg, imaging_app
+from tumorcast_platform.commands.imaging.folder import segmentation_files
 from tumorcast_platform.console import AsJson
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tumorcast_imaging.dicom import SegmentationFile
 
 All = Annotated[bool, typer.Option("--all", help="Show every measure, radiomics too; JSON has them anyway.")]
 NoRadiomics = Annotated[bool, typer.Option("--no-radiomics", help="Leave the radiomics out: much faster.")]
@@ -42,26 +38,16 @@ def measure_folder(
     volume of interest for the functional tumor volume. Exit status: 0 if anything was measured, else 1.
     """
     from tumorcast_imaging.dicom import open_study
-    from tumorcast_platform.measuring import Wanted, measured
+    from tumorcast_platform.commands.imaging.measure_document import Wanted, measured
     from tumorcast_platform.render.lesions import measure_page
 
     if bool(pe) != bool(ser):
         raise typer.BadParameter("Give --pe and --ser together.")
     study = open_study(folder)
-    files = study.segmentations if seg is None else _segmentations(seg)
+    files = segmentation_files(study, seg)
     wanted = Wanted((as_json or show_all) and not no_radiomics, (pe, ser) if pe else None)
     with console.progress("Measuring", as_json=as_json) as progress:
         document = measured(study, files, wanted, progress)
     console.answer(document, measure_page(document, show_all=show_all), as_json=as_json)
     if not document["functional_volumes"] and not any("size" in lesion for lesion in document["lesions"]):
         raise typer.Exit(1)
-
-
-def _segmentations(path: Path) -> tuple[SegmentationFile, ...]:
-    from tumorcast_core.errors import UnsoundSegmentation
-    from tumorcast_imaging.dicom import open_study
-
-    found = open_study(path).segmentations
-    if not found:
-        raise UnsoundSegmentation("The file given with --seg is neither a SEG nor an RTSTRUCT.")
-    return found

@@ -11,7 +11,8 @@ import typer
 
 from tumorcast_platform import console
 from tumorcast_platform.commands.imaging.app import Folder, Seg, imaging_app
-from tumorcast_platform.commands.imaging.drawn import Drawn, read_drawn, write_whole
+from tumorcast_platform.commands.imaging.folder import Drawn, read_drawn
+from tumorcast_platform.commands.imaging.output import write_whole
 from tumorcast_platform.console import AsJson
 
 if TYPE_CHECKING:
@@ -236,7 +237,7 @@ def _axes(panel: _Panel) -> tuple[Any, ...]:
 
 def _entry(panel: _Panel, wish: _Wish) -> dict[str, Any]:
     from tumorcast_imaging.model.pictures import layer_of
-    from tumorcast_platform.commands.imaging.series import problem_entry
+    from tumorcast_platform.commands.imaging.entries import problem_entry
 
     volume, window = panel.drawn.volume, panel.window
     return {

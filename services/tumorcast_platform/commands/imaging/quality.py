@@ -9,11 +9,13 @@ import typer
 
 from tumorcast_platform import console
 from tumorcast_platform.commands.imaging.app import Folder, Seg, imaging_app
+from tumorcast_platform.commands.imaging.entries import series_entry
+from tumorcast_platform.commands.imaging.folder import Drawn, drawn_on, segmentation_files, strays
 from tumorcast_platform.console import AsJson
 
 if TYPE_CHECKING:
     from tumorcast_core.snapshot import Issue
-    from tumorcast_imaging.dicom import RefusedSeries, Region, Segmentation, SegmentationFile, Series, Volume
+    from tumorcast_imaging.dicom import RefusedSeries, Region, SegmentationFile, Series
     from tumorcast_imaging.model.quality import Figure, LesionQuality
 
 
@@ -24,21 +26,19 @@ def quality_of_folder(folder: Folder, seg: Seg = None, as_json: AsJson = False) 
     Nothing is refused here: a doubt is a reason code beside its figures. Lesions are those of --seg, or of the
     segmentations in DIR. Exit status: 0 if a series was measured (with --seg, with its lesion), else 1.
     """
-    from tumorcast_core.errors import UnsoundSegmentation
     from tumorcast_imaging.dicom import open_study
     from tumorcast_platform.render.quality import quality_page
 
     study = open_study(folder)
-    files = study.segmentations if seg is None else open_study(seg).segmentations
-    if seg is not None and not files:
-        raise UnsoundSegmentation("The file given with --seg is neither a SEG nor an RTSTRUCT.")
+    files = segmentation_files(study, seg)
     entries: list[dict[str, Any]] = []
     with console.progress("Measuring series", as_json=as_json) as progress:
         for done, series in enumerate(study.series):
             progress(done, len(study.series))
             entries += _series(series, files)
     measured = any(entry["measured"] for entry in entries)
-    document = {"series": entries, "problems": [_issue(one) for one in study.issues_when_read(accepted=measured)]}
+    problems = (*study.issues_when_read(accepted=measured), *strays(study, files))
+    document = {"series": entries, "problems": [_issue(one) for one in problems]}
     console.answer(document, quality_page(document), as_json=as_json)
     if not measured or (seg is not None and not any(entry["lesions"] for entry in entries)):
         raise typer.Exit(1)
@@ -46,23 +46,30 @@ def quality_of_folder(folder: Folder, seg: Seg = None, as_json: AsJson = False) 
 
 def _series(series: Series, files: Sequence[SegmentationFile]) -> list[dict[str, Any]]:
     """One entry per volume and per refusal of a series; nothing holds the pixels when it returns."""
-    from tumorcast_imaging.dicom import Volume
+    from tumorcast_imaging.dicom import RefusedSeries, StudyVolumes, Volume
 
-    return [
-        _measured(series, found, files) if isinstance(found, Volume) else _refused(found) for found in series.read()
-    ]
+    found = series.read()
+    named = [f for f in files if series.series_instance_uid in f.referenced_series_uids]
+    unnamed = [f for f in files if not f.referenced_series_uids]
+    volumes = tuple(one for one in found if isinstance(one, Volume))
+    drawn = drawn_on(StudyVolumes(volumes, segmentations=(*named, *unnamed)))
+    told = [one if named or one.regions else Drawn(one.volume) for one in drawn]
+    refused = [_refused(one) for one in found if isinstance(one, RefusedSeries)]
+    return [*(_measured(series, one) for one in told), *refused]
 
 
-def _measured(series: Series, volume: Volume, files: Sequence[SegmentationFile]) -> dict[str, Any]:
+def _measured(series: Series, drawn: Drawn) -> dict[str, Any]:
     from tumorcast_imaging.dicom.acquisition import acquisition
+    from tumorcast_imaging.dicom.reasons import issue
+    from tumorcast_imaging.model.lesions.lesion import is_lesion
     from tumorcast_imaging.model.quality import assess
 
-    drawn = _drawn_on(volume, files)
-    regions = [region for one in drawn for region in one.regions]
+    volume, regions = drawn.volume, list(filter(is_lesion, drawn.regions))
     quality = assess(volume, acquisition(series.headers, volume.sop_instance_uids), regions)
-    issues = [*volume.problems, *(issue for one in drawn for issue in one.issues), *quality.issues]
+    others = [issue("NOT_A_LESION")] * (len(drawn.regions) - len(regions))
+    issues = [*volume.problems, *drawn.issues, *others, *quality.issues]
     return {
-        **_named(volume),
+        **series_entry(volume),
         "measured": True,
         "figures": [_figure(one) for one in quality.figures],
         "lesions": [_lesion(region, lesion) for region, lesion in zip(regions, quality.lesions, strict=True)],
@@ -70,27 +77,9 @@ def _measured(series: Series, volume: Volume, files: Sequence[SegmentationFile])
     }
 
 
-def _drawn_on(volume: Volume, files: Sequence[SegmentationFile]) -> list[Segmentation]:
-    """What each file that names this series, or no series and fits, drew on it."""
-    from tumorcast_imaging.dicom import read_segmentation
-
-    found = []
-    for file in files:
-        named = volume.series_instance_uid in file.referenced_series_uids
-        if named or not file.referenced_series_uids:
-            segmentation = read_segmentation([file.path], volume)
-            found += [segmentation] if named or segmentation.regions else []
-    return found
-
-
 def _refused(found: RefusedSeries) -> dict[str, Any]:
     issues = [_issue(one) for one in found.problems]
-    return {**_named(found), "measured": False, "figures": [], "lesions": [], "issues": issues}
-
-
-def _named(found: Volume | RefusedSeries) -> dict[str, Any]:
-    part = {"part": found.part} if found.part else {}
-    return {"series_instance_uid": found.series_instance_uid, **part, "dicom_modality": found.dicom_modality}
+    return {**series_entry(found), "measured": False, "figures": [], "lesions": [], "issues": issues}
 
 
 def _lesion(region: Region, lesion: LesionQuality) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import math
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,12 +12,12 @@ import typer
 
 from tumorcast_platform import console
 from tumorcast_platform.commands.imaging.app import Folder, imaging_app
-from tumorcast_platform.commands.imaging.drawn import write_whole, writing
-from tumorcast_platform.commands.imaging.series import problem_entry
+from tumorcast_platform.commands.imaging.entries import measures_entry, problem_entry
+from tumorcast_platform.commands.imaging.output import make_folder, write_whole, writing
 from tumorcast_platform.console import AsJson
 
 if TYPE_CHECKING:
-    from tumorcast_imaging.dicom import Series, Study, Volume
+    from tumorcast_imaging.dicom import Region, Series, Study, Volume
     from tumorcast_imaging.model.clicking import Clicked
 
 Seed = Annotated[
@@ -28,7 +29,10 @@ SeriesUid = Annotated[
 Out = Annotated[
     Path | None,
     typer.Option(
-        "--out", metavar="OUT", help="A .nii or .nii.gz file for the mask, or a folder for a SEG.", show_default=False
+        "--out",
+        metavar="OUT",
+        help="A .nii, .nii.gz or .dcm (SEG) file for the mask, or a folder for a SEG.",
+        show_default=False,
     ),
 ]
 Model = Annotated[
@@ -60,8 +64,8 @@ def segment_click(
     from tumorcast_platform.render.clicks import segment_page
 
     point = _point(seed)
-    if out is not None and not _is_nifti(out) and out.is_file():
-        raise typer.BadParameter("--out is a .nii or .nii.gz file, or a folder.")
+    if out is not None and (out.is_dir() if _is_file(out) else out.is_file()):
+        raise typer.BadParameter("--out is a .nii, .nii.gz or .dcm file, or a folder.")
     chosen, volume = _at(open_study(folder), point, series)
     with console.status("Looking", as_json=as_json):
         clicked = segment(volume, point, named_segmenter(model))
@@ -77,6 +81,8 @@ def _point(text: str) -> tuple[float, float, float]:
     parts = text.split(",")
     try:
         x, y, z = (float(part) for part in parts)
+        if not all(map(math.isfinite, (x, y, z))):
+            raise ValueError
     except ValueError as e:
         raise typer.BadParameter("--seed is three numbers, as in --seed=-12.5,40,-310.") from e
     return x, y, z
@@ -94,9 +100,13 @@ def _at(study: Study, point: tuple[float, float, float], uid: str) -> tuple[Seri
     read = [(one, v) for one in series for v in one.read() if isinstance(v, Volume)]
     if not read:
         raise UnsoundSeries("No series of the folder is sound; tumorcast imaging inspect says why.")
-    holding = [pair for pair in read if holds(pair[1], point)] or read
+    holding = [pair for pair in read if holds(pair[1], point)]
     if len(holding) > 1:
-        raise InvalidInput("Several series could be meant by that point; say which one with --series.")
+        raise InvalidInput("Several series hold that point; say which one with --series.")
+    if not holding and len(read) > 1:
+        raise InvalidInput("No series holds that point.")
+    if not holding:
+        return read[0]
     return holding[0]
 
 
@@ -118,51 +128,57 @@ def _document(volume: Volume, clicked: Clicked) -> dict[str, Any]:
         issues += doubts
         about["size"] = asdict(lesion.size)
         about["uptake"] = asdict(lesion.uptake) if lesion.uptake else None
-        about["measures"] = {f.name: {"value": f.value, "unit": f.unit} for f in made}
+        about["measures"] = measures_entry(made)
     return {**about, "problems": [problem_entry(issue) for issue in issues]}
 
 
 def _written(series: Series, volume: Volume, clicked: Clicked, out: Path) -> dict[str, Any]:
-    """Where the mask was written: NIfTI by its suffix, else a SEG in a folder."""
+    """Where the mask was written: NIfTI or one SEG file by its suffix, else a SEG in a folder."""
     if clicked.region is None:
         return {}
-    if _is_nifti(out):
-        import numpy as np
-        from nibabel import Nifti1Image
-
-        from tumorcast_imaging.dicom.nifti import ras
-
-        voxels, affine = ras(replace(volume, array=clicked.region.mask.astype(np.float32)))
-        image = Nifti1Image(np.asarray(voxels, np.uint8), affine)
-        data = image.to_bytes()
-        if out.name.endswith(".gz"):
-            import gzip
-
-            data = gzip.compress(data, mtime=0)
-        write_whole(out, data)
-        return {"path": str(out)}
-    return _segmentation_file(series, volume, clicked, out)
+    if not _is_nifti(out):
+        return _segmentation_file(series, volume, clicked, clicked.region, out)
+    write_whole(out, _nifti(volume, clicked.region, compress=out.name.endswith(".gz")))
+    return {"path": str(out)}
 
 
-def _segmentation_file(series: Series, volume: Volume, clicked: Clicked, out: Path) -> dict[str, Any]:
+def _nifti(volume: Volume, region: Region, *, compress: bool) -> bytes:
+    import gzip
+
+    import numpy as np
+    from nibabel import Nifti1Image
+
+    from tumorcast_imaging.dicom.nifti import ras
+
+    voxels, affine = ras(replace(volume, array=region.mask.astype(np.float32)))
+    data: bytes = Nifti1Image(np.asarray(voxels, np.uint8), affine).to_bytes()
+    return gzip.compress(data, mtime=0) if compress else data
+
+
+def _segmentation_file(series: Series, volume: Volume, clicked: Clicked, region: Region, out: Path) -> dict[str, Any]:
     from tumorcast_core.snapshot import Issue
-    from tumorcast_imaging.model.objects import Algorithm, read_source, segmentation_object, write_object
+    from tumorcast_imaging.model.objects import Algorithm, object_bytes, read_source, segmentation_object, write_object
 
-    if clicked.region is None:
-        return {}
     source = read_source(series, volume)
     if isinstance(source, Issue):
         return {"refused": problem_entry(source)}
-    learned = not clicked.account.segmenter.startswith(("threshold", "region-growing"))
-    how = Algorithm("SEMIAUTOMATIC", clicked.account.segmenter, "1", learned)
-    region = replace(clicked.region, label="Clicked lesion")
-    made = segmentation_object(source, [region], made=datetime.datetime.now().replace(microsecond=0), algorithms=[how])
+    account = clicked.account
+    how = Algorithm("SEMIAUTOMATIC", account.segmenter, account.version, learned=bool(account.version))
+    named, now = replace(region, label="Clicked lesion"), datetime.datetime.now().replace(microsecond=0)
+    made = segmentation_object(source, [named], made=now, algorithms=[how])
     if isinstance(made, Issue):
         return {"refused": problem_entry(made)}
+    if _is_file(out):
+        write_whole(out, object_bytes(made))
+        return {"path": str(out)}
+    make_folder(out)
     with writing():
-        out.mkdir(parents=True, exist_ok=True)
         file = write_object(made, out)
     return {"refused": problem_entry(file)} if isinstance(file, Issue) else {"path": str(file.path)}
+
+
+def _is_file(path: Path) -> bool:
+    return _is_nifti(path) or path.suffix == ".dcm"
 
 
 def _is_nifti(path: Path) -> bool:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import errno
 import os
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,6 +12,8 @@ import typer
 
 from tumorcast_platform import console
 from tumorcast_platform.commands.imaging.app import Folder, imaging_app
+from tumorcast_platform.commands.imaging.entries import problem_entry, series_entry
+from tumorcast_platform.commands.imaging.output import make_folder, writing
 from tumorcast_platform.console import AsJson
 
 if TYPE_CHECKING:
@@ -69,8 +69,7 @@ def convert_folder(
     from tumorcast_platform.render.series import conversion_page
 
     study = open_study(folder, repair=repair)
-    with _writing():
-        out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     series, accepted = _each_series(study, partial(_converted, out, not no_compress), as_json=as_json)
     written = [entry for entry in series if "path" in entry]
     refused = [entry for entry in series if "path" not in entry]
@@ -123,7 +122,7 @@ def _converted(out: Path, compress: bool, found: Volume | RefusedSeries) -> dict
 
     if not isinstance(found, Volume):
         return _named(found, found.problems)
-    with _writing():
+    with writing():
         file = write_nifti(found, out, compress=compress)
     if not isinstance(file, NiftiFile):
         return _named(found, [*found.problems, file])
@@ -145,19 +144,7 @@ def _statistics(array: Iterable[NDArray[np.float32]]) -> dict[str, float | None]
 
 
 def _named(found: Volume | RefusedSeries, problems: Iterable[Issue]) -> dict[str, Any]:
-    part = {"part": found.part} if found.part else {}
-    return {
-        "series_instance_uid": found.series_instance_uid,
-        **part,
-        "dicom_modality": found.dicom_modality,
-        "problems": [problem_entry(problem) for problem in problems],
-    }
-
-
-def problem_entry(issue: Issue) -> dict[str, str]:
-    """An issue; what is mere information elsewhere (a copy was left out) is a warning here."""
-    severity = "error" if issue.severity in ("error", "fatal") else "warning"
-    return {"code": issue.code, "severity": severity, "message": issue.message}
+    return {**series_entry(found), "problems": [problem_entry(problem) for problem in problems]}
 
 
 def _beside(study: Study, folder: Path, *, accepted: bool) -> dict[str, Any]:
@@ -180,16 +167,3 @@ def _beside(study: Study, folder: Path, *, accepted: bool) -> dict[str, Any]:
 def _relative(path: Path, base: Path) -> str:
     """The path below ``base``; bytes that are no UTF-8 become backslash escapes, which JSON can hold."""
     return os.fsencode(os.path.relpath(path, base)).decode("utf-8", "backslashreplace")
-
-
-@contextmanager
-def _writing() -> Iterator[None]:
-    """Tell what the disk says in one safe sentence; a file that was begun is gone by then."""
-    from tumorcast_core.errors import InvalidInput, ResourceExhausted
-
-    try:
-        yield
-    except OSError as e:
-        if e.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise ResourceExhausted("The disk is full; the files that are written are whole.") from e
-        raise InvalidInput("The output folder cannot be made or written to.") from e

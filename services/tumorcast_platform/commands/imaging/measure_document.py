@@ -4,23 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tumorcast_core.errors import InvalidInput, TumorcastError
-from tumorcast_core.snapshot import Feature, Issue, Severity
 from tumorcast_imaging.dicom import RefusedSeries, Volume, reasons, regions_of
 from tumorcast_imaging.model.lesions import functional_volume
 from tumorcast_imaging.model.lesions.enhancement_maps import find_maps, measure_maps, only_volume
 from tumorcast_imaging.model.lesions.lesion import features, is_lesion, measure_lesion
-from tumorcast_platform.commands.imaging.series import problem_entry
+from tumorcast_platform.commands.imaging.entries import (
+    Entry,
+    measures_entry,
+    problem_entry,
+    problem_of,
+    safely_named,
+    series_entry,
+)
+from tumorcast_platform.commands.imaging.folder import read_marked
 from tumorcast_platform.console import Progress
 
 if TYPE_CHECKING:
+    from tumorcast_core.snapshot import Issue
     from tumorcast_imaging.dicom import Region, Segmentation, SegmentationFile, Series, Study, StudyVolumes
 
     Drawn = Sequence[tuple[Volume, Segmentation]]
-
-Entry = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -34,9 +40,8 @@ class Wanted:
 def measured(study: Study, files: Sequence[SegmentationFile], wanted: Wanted, progress: Progress) -> Entry:
     """Measure what ``files`` draw on the study; only the series that they may mean are read."""
     maps = _maps(study, wanted.maps)
-    volumes = _volumes(study, files, maps if files else ())
-    found = replace(volumes, segmentations=tuple(files))
-    drawn = regions_of(found)
+    volumes = read_marked(study, files, maps if files else ())
+    drawn = regions_of(volumes)
     lesions: list[Entry] = []
     issues: list[Issue] = []
     total = sum(len(segmentation.regions) for _, segmentation in drawn)
@@ -59,34 +64,25 @@ def measured(study: Study, files: Sequence[SegmentationFile], wanted: Wanted, pr
     }
 
 
-def _volumes(study: Study, files: Sequence[SegmentationFile], maps: Sequence[Series]) -> StudyVolumes:
-    """The series that the files may have been drawn on, read, and those of maps."""
-    named = {uid for file in files for uid in file.referenced_series_uids}
-    every = not all(file.referenced_series_uids for file in files)
-    chosen = [s for s in study.series if every or s.series_instance_uid in named or s in maps]
-    read = replace(study, series=tuple(chosen)).read()
-    return read if chosen else replace(read, study_issues=study.issues)
-
-
 def _lesion(volume: Volume, region: Region, *, radiomics: bool) -> Entry:
     """The entry of a lesion; one that could not be measured has no size, but problems that say why."""
     named = {
-        "label": _label(region, volume),
+        "label": safely_named(region, volume).label,
         "number": region.number,
         "kind": region.kind,
         "source": region.source,
         "tracking_uid": region.tracking_uid,
-        **_named(volume),
+        **series_entry(volume),
     }
     try:
         lesion = measure_lesion(volume, region, radiomics=radiomics)
     except TumorcastError as e:
-        return named | {"problems": [problem_entry(Issue(Severity.ERROR, e.reason, e.message))]}
+        return named | {"problems": [problem_entry(problem_of(e))]}
     made, issues = features(lesion)
     return named | {
         "size": asdict(lesion.size) | {"source_volume_ml": region.volume_ml},
         "uptake": asdict(lesion.uptake) if lesion.uptake else None,
-        "measures": _measures(made),
+        "measures": measures_entry(made),
         "problems": [problem_entry(issue) for issue in issues],
     }
 
@@ -102,13 +98,13 @@ def _functional_volumes(
         enhancement, ser = (only_volume(volumes.volumes, uid) for uid in uids)
         measured_maps = measure_maps(enhancement, ser, drawn)
     except TumorcastError as e:
-        issues.append(Issue(Severity.ERROR, e.reason, e.message, uids[0]))
+        issues.append(problem_of(e, uids[0]))
         return []
     entries = []
     for region, found in measured_maps:
-        named = {"label": _label(region, enhancement), "source": region.source, "voxels": found.voxels}
+        named = {"label": safely_named(region, enhancement).label, "source": region.source, "voxels": found.voxels}
         made, doubts = functional_volume.features(found)
-        told = {"measures": _measures(made), "problems": [problem_entry(issue) for issue in doubts]}
+        told = {"measures": measures_entry(made), "problems": [problem_entry(issue) for issue in doubts]}
         entries.append({**named, "pe_series_uid": uids[0], "ser_series_uid": uids[1], **told})
     return entries
 
@@ -139,7 +135,7 @@ def _series_entries(study: Study, volumes: StudyVolumes, lesions: list[Entry], i
 
 
 def _series_entry(found: Volume | RefusedSeries, lesions: list[Entry], problems: Sequence[Issue]) -> Entry:
-    named = _named(found)
+    named = series_entry(found)
     count = sum(named.items() <= lesion.items() and "size" in lesion for lesion in lesions)
     about = {"read": True, "accepted": isinstance(found, Volume), "lesions": count}
     return {**named, **about, "problems": [problem_entry(problem) for problem in problems]}
@@ -149,18 +145,3 @@ def _elsewhere(issues: Sequence[Issue], study: Study) -> list[Issue]:
     """Issues that no series tells."""
     uids = {series.series_instance_uid for series in study.series}
     return [issue for issue in issues if issue.location not in uids]
-
-
-def _named(found: Volume | RefusedSeries) -> Entry:
-    part = {"part": found.part} if found.part else {}
-    return {"series_instance_uid": found.series_instance_uid, **part, "dicom_modality": found.dicom_modality}
-
-
-def _label(region: Region, volume: Volume) -> str:
-    """What the reader called it, unless the patient's id stands in it."""
-    hidden = not region.label or (volume.patient_id and volume.patient_id.lower() in region.label.lower())
-    return f"{region.kind} {region.number}" if hidden else region.label
-
-
-def _measures(made: Sequence[Feature]) -> Entry:
-    return {feature.name: {"value": feature.value, "unit": feature.unit} for feature in made}

@@ -5,21 +5,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from tumorcast_core.errors import TumorcastError
+from tumorcast_core.errors import InvalidInput
 from tumorcast_core.snapshot import Feature, Issue, Severity
-from tumorcast_imaging.dicom import open_study, reasons, regions_of
-from tumorcast_imaging.model.change import Alignment, Course, DrawnSeries, LesionCourse, Measured, Sighting, drawn
-from tumorcast_imaging.model.lesions.lesion import Lesion, is_lesion, measure_lesion
+from tumorcast_imaging.dicom import open_study, reasons
+from tumorcast_imaging.model.change import (
+    Alignment,
+    Course,
+    DrawnSeries,
+    LesionCourse,
+    Measured,
+    Sighting,
+    course,
+    drawn,
+)
+from tumorcast_platform.commands.imaging.entries import Entry, safely_named
+from tumorcast_platform.commands.imaging.folder import drawn_on, measured_lesions, read_marked
 from tumorcast_platform.console import Progress
 
 if TYPE_CHECKING:
     from tumorcast_core.recist import VisitResponse
-    from tumorcast_imaging.dicom import Region, Segmentation, Study, StudyVolumes, Volume
+    from tumorcast_imaging.dicom import Study
     from tumorcast_imaging.model.change.finding import Finding, Visit
-
-Entry = dict[str, Any]
 
 
 def read_folders(folders: Sequence[Path], progress: Progress) -> tuple[list[DrawnSeries], list[Issue]]:
@@ -37,53 +45,39 @@ def read_folders(folders: Sequence[Path], progress: Progress) -> tuple[list[Draw
 
 
 def _read(study: Study) -> tuple[list[DrawnSeries], list[Issue]]:
-    volumes = _volumes(study)
-    issues = list(volumes.issues)
-    by_volume: dict[int, tuple[Volume, list[Lesion]]] = {}
-    for volume, segmentation in regions_of(volumes):
-        issues += segmentation.issues
-        lesions = by_volume.setdefault(id(volume), (volume, []))[1]
-        lesions += _measured(volume, segmentation, issues)
-    return [drawn(volume, lesions) for volume, lesions in by_volume.values() if lesions], issues
+    read = read_marked(study, study.segmentations)
+    issues = [*read.issues, *([] if study.segmentations else [reasons.issue("SEGMENTATION_MISSING")])]
+    series = []
+    for one in drawn_on(read):
+        measured, problems = measured_lesions(one.volume, one.regions)
+        lesions = [replace(lesion, region=safely_named(lesion.region, one.volume)) for lesion in measured]
+        told = [*one.issues, *problems]
+        issues += told
+        complete = not any(issue.severity in (Severity.ERROR, Severity.FATAL) for issue in told)
+        if lesions:
+            series.append(drawn(one.volume, lesions, complete=complete))
+    return series, issues
 
 
-def _volumes(study: Study) -> StudyVolumes:
-    """The series that a segmentation may have been drawn on; of others only the headers were read."""
-    named = {uid for file in study.segmentations for uid in file.referenced_series_uids}
-    every = not all(file.referenced_series_uids for file in study.segmentations)
-    chosen = tuple(s for s in study.series if every or s.series_instance_uid in named)
-    return replace(study, series=chosen).read()
+def followed(series: Sequence[DrawnSeries], issues: Sequence[Issue]) -> Course:
+    """The course of the lesions; where there is none, ``InvalidInput`` says which problems may be why."""
+    try:
+        return course(series)
+    except InvalidInput as e:
+        codes = sorted({issue.code for issue in issues if issue.severity in (Severity.ERROR, Severity.FATAL)})
+        raise InvalidInput(f"{e.message} Found on the way: {', '.join(codes)}." if codes else e.message) from e
 
 
-def _measured(volume: Volume, segmentation: Segmentation, issues: list[Issue]) -> list[Lesion]:
-    lesions = []
-    for region in segmentation.regions:
-        if not is_lesion(region):
-            issues.append(reasons.issue("NOT_A_LESION"))
-            continue
-        try:
-            lesions.append(measure_lesion(volume, _shown(region, volume), radiomics=False))
-        except TumorcastError as e:
-            issues.append(Issue(Severity.ERROR, e.reason, e.message))
-    return lesions
-
-
-def _shown(region: Region, volume: Volume) -> Region:
-    """The region under what the reader called it, unless the patient's id stands in that."""
-    hidden = volume.patient_id and volume.patient_id.lower() in region.label.lower()
-    return replace(region, label=f"{region.kind} {region.number}") if hidden or not region.label.strip() else region
-
-
-def document(course: Course, issues: Sequence[Issue] = ()) -> Entry:
+def document(found: Course, issues: Sequence[Issue] = ()) -> Entry:
     """A course as JSON holds it; lesions of no date and nothing of the patient but days of studies."""
-    names = {lesion.number: lesion.lesion_id for lesion in course.lesions}
+    names = {lesion.number: lesion.lesion_id for lesion in found.lesions}
     return {
-        "visits": [_visit(visit, course) for visit in course.visits],
-        "lesions": [_lesion(lesion, names) for lesion in course.lesions],
-        "sum_of_diameters": _sums(course),
-        "alignments": [_alignment(*made) for made in course.alignments],
-        "features": [feature_entry(feature) for feature in course.features],
-        "problems": [_problem(issue) for issue in (*issues, *course.issues)],
+        "visits": [_visit(visit, found) for visit in found.visits],
+        "lesions": [_lesion(lesion, names) for lesion in found.lesions],
+        "sum_of_diameters": _sums(found),
+        "alignments": [_alignment(*made) for made in found.alignments],
+        "features": [feature_entry(feature) for feature in found.features],
+        "problems": [_problem(issue) for issue in (*issues, *found.issues)],
     }
 
 
@@ -100,10 +94,10 @@ def feature_entry(feature: Feature) -> Entry:
     }
 
 
-def _visit(visit: Visit, course: Course) -> Entry:
+def _visit(visit: Visit, found: Course) -> Entry:
     return {
         "day": visit.day.isoformat(),
-        "days_from_baseline": (visit.day - course.visits[0].day).days,
+        "days_from_baseline": (visit.day - found.visits[0].day).days,
         "series": [
             {
                 "series_instance_uid": series.series_instance_uid,
@@ -159,8 +153,8 @@ def _changes(measured: Measured) -> Entry:
     }
 
 
-def _sums(course: Course) -> Entry | None:
-    recist = course.recist
+def _sums(found: Course) -> Entry | None:
+    recist = found.recist
     if recist is None:
         return None
     answers: list[VisitResponse | None] = [None, *recist.responses]
