@@ -1,7 +1,8 @@
 """Floors: what the plain regressions are, and that nothing is learned from the fold they are scored on."""
 
-from __future__ import re
+from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
