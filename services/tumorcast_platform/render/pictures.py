@@ -34,7 +34,8 @@ def explanation_page(document: Mapping[str, Any]) -> list[Line]:
         about += f" on {document['endpoint'].replace('_', ' ')}"
     title = f"What {document['encoder']} looks at for {about}, by {document['method']}"
     lines = wrapped(title, Style.HEADING, hanging=2, width=_WIDTH)
-    for zone, words in (("inside", "in the lesion"), ("rim", "within 5 mm of it"), ("outside", "elsewhere")):
+    rim = f"within {document['saliency']['rim']['within_mm']:g} mm of it"
+    for zone, words in (("inside", "in the lesion"), ("rim", rim), ("outside", "elsewhere")):
         share = document["saliency"][zone]
         lines.append(
             Line(f"  {share['share']:6.1%} of the saliency {words}, in {share['share_of_voxels']:.1%} of the crop")

@@ -16,14 +16,13 @@ from tumorcast_imaging.model.saliency.direction import (
 from tumorcast_imaging.model.saliency.occlusion import occlusion
 from tumorcast_imaging.model.saliency.patients import OverPatients, over_patients
 from tumorcast_imaging.model.saliency.replacing import Score, local_mean
-from tumorcast_imaging.model.saliency.zones import RIM_MM, Shares, on_volume, shares
+from tumorcast_imaging.model.saliency.zones import Shares, on_volume, rim_mm, shares
 
 if TYPE_CHECKING:
     from tumorcast_imaging.model.saliency.gradient import gradient_saliency
     from tumorcast_imaging.model.saliency.sanity import after_randomization, randomized
 
 __all__ = [
-    "RIM_MM",
     "DeletionResult",
     "Direction",
     "OverPatients",
@@ -41,6 +40,7 @@ __all__ = [
     "over_patients",
     "principal_direction",
     "randomized",
+    "rim_mm",
     "score_along",
     "shares",
 ]

@@ -40,11 +40,21 @@ class Shares:
     voxels_outside: float
 
 
+def rim_mm(spacing_mm: float) -> float:
+    """How far the rim reaches: 5 mm, or one voxel where these are coarser.
+
+    >>> rim_mm(2.5), rim_mm(6.0)
+    (5.0, 6.0)
+    """
+    return max(RIM_MM, spacing_mm)
+
+
 def shares(saliency: NDArray[np.float32], mask: NDArray[np.bool_], spacing_mm: float) -> Shares:
-    """Where a crop's saliency lies; the rim is what is outside the mask within 5 mm of it."""
+    """Where a crop's saliency lies; the rim is what is outside the mask within ``rim_mm``."""
     if saliency.shape != mask.shape:
         raise InvalidInput("Saliency and mask are not on one grid.")
-    near = ndimage.distance_transform_edt(~mask) * spacing_mm <= RIM_MM if mask.any() else np.zeros_like(mask)
+    away_mm = ndimage.distance_transform_edt(~mask) * spacing_mm if mask.any() else np.full(mask.shape, np.inf)
+    near = away_mm <= rim_mm(spacing_mm)
     size = np.abs(saliency.astype(float))
     total = float(size.sum())
     zones = (mask, near & ~mask, ~near & ~mask)

@@ -250,7 +250,7 @@ def _where(found: _Explained, heat: Field, spacing_mm: float) -> dict[str, Any]:
     """How much of the saliency lies where, and where it is highest."""
     import numpy as np
 
-    from tumorcast_imaging.model.saliency import RIM_MM, shares
+    from tumorcast_imaging.model.saliency import rim_mm, shares
 
     zones = shares(found.saliency, found.crop.array[1] >= 0.5, spacing_mm)
     peak = np.unravel_index(np.abs(found.saliency).argmax(), found.saliency.shape)
@@ -258,7 +258,7 @@ def _where(found: _Explained, heat: Field, spacing_mm: float) -> dict[str, Any]:
     return {
         "saliency": {
             "inside": {"share": zones.inside, "share_of_voxels": zones.voxels_inside},
-            "rim": {"share": zones.rim, "share_of_voxels": zones.voxels_rim, "within_mm": RIM_MM},
+            "rim": {"share": zones.rim, "share_of_voxels": zones.voxels_rim, "within_mm": rim_mm(spacing_mm)},
             "outside": {"share": zones.outside, "share_of_voxels": zones.voxels_outside},
         },
         "peak_lps_mm": [round(float(x), 3) for x in at[:3]],
