@@ -6,7 +6,6 @@ puts both together. ``encode_study`` does all three in one process.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -25,21 +24,25 @@ from tumorcast_core.snapshot import (
 )
 from tumorcast_imaging.dicom import (
     RefusedSeries,
-    Region,
     Segmentation,
     Series,
     Study,
     StudyVolumes,
     Volume,
     open_study,
-    reasons,
     regions_of,
 )
 from tumorcast_imaging.model.crop import Crop, crop_of
+from tumorcast_imaging.model.drawn import Drawn, drawn_lesions
 from tumorcast_imaging.model.lesions.enhancement_maps import map_features
-from tumorcast_imaging.model.lesions.lesion import is_lesion
 from tumorcast_imaging.model.lesions.lesion import measured as wire_lesion
-from tumorcast_imaging.model.lesions.study import asks_radiomics, index_region, measure_series, study_features
+from tumorcast_imaging.model.lesions.study import (
+    SeriesLesions,
+    asks_radiomics,
+    index_region,
+    measure_series,
+    study_features,
+)
 from tumorcast_imaging.model.manifest import EncoderManifest
 from tumorcast_imaging.model.ports import Encoded, StudyReader
 
@@ -49,8 +52,6 @@ if TYPE_CHECKING:
 Check = Callable[[], None]
 """Raises when the work is no longer wanted; called between two stages, since none can be interrupted."""
 Ready = Callable[[Crop], None]
-Drawn = tuple[Volume, tuple[Region, ...]]
-"""A volume with the lesions that were drawn on it."""
 
 _ORIGIN = "imaging"
 _DATE_DIFFERS = "The date given for the study differs from the date of its images; the images' date was used."
@@ -85,39 +86,25 @@ def prepare_study(
     ``StudyNotFound`` and what ``check`` raises.
     """
     opened, study = _read(store, timepoint.study_instance_uid, check)
-    issues = list(study.issues)
     if any(issue.code == "MIXED_PATIENTS" and issue.blocks for issue in study.study_issues):
-        return PreparedStudy(timepoint, issues=_at(timepoint, issues))
+        return PreparedStudy(timepoint, issues=_at(timepoint, study.issues))
     date = min((v.date for v in study.volumes if v.date), default="")
-    patient_id = next((v.patient_id for v in study.volumes if v.patient_id), "")
-    if timepoint.date and date and not date.startswith(timepoint.date):
-        issues.append(Issue(Severity.WARNING, "DATE_DIFFERS", _DATE_DIFFERS))
-    drawn = regions_of(study, timepoint.segmentation_uid)
-    issues += (issue for _, segmentation in drawn for issue in segmentation.issues)
-    found, others = _lesions_by_volume(drawn)
-    issues += others
-    clear, unclear = _one_of_each(found)
-    issues += unclear
-    crops = tuple(
-        crop for volume, regions in clear for crop in _crops(volume, regions, manifests, check, ready, issues)
-    )
-    measured = []
-    for volume, regions in found:
-        check()
-        measured.append(measure_series(volume, regions, radiomics=wanted is None or asks_radiomics(wanted.features)))
-    read = {id(volume) for volume, _ in clear}
-    of_models = [m for (volume, _), m in zip(found, measured, strict=True) if id(volume) in read]
-    features, doubts = study_features(of_models, timepoint.role)
-    maps, told = _map_features(opened, study, drawn, timepoint.role)
-    lesions = tuple(wire_lesion(lesion, timepoint.role) for series in measured for lesion in series.lesions)
+    pairs = regions_of(study, timepoint.segmentation_uid)
+    drawn = drawn_lesions(pairs)
+    issues = [*study.issues, *_date_doubts(timepoint, date), *drawn.issues]
+    crops = tuple(_crops(drawn.for_models, manifests, check, ready, issues))
+    measured = _measured(drawn.everywhere, wanted, check, issues)
+    clear = {id(volume) for volume, _ in drawn.for_models}
+    features, doubts = study_features([m for volume, m in measured if id(volume) in clear], timepoint.role)
+    maps, told = _map_features(opened, study, pairs, timepoint.role)
     return PreparedStudy(
         timepoint=timepoint,
         features=(*features, *maps),
         crops=crops,
         issues=_at(timepoint, (*issues, *doubts, *told)),
-        patient_id=patient_id,
+        patient_id=next((v.patient_id for v in study.volumes if v.patient_id), ""),
         date=date,
-        lesions=lesions,
+        lesions=tuple(wire_lesion(lesion, timepoint.role) for _, series in measured for lesion in series.lesions),
     )
 
 
@@ -176,27 +163,25 @@ def _read(store: StudyReader, study_instance_uid: str, check: Check) -> tuple[St
     return opened, study
 
 
-def _lesions_by_volume(
-    drawn: Iterable[tuple[Volume, Segmentation]],
-) -> tuple[list[Drawn], list[Issue]]:
-    """Each volume with the lesions of all its segmentations, and what is said of regions that are none."""
-    found: dict[int, Drawn] = {}
-    issues = []
-    for volume, segmentation in drawn:
-        _, before = found.get(id(volume), (volume, ()))
-        lesions = tuple(region for region in segmentation.regions if is_lesion(region))
-        if len(lesions) < len(segmentation.regions):
-            issues.append(reasons.issue("NOT_A_LESION", segmentation.sop_instance_uid))
-        found[id(volume)] = volume, (*before, *lesions)
-    return [(volume, regions) for volume, regions in found.values() if regions], issues
+def _date_doubts(timepoint: Timepoint, date: str) -> list[Issue]:
+    if timepoint.date and date and not date.startswith(timepoint.date):
+        return [Issue(Severity.WARNING, "DATE_DIFFERS", _DATE_DIFFERS)]
+    return []
 
 
-def _one_of_each(found: Sequence[Drawn]) -> tuple[list[Drawn], list[Issue]]:
-    """What models may read: lesions of a DICOM modality with one series, since two phases or sequences differ."""
-    of_modality = Counter(volume.dicom_modality for volume, _ in found)
-    clear = [(volume, regions) for volume, regions in found if of_modality[volume.dicom_modality] == 1]
-    unclear = [volume for volume, _ in found if of_modality[volume.dicom_modality] > 1]
-    return clear, [reasons.issue("SEVERAL_SERIES_DRAWN", v.series_instance_uid) for v in unclear]
+def _measured(
+    drawn: Iterable[Drawn], wanted: WantedOfImages | None, check: Check, issues: list[Issue]
+) -> list[tuple[Volume, SeriesLesions]]:
+    """The lesions of every series, measured; a series whose voxels allow none is an issue instead."""
+    radiomics = wanted is None or asks_radiomics(wanted.features)
+    found = []
+    for volume, regions in drawn:
+        check()
+        try:
+            found.append((volume, measure_series(volume, regions, radiomics=radiomics)))
+        except TumorcastError as e:
+            issues.append(Issue(Severity.ERROR, e.reason, e.message, volume.series_instance_uid))
+    return found
 
 
 def _map_features(
@@ -210,16 +195,11 @@ def _map_features(
 
 
 def _crops(
-    volume: Volume,
-    regions: Sequence[Region],
-    manifests: Sequence[EncoderManifest],
-    check: Check,
-    ready: Ready,
-    issues: list[Issue],
+    drawn: Iterable[Drawn], manifests: Sequence[EncoderManifest], check: Check, ready: Ready, issues: list[Issue]
 ) -> Iterable[Crop]:
-    """One crop for each encoder that takes this volume; where its corrections fail there is an issue instead."""
-    for manifest in manifests:
-        if volume.dicom_modality in manifest.crop.windows:
+    """One crop for each encoder that takes a volume; where its corrections fail there is an issue instead."""
+    for volume, regions in drawn:
+        for manifest in (m for m in manifests if volume.dicom_modality in m.crop.windows):
             check()
             try:
                 crop = crop_of(volume, index_region(regions).mask, manifest)
