@@ -142,3 +142,18 @@ def test_neither_ray_nor_a_server_is_loaded(patient: Path) -> None:
     done = subprocess.run([sys.executable, "-c", script], env=dict(os.environ), capture_output=True, timeout=120)
     assert done.returncode == 0
     assert json.loads(done.stdout)["simulated"]
+
+
+def test_measured_studies_are_the_scans_of_the_growth_model(
+    patient: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    features = tmp_path / "sums.json"
+    studies = [str(patient / "dicom" / name) for name in ("baseline", "follow_up")]
+    assert cli.run(["imaging", "change", *studies, "--features", str(features), "--json"]) == 0
+    capsys.readouterr()
+    forecasts = []
+    for given in (["--dicom", str(patient / "dicom")], ["--features", str(features)]):
+        assert cli.run(["predict", "--model", "colorectal-growth", *given, "--json"]) == 0
+        (endpoint,) = json.loads(capsys.readouterr().out)["endpoints"]
+        forecasts.append(endpoint["trajectory"])
+    assert forecasts[0] == forecasts[1]
