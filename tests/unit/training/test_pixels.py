@@ -1,5 +1,6 @@
 """Models of pixels: what is learned in a fold knows nothing of the patients held out, nor of anybody's outcome."""
 
+import hashlib
 from dataclasses import replace
 
 import numpy as np
@@ -8,8 +9,8 @@ import pytest
 
 from tumorcast_core.errors import InvalidInput
 from tumorcast_core.prognosis import EndpointKind
-from tumorcast_imaging.model import EncoderManifest
-from tumorcast_training.blueprint import Blueprint
+from tumorcast_imaging.model import Encoder, EncoderManifest
+from tumorcast_training.blueprint import Blueprint, Pretrained
 from tumorcast_training.cohorts import BinaryOutcome, Cohort
 from tumorcast_training.encoder_training import EncoderRecipe
 from tumorcast_training.parallel import in_turn
@@ -170,3 +171,28 @@ def test_the_endpoint_of_the_shipped_blueprint_is_binary_and_its_encoder_takes_t
     assert plan.endpoints[0].kind is EndpointKind.BINARY
     assert plan.encoder is not None
     assert set(plan.encoder.crop.windows) == {g.embedding.dicom_modality for g in plan.groups if g.embedding}
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+def test_an_encoder_begins_with_given_weights_and_keeps_them_if_frozen(cohort, patients, tmp_path, frozen: bool):
+    given = Encoder.untrained(MANIFEST, 5, precision="float32")
+    data = given.weights()
+    (tmp_path / "pretrained.safetensors").write_bytes(data)
+    pretrained = Pretrained(
+        url=(tmp_path / "pretrained.safetensors").as_uri(), sha256=hashlib.sha256(data).hexdigest(), frozen=frozen
+    )
+    blueprint = BLUEPRINT.model_copy(update={"pretrained": pretrained})
+    few = replace(cohort, folds=np.where(cohort.folds[:, :1] == 0, 0, 1))
+    found = embed(few, patients, blueprint, MANIFEST, 0, in_turn, RECIPE)
+    kept = [e.weights() == data for e in (found.encoder, *found.of_fold.values())]
+    assert kept == [frozen] * 3
+    from_the_start = embed(few, patients, BLUEPRINT, MANIFEST, 0, in_turn, RECIPE)
+    assert from_the_start.encoder.weights() != found.encoder.weights()
+
+
+def test_pretrained_weights_of_another_digest_are_refused(cohort, patients, tmp_path):
+    (tmp_path / "pretrained.safetensors").write_bytes(Encoder.untrained(MANIFEST, 5).weights())
+    pretrained = Pretrained(url=str(tmp_path / "pretrained.safetensors"), sha256="0" * 64)
+    blueprint = BLUEPRINT.model_copy(update={"pretrained": pretrained})
+    with pytest.raises(InvalidInput, match="SHA-256"):
+        embed(cohort, patients, blueprint, MANIFEST, 0, in_turn, RECIPE)
