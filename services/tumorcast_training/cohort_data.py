@@ -31,6 +31,8 @@ def read_data(
     ``data`` is ``../shared/data``, a public cohort's folder in it, or a user's own cohort; see ``cohorts.own``.
     """
     plan = _shipped(schema.name.removesuffix("-local"))
+    if plan is not None and plan.encoder is not None:
+        raise InvalidInput("A model that reads pixels is scored while it is trained: its card has the figures.")
     folder = public_folder(data, plan.cohort, plan.folder) if plan else None
     if plan is None or folder is None:
         return own.read(data, schema, subgroups=subgroups, run=run), False

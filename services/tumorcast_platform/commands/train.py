@@ -31,7 +31,7 @@ def train(
     ],
     out: Annotated[Path, typer.Option(help="Folder to write encoders/ and models/ to.", file_okay=False)],
     name: Annotated[
-        str, typer.Argument(help="Shipped blueprint, or simulated; without it, a blueprint of your own.")
+        str, typer.Argument(help="Shipped blueprint, simulated, or click; without it, a blueprint of your own.")
     ] = "",
     blueprint: Annotated[
         Path | None, typer.Option(help="Blueprint (YAML); default DIR/blueprint.yaml.", exists=True, dir_okay=False)

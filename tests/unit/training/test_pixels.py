@@ -196,3 +196,13 @@ def test_pretrained_weights_of_another_digest_are_refused(cohort, patients, tmp_
     blueprint = BLUEPRINT.model_copy(update={"pretrained": pretrained})
     with pytest.raises(InvalidInput, match="SHA-256"):
         embed(cohort, patients, blueprint, MANIFEST, 0, in_turn, RECIPE)
+
+
+def test_a_folder_to_score_a_model_of_pixels_on_is_refused_in_words(tmp_path):
+    from tumorcast_fusion.model import SHIPPED, PrognosisModel
+    from tumorcast_training.cohort_data import read_data
+    from tumorcast_training.tables import Schema
+
+    model = PrognosisModel.load(SHIPPED / "sarcoma")
+    with pytest.raises(InvalidInput, match="reads pixels"):
+        read_data(tmp_path, Schema.of_manifest(model.manifest))
