@@ -85,10 +85,19 @@ def test_one_role_for_two_studies_is_refused(tmp_path: Path) -> None:
         roles(f"T1={tmp_path}")
 
 
-def test_the_same_study_twice_is_refused(tmp_path: Path) -> None:
+def test_a_study_in_several_folders_is_one_and_a_file_given_twice_counts_once(tmp_path: Path) -> None:
+    write(tmp_path / "ct", "1.2", "20260304")
+    write(tmp_path / "pet", "1.2", "20260303")
+    (study,) = find_studies([str(tmp_path / "ct"), f"T1={tmp_path / 'pet'}", str(tmp_path / "ct")])
+    assert (study.role, study.uid, study.date) == ("T1", "1.2", "2026-03-03")
+    assert {file.parent.name for file in study.files} == {"ct", "pet"}
+    assert len(study.files) == len(set(study.files))
+
+
+def test_a_study_given_for_two_timepoints_is_refused(tmp_path: Path) -> None:
     write(tmp_path, "1.2", "20260304")
-    with pytest.raises(InvalidInput, match="twice"):
-        roles(tmp_path, f"T1={tmp_path}")
+    with pytest.raises(InvalidInput, match="two timepoints"):
+        find_studies([f"T1={tmp_path}", f"T2={tmp_path}"])
 
 
 @pytest.mark.parametrize(("name", "error"), [("empty", NotDicom), ("nowhere", StudyNotFound)])
