@@ -16,6 +16,7 @@ from scipy import ndimage, sparse
 from tumorcast_imaging.dicom import Volume
 from tumorcast_imaging.model.manifest import EncoderManifest, Window
 from tumorcast_imaging.model.mask import centroid
+from tumorcast_imaging.model.sampling import touched
 
 _AIR_HU = -1024.0
 _FWHM = 2.3548
@@ -55,7 +56,7 @@ def cut(
     to_index = np.linalg.inv(volume.affine_lps[:3, :3])
     matrix, offset = to_index @ step, to_index @ (first - volume.affine_lps[:3, 3])
     sigma = np.sqrt(np.maximum((spacing_mm / np.array(volume.spacing_mm)) ** 2 - 1, 0)) / _FWHM
-    part, start = _part(volume.array.shape, matrix, offset, voxels, sigma)
+    part, start = touched(volume.array.shape, matrix, offset, (voxels,) * 3, sigma)
     low, high = window
     image = _resample(
         volume.array[part], matrix, offset - start, voxels, sigma, _AIR_HU if volume.unit == "HU" else 0.0
@@ -104,22 +105,6 @@ def bounds_of(window: Window, volume: Volume) -> tuple[float, float]:
         return float(volume.array.min()), float(volume.array.min()) + 1.0
     low, high = (float(x) for x in np.percentile(above, (window.low, window.high)))
     return low, max(high, np.nextafter(low, np.inf))
-
-
-def _part(
-    shape: tuple[int, ...],
-    matrix: NDArray[np.float64],
-    offset: NDArray[np.float64],
-    voxels: int,
-    sigma: NDArray[np.float64],
-) -> tuple[tuple[slice, ...], NDArray[np.float64]]:
-    """The box of the volume that the cube touches, and its first index."""
-    corners = np.array(np.meshgrid(*[(0, voxels - 1)] * 3)).reshape(3, -1)
-    index = matrix @ corners + offset[:, None]
-    margin = 2 + np.ceil(4 * sigma)
-    start = np.clip(np.floor(index.min(axis=1) - margin), 0, np.array(shape) - 1)
-    stop = np.clip(np.ceil(index.max(axis=1) + margin) + 1, 1, np.array(shape))
-    return tuple(slice(int(a), int(b)) for a, b in zip(start, stop, strict=True)), start
 
 
 def _resample(

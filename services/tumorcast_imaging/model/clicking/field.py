@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from tumorcast_imaging.dicom import Volume
+from tumorcast_imaging.model.sampling import touched
 
 SPACING_MM = 2.0
 REACH_MM = 220.0
@@ -74,7 +75,7 @@ def resample(
     matrix = to_index @ (np.fliplr(np.eye(3)) * SPACING_MM)
     offset = to_index @ (origin_lps - volume.affine_lps[:3, 3])
     sigma = np.sqrt(np.maximum((SPACING_MM / np.array(volume.spacing_mm)) ** 2 - 1, 0)) / _FWHM
-    part, start = _part(array.shape, matrix, offset, size, sigma)
+    part, start = touched(array.shape, matrix, offset, size, sigma)
     smooth = ndimage.gaussian_filter(array[part], sigma, mode="nearest") if sigma.any() else array[part]
     out: NDArray[np.float32] = ndimage.affine_transform(
         smooth, matrix, offset - start, output_shape=size, order=1, mode="nearest", output=np.float32
@@ -108,22 +109,6 @@ def _extent(volume: Volume) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     ends = np.array(np.meshgrid(*[(0, n - 1) for n in volume.array.shape])).reshape(3, -1)
     points = volume.affine_lps[:3, :3] @ ends + volume.affine_lps[:3, 3:]
     return points.min(axis=1), points.max(axis=1)
-
-
-def _part(
-    shape: tuple[int, ...],
-    matrix: NDArray[np.float64],
-    offset: NDArray[np.float64],
-    size: tuple[int, ...],
-    sigma: NDArray[np.float64],
-) -> tuple[tuple[slice, ...], NDArray[np.float64]]:
-    """The box of the array that a field touches, and its first index."""
-    corners = np.array(np.meshgrid(*[(0, n - 1) for n in size])).reshape(3, -1)
-    index = matrix @ corners + offset[:, None]
-    margin = 2 + np.ceil(4 * sigma)
-    start = np.clip(np.floor(index.min(axis=1) - margin), 0, np.array(shape) - 1)
-    stop = np.clip(np.ceil(index.max(axis=1) + margin) + 1, 1, np.array(shape))
-    return tuple(slice(int(a), int(b)) for a, b in zip(start, stop, strict=True)), start
 
 
 def _with_outside(
