@@ -180,8 +180,8 @@ def test_a_stuck_service_does_not_hold_the_answer_beyond_the_deadline(running: U
     assert eventually(running.ready, 60)
 
 
-def encoders(running: Up) -> list[psutil.Process]:
-    return [p for p in running.family() if alive(p) and ":encoder-" in " ".join(p.cmdline())]
+def encoders_of_ct_lesion(running: Up) -> list[psutil.Process]:
+    return [p for p in running.family() if alive(p) and ":encoder-ct-lesion" in " ".join(p.cmdline())]
 
 
 LATE = {"SERVICE_UNAVAILABLE", "DEADLINE_EXCEEDED", "ENCODER_UNAVAILABLE"}
@@ -192,7 +192,7 @@ def test_a_killed_encoder_narrows_the_answer_at_most_and_comes_back(running: Up,
     before = narrowed(running, case)
     for kept in (running.data / "embeddings").glob("*/*"):
         kept.unlink()
-    (encoder,) = encoders(running)
+    (encoder,) = encoders_of_ct_lesion(running)
     encoder.send_signal(signal.SIGKILL)
     answer = narrowed(running, case)
     assert use_of(answer, "labs")["status"] == "used"
@@ -201,7 +201,7 @@ def test_a_killed_encoder_narrows_the_answer_at_most_and_comes_back(running: Up,
         assert probabilities(answer) == probabilities(before)
     assert eventually(lambda: not _codes_of(narrowed(running, case)) & LATE, 90)
     assert probabilities(narrowed(running, case)) == probabilities(before)
-    assert [process.pid for process in encoders(running)] != [encoder.pid]
+    assert [process.pid for process in encoders_of_ct_lesion(running)] != [encoder.pid]
 
 
 def _codes_of(answer: dict[str, Any]) -> set[str]:
