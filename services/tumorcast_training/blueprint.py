@@ -119,7 +119,8 @@ class Pretrained(_Frozen):
 class Blueprint(_Frozen):
     """Everything that is decided before training.
 
-    ``encoder`` is the one whose vectors groups read as their ``embedding``; it is trained for every fold anew.
+    ``encoder`` is the one whose vectors groups read as their ``embedding``; it is trained for every fold anew. Columns
+    of the cohort that are ``scored_alone`` stand beside such a model, higher taken for the outcome.
     """
 
     name: str
@@ -144,6 +145,7 @@ class Blueprint(_Frozen):
     simulated: bool = False
     encoder: EncoderManifest | None = None
     pretrained: Pretrained | None = None
+    scored_alone: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _names_are_its_own(self) -> Blueprint:

@@ -19,8 +19,6 @@ from tumorcast_training.publishing import publish, update_metrics
 
 LEARNERS = ("linear",)
 """With so few patients a forest or a gated network has nothing to learn from; what pixels add is compared instead."""
-SINGLE = {"sarcoma": ("pet_suv_max_baseline",)}
-"""Inputs that are scored by themselves, by blueprint."""
 
 
 def train_pixels(
@@ -44,7 +42,7 @@ def train_pixels(
     folder = train(trained, _of_inputs(embedded.cohort, trained), out, seed=seed, run=run, told=told, learners=LEARNERS)
     (plan,) = trained.endpoints
     told("what pixels add to measures")
-    added = compare(embedded, patients, trained, plan, seed, run, SINGLE.get(blueprint.name, ()))
+    added = compare(embedded, patients, trained, plan, seed, run, blueprint.scored_alone)
     told("deletion test")
     why = deletion(embedded, patients, trained, plan, seed, run)
     update_metrics(folder, {"pixels": {"variants": added, "deletion": why}})
