@@ -1,11 +1,13 @@
 """Models of pixels: what is learned in a fold knows nothing of the patients held out, nor of anybody's outcome."""
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from tumorcast_core.errors import InvalidInput
 from tumorcast_core.prognosis import EndpointKind
@@ -70,6 +72,15 @@ def patient(number: int, seed: int = 0) -> ImagedPatient:
         del crops["CT"]
     values = {f"{p}_{s}": float(rng.lognormal()) for p in ("pet", "ct") for s in ("intensity_mean", "b", "c", "d")}
     return ImagedPatient(f"p{number}", values, crops)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Small networks on busy cores: two threads would wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
