@@ -60,6 +60,11 @@ class GroupPlan(_Frozen):
     embedding: EmbeddingPlan | None = None
 
     @property
+    def inputs(self) -> dict[str, str]:
+        """Catalog name of each input, by input name."""
+        return {f"{name}_{self.timepoint}" if self.timepoint else name: name for name in self.features}
+
+    @property
     def elements(self) -> tuple[str, ...]:
         """Names of its embedding's elements, as columns of a cohort's inputs."""
         return m.element_names(self.id, self.embedding.size) if self.embedding else ()
@@ -170,11 +175,7 @@ class Blueprint(_Frozen):
 
     def inputs(self) -> dict[str, tuple[GroupPlan, str]]:
         """Group and catalog name of each input, by input name."""
-        return {
-            f"{name}_{group.timepoint}" if group.timepoint else name: (group, name)
-            for group in self.groups
-            for name in group.features
-        }
+        return {name: (group, feature) for group in self.groups for name, feature in group.inputs.items()}
 
     def manifest(self, table: pd.DataFrame, columns: Sequence[m.Column] = ()) -> m.Manifest:
         """The manifest of a model trained on these rows, without what training adds."""
@@ -199,8 +200,7 @@ class Blueprint(_Frozen):
 
     def _group(self, plan: GroupPlan, table: pd.DataFrame) -> m.Group:
         scaling = {}
-        for feature in plan.features:
-            name = f"{feature}_{plan.timepoint}" if plan.timepoint else feature
+        for name, feature in plan.inputs.items():
             if not entry(feature).categories and name in table and table[name].notna().any():
                 values = table[name].to_numpy(float)
                 low, high, mean, sd = (float(f(values)) for f in (np.nanmin, np.nanmax, np.nanmean, np.nanstd))

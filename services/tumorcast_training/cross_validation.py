@@ -164,7 +164,7 @@ class SubsetScores:
 
 def run_fold(task: FoldTask) -> FoldResult:
     """Fit on the other folds, answer for this one."""
-    train, test = _sides(task)
+    train, test = task.cohort.sides(task.repeat, task.fold)
     data, there = training_set(task.blueprint, task.plan, task.cohort[train]), task.cohort[test]
     seed = 100 * task.seed + 10 * task.repeat + task.fold
     new = Encoded.of(there, data.design)
@@ -196,7 +196,7 @@ def run_subsets(task: FoldTask) -> SubsetScores:
     """Score the fitted candidate for every subset of the groups, beside models that never saw more than the subset."""
     if task.fitted is None:
         raise ValueError("nothing was fitted")
-    train, test = _sides(task)
+    train, test = task.cohort.sides(task.repeat, task.fold)
     data, there = training_set(task.blueprint, task.plan, task.cohort[train]), task.cohort[test]
     new = Encoded.of(there, task.fitted.design)
     outcome = there.outcomes[task.plan.id]
@@ -215,12 +215,6 @@ def _baseline_answers(task: FoldTask, fitted: FoldModel, new: Encoded) -> Answer
     answers = Answers.of_link(task.plan, fitted.blend.link(new.z, present), fitted.edges_days)
     given = present.any(axis=1).reshape(-1, *[1] * (answers.values.ndim - 1))
     return replace(answers, values=np.where(given, answers.values, np.nan))
-
-
-def _sides(task: FoldTask) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rows that are trained on, and rows held out."""
-    fold = task.cohort.folds[:, task.repeat]
-    return np.flatnonzero((fold >= 0) & (fold != task.fold)), np.flatnonzero(fold == task.fold)
 
 
 def _first_visits(cohort: Cohort) -> NDArray[np.int64]:
@@ -340,12 +334,8 @@ def cross_validate_subsets(
 
 
 def _folds_of(task: FoldTask, repeats: Sequence[int] | None) -> list[FoldTask]:
-    folds = task.cohort.folds
-    return [
-        replace(task, cohort=task.cohort.in_fold(r, k), repeat=r, fold=k)
-        for r in (repeats if repeats is not None else range(folds.shape[1]))
-        for k in range(int(folds[:, r].max()) + 1)
-    ]
+    folds = task.cohort.all_folds(repeats)
+    return [replace(task, cohort=task.cohort.in_fold(r, k), repeat=r, fold=k) for r, k in folds]
 
 
 def pooled(results: Sequence[FoldResult], candidate: str, rows: int, repeat: int = 0) -> Answers:

@@ -6,7 +6,7 @@ samples and intervals never split a patient.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -98,6 +98,16 @@ class Cohort:
 
     def __len__(self) -> int:
         return len(self.inputs)
+
+    def all_folds(self, repeats: Sequence[int] | None = None) -> list[tuple[int, int]]:
+        """Every (repeat, fold), or those of some repeats."""
+        chosen = range(self.folds.shape[1]) if repeats is None else repeats
+        return [(r, k) for r in chosen for k in range(int(self.folds[:, r].max()) + 1)]
+
+    def sides(self, repeat: int, fold: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Rows that are trained on, and rows held out; rows of no fold are on neither side."""
+        of_rows = self.folds[:, repeat]
+        return np.flatnonzero((of_rows >= 0) & (of_rows != fold)), np.flatnonzero(of_rows == fold)
 
     def in_fold(self, repeat: int, fold: int) -> Cohort:
         """The cohort as that fold may see it: inputs that are learned, by what was learned on the other folds."""

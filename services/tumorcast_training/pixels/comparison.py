@@ -90,7 +90,7 @@ def compare(
 def _variants(blueprint: Blueprint) -> dict[str, Blueprint]:
     def only(change: Callable[[GroupPlan], GroupPlan]) -> Blueprint:
         groups = tuple(change(group) for group in blueprint.groups)
-        kept = {name for group in groups for name in _inputs(group)}
+        kept = {name for group in groups for name in group.inputs}
         columns = {name: rule for name, rule in blueprint.columns.items() if name in kept}
         return blueprint.model_copy(update={"groups": groups, "columns": columns})
 
@@ -101,17 +101,8 @@ def _variants(blueprint: Blueprint) -> dict[str, Blueprint]:
     }
 
 
-def _inputs(group: GroupPlan) -> tuple[str, ...]:
-    return tuple(f"{name}_{group.timepoint}" if group.timepoint else name for name in group.features)
-
-
 def _tests(cohort: Cohort) -> dict[Fold, Rows]:
-    repeats = range(cohort.folds.shape[1])
-    return {
-        (r, k): np.flatnonzero(cohort.folds[:, r] == k)
-        for r in repeats
-        for k in range(int(cohort.folds[:, r].max()) + 1)
-    }
+    return {fold: cohort.sides(*fold)[1] for fold in cohort.all_folds()}
 
 
 def _ridge(blueprint: Blueprint, plan: EndpointPlan, cohort: Cohort, seed: int, run: Map) -> dict[Fold, Array]:
@@ -157,7 +148,7 @@ def _end_to_end(
         EndToEndTask(
             patients,
             outcome.value,
-            np.flatnonzero((cohort.folds[:, r] >= 0) & (cohort.folds[:, r] != k)),
+            cohort.sides(r, k)[0],
             rows,
             (embedded.of_fold[r, k].manifest, embedded.of_fold[r, k].weights()),
             seed + place,

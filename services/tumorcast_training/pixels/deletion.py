@@ -98,8 +98,7 @@ def _row(modality: str, method: str, pairs: Sequence[tuple[Walk, Walk]], seed: i
 
 def held_out_walks(task: DeletionTask) -> Walks:
     """Both walks of every patient held out, by each method, for each image."""
-    fold = task.cohort.folds[:, REPEAT]
-    train, test = np.flatnonzero((fold >= 0) & (fold != task.fold)), np.flatnonzero(fold == task.fold)
+    train, test = task.cohort.sides(REPEAT, task.fold)
     data = training_set(task.blueprint, task.plan, task.cohort[train])
     recipe = replace(task.blueprint.recipe, members=0)
     blend = fit_endpoint(data, recipe, task.seed, ("linear",)).blend("linear")

@@ -41,8 +41,8 @@ def embed(
     recipe: EncoderRecipe = RECIPE,
 ) -> EmbeddedCohort:
     """Learn an encoder for every fold, and one from everyone, and add their vectors to the inputs."""
-    folds = [(r, k) for r in range(cohort.folds.shape[1]) for k in range(int(cohort.folds[:, r].max()) + 1)]
-    trains = [np.flatnonzero((cohort.folds[:, r] >= 0) & (cohort.folds[:, r] != k)) for r, k in folds]
+    folds = cohort.all_folds()
+    trains = [cohort.sides(*fold)[0] for fold in folds]
     prefixes = {modality: f"{prefix}_" for modality, prefix in PREFIXES.items()}
     pretrained = blueprint.pretrained
     start = fetch(pretrained.url, pretrained.sha256) if pretrained else None
