@@ -6,7 +6,7 @@ from tumorcast.common.v1 import snapshot_pb2
 from tumorcast.notes.v1 import notes_service_pb2
 from tumorcast.prognosis.v1 import prognosis_service_pb2 as pb
 from tumorcast_core import wire
-from tumorcast_gateway.model import Document, FhirPatient, Query
+from tumorcast_core.query import Document, FhirPatient, Query
 
 
 def query_from(m: pb.CreatePrognosisRequest) -> Query:

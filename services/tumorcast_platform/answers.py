@@ -6,9 +6,9 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from tumorcast_api import answers as a
 from tumorcast_core import prognosis as p
 from tumorcast_core.errors import ServiceUnavailable
-from tumorcast_gateway.rest import answer as a
 
 _PROGNOSIS = TypeAdapter(p.Prognosis)
 _MODEL = TypeAdapter(p.ModelSummary)

@@ -13,9 +13,9 @@ from typing import Any, Self
 import httpx
 
 from tumorcast_core.errors import Incident, ServiceUnavailable, TumorcastError, by_reason
+from tumorcast_core.query import Query
 from tumorcast_core.settings import is_loopback
 from tumorcast_core.snapshot import Feature
-from tumorcast_gateway.model import Query
 from tumorcast_platform.inputs import Case
 from tumorcast_platform.inputs.records import is_json_object
 

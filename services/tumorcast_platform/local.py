@@ -18,14 +18,9 @@ from urllib.parse import urlsplit
 from tumorcast_core.deadline import Deadline
 from tumorcast_core.errors import Incident, InvalidInput, StudyNotFound, TumorcastError
 from tumorcast_core.prognosis import ModelSummary, Prognosis
+from tumorcast_core.query import Document, FhirPatient, Record
 from tumorcast_core.snapshot import Extraction, PatientSnapshot, Timepoint, WantedOfImages
-from tumorcast_gateway.model import (
-    Document,
-    FhirPatient,
-    Ports,
-    Record,
-    create_prognosis,
-)
+from tumorcast_gateway.model import Ports, create_prognosis
 from tumorcast_platform.inputs import Case, FhirCredentials, Study
 from tumorcast_platform.weights import Weights
 

@@ -13,8 +13,8 @@ from support.fhir_server import ServedFhir, at, fhir, outcome, served_fhir
 from support.patients import GROUPS, complete_patient, probabilities, status_of
 from support.smart import Smart, jwk, rsa_key
 from tumorcast_core.deadline import Deadline
+from tumorcast_core.query import FhirPatient, Record
 from tumorcast_core.snapshot import Extraction
-from tumorcast_gateway.model import FhirPatient, Record
 from tumorcast_platform import cli
 from tumorcast_platform.inputs import FhirCredentials
 from tumorcast_platform.local import LocalClinical

@@ -28,8 +28,9 @@ from tumorcast_core.prognosis import (
     SurvivalEstimate,
     SurvivalPoint,
 )
+from tumorcast_core.query import Document, FhirPatient, Query, Record
 from tumorcast_core.snapshot import Embedding, Extraction, Feature, Modality, PatientSnapshot, Timepoint
-from tumorcast_gateway.model import Document, FhirPatient, Ports, Query, Record, create_prognosis
+from tumorcast_gateway.model import Ports, create_prognosis
 
 SUMMARY = ModelSummary(
     ref=ModelRef("simulated", "1.2.3", "ab" * 32),

@@ -24,9 +24,9 @@ from tumorcast.notes.v1 import notes_service_pb2 as notes_pb
 from tumorcast.notes.v1 import notes_service_pb2_grpc as notes_grpc
 from tumorcast.prognosis.v1 import prognosis_service_pb2_grpc as prognosis_grpc
 from tumorcast_core import rpc, wire
+from tumorcast_core.query import Document
 from tumorcast_core.snapshot import Extraction
 from tumorcast_gateway.app import run
-from tumorcast_gateway.model import Document
 from tumorcast_gateway.settings import Settings
 from tumorcast_gateway.wire import fhir_patient_from
 

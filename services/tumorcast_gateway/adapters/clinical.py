@@ -7,9 +7,9 @@ from tumorcast.clinical.v1 import clinical_service_pb2_grpc as pb_grpc
 from tumorcast.common.v1 import snapshot_pb2
 from tumorcast_core import rpc, wire
 from tumorcast_core.deadline import Deadline
+from tumorcast_core.query import Record
 from tumorcast_core.snapshot import Extraction
 from tumorcast_gateway.adapters.backend import Backend
-from tumorcast_gateway.model import Record
 
 
 class ClinicalClient:

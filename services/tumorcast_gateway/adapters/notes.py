@@ -6,9 +6,9 @@ from tumorcast.notes.v1 import notes_service_pb2 as pb
 from tumorcast.notes.v1 import notes_service_pb2_grpc as pb_grpc
 from tumorcast_core import rpc, wire
 from tumorcast_core.deadline import Deadline
+from tumorcast_core.query import Document
 from tumorcast_core.snapshot import Extraction
 from tumorcast_gateway.adapters.backend import Backend
-from tumorcast_gateway.model import Document
 
 
 class NotesClient:

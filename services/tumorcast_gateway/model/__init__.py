@@ -10,7 +10,6 @@ from tumorcast_gateway.model.ports import (
     Ports,
     UploadPort,
 )
-from tumorcast_gateway.model.query import Document, FhirPatient, Query, Record
 from tumorcast_gateway.model.reading import Origin
 from tumorcast_gateway.model.upload import (
     MAX_CHUNK_BYTES,
@@ -26,8 +25,6 @@ __all__ = [
     "FUSION_RESERVE_S",
     "MAX_CHUNK_BYTES",
     "ClinicalPort",
-    "Document",
-    "FhirPatient",
     "FileStart",
     "FusionPort",
     "HealthPort",
@@ -36,8 +33,6 @@ __all__ = [
     "Origin",
     "Piece",
     "Ports",
-    "Query",
-    "Record",
     "Upload",
     "UploadPort",
     "UploadRefusal",

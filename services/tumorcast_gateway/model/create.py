@@ -18,10 +18,10 @@ from tumorcast_core.errors import (
     TumorcastError,
 )
 from tumorcast_core.prognosis import InputStatus, Prognosis
+from tumorcast_core.query import Query
 from tumorcast_core.snapshot import PatientSnapshot, Severity
 from tumorcast_gateway.model.merging import merge
 from tumorcast_gateway.model.ports import Ports
-from tumorcast_gateway.model.query import Query
 from tumorcast_gateway.model.reading import Reading, read_sources
 
 log = logging.getLogger(__name__)

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from tumorcast_core.catalog import checked
+from tumorcast_core.dates import is_after, latest_day, same_day
 from tumorcast_core.errors import InvalidInput
+from tumorcast_core.query import Query
 from tumorcast_core.snapshot import Embedding, Extraction, Feature, Issue, PatientSnapshot, Severity, Timepoint
-from tumorcast_gateway.model.dates import is_after, latest_day, same_day
-from tumorcast_gateway.model.query import Query
 from tumorcast_gateway.model.reading import AFTER_INDEX_DATE, Origin, Reading
 
 

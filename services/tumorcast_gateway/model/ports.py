@@ -11,8 +11,8 @@ from typing import Protocol
 
 from tumorcast_core.deadline import Deadline
 from tumorcast_core.prognosis import ModelSummary, Prognosis
+from tumorcast_core.query import Document, Record
 from tumorcast_core.snapshot import Extraction, PatientSnapshot, Timepoint, WantedOfImages
-from tumorcast_gateway.model.query import Document, Record
 from tumorcast_gateway.model.upload import Piece, Upload
 
 

@@ -7,13 +7,13 @@ from collections.abc import Awaitable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from tumorcast_core.dates import is_after
 from tumorcast_core.deadline import Deadline
 from tumorcast_core.errors import DeadlineExceeded, TumorcastError
 from tumorcast_core.prognosis import ModelSummary
+from tumorcast_core.query import Query
 from tumorcast_core.snapshot import Extraction, Issue, Severity, Timepoint
-from tumorcast_gateway.model.dates import is_after
 from tumorcast_gateway.model.ports import Ports
-from tumorcast_gateway.model.query import Query
 
 AFTER_INDEX_DATE = "AFTER_INDEX_DATE"
 TIMEPOINT_NOT_READ = "TIMEPOINT_NOT_READ"

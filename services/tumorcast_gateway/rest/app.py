@@ -8,8 +8,8 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from tumorcast_api.bodies import PrognosisBody
 from tumorcast_gateway.rest import health, models, problems, prognosis, studies
-from tumorcast_gateway.rest.body import PrognosisBody
 from tumorcast_gateway.rest.boundary import Boundary
 from tumorcast_gateway.rest.door import Door
 

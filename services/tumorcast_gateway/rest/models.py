@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request
 
-from tumorcast_gateway.rest.answer import ModelAnswer, ModelsAnswer
+from tumorcast_api.answers import ModelAnswer, ModelsAnswer
 from tumorcast_gateway.rest.door import Door
 from tumorcast_gateway.rest.negotiation import deadline
 

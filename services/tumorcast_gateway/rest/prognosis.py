@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
+from tumorcast_api.answers import PrognosisAnswer
 from tumorcast_gateway.fhir.risk_assessment import risk_assessment
 from tumorcast_gateway.model import create_prognosis
-from tumorcast_gateway.rest.answer import PrognosisAnswer
 from tumorcast_gateway.rest.body import query_from, read_body
 from tumorcast_gateway.rest.door import Door
 from tumorcast_gateway.rest.negotiation import FHIR_JSON, JSON, deadline, media_type

@@ -9,11 +9,11 @@ from typing import Any
 from fastapi import APIRouter, HTTPException, Request, Response
 from pydantic import Field
 
+from tumorcast_api.answers import Answer
 from tumorcast_core.deadline import Deadline
 from tumorcast_core.errors import MalformedRequest, NoInput, PayloadTooLarge, ResourceExhausted
 from tumorcast_gateway.model import Piece, Upload
 from tumorcast_gateway.rest import problems
-from tumorcast_gateway.rest.answer import Answer
 from tumorcast_gateway.rest.body import check_length
 from tumorcast_gateway.rest.door import Door
 from tumorcast_gateway.rest.multipart import Body, body_files

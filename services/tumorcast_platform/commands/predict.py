@@ -13,7 +13,7 @@ from tumorcast_platform.console import AsJson
 from tumorcast_platform.weights import Trained, Weights
 
 if TYPE_CHECKING:
-    from tumorcast_gateway.model import FhirPatient
+    from tumorcast_core.query import FhirPatient
 
 _Existing = {"exists": True, "readable": True}
 _ExistingFile = {"dir_okay": False, **_Existing}

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tumorcast_core.errors import MalformedDocument, NoInput
+from tumorcast_core.query import Document, FhirPatient, Query
 from tumorcast_core.snapshot import Timepoint
-from tumorcast_gateway.model import Document, FhirPatient, Query
 from tumorcast_platform.inputs.features import read_features
 from tumorcast_platform.inputs.records import read_record
 from tumorcast_platform.inputs.studies import Study, find_studies

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tumorcast_core.errors import InvalidInput, MalformedFhir
-from tumorcast_gateway.model import FhirPatient
+from tumorcast_core.query import FhirPatient
 
 _NDJSON = (".ndjson", ".jsonl")
 _PATIENT = "/Patient/"

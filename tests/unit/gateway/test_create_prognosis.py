@@ -34,8 +34,9 @@ from tumorcast_core.errors import (
     StudyNotFound,
     UnknownModel,
 )
+from tumorcast_core.query import FhirPatient, Query
 from tumorcast_core.snapshot import Coding, Extraction, Feature, Issue, PlannedTherapy, Severity, Timepoint
-from tumorcast_gateway.model import FhirPatient, Query, create_prognosis
+from tumorcast_gateway.model import create_prognosis
 
 
 def test_everything_that_was_read_reaches_fusion_in_one_snapshot() -> None:

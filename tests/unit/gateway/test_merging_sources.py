@@ -14,8 +14,8 @@ from support.gateway import (
     codes,
     study,
 )
+from tumorcast_core.query import FhirPatient, Query
 from tumorcast_core.snapshot import Extraction, Feature, Severity
-from tumorcast_gateway.model import FhirPatient, Query
 
 
 def test_a_callers_feature_wins_over_an_extracted_one_of_the_same_name_and_timepoint() -> None:

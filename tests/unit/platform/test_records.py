@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tumorcast_core.errors import InvalidInput, MalformedFhir
-from tumorcast_gateway.model import FhirPatient
+from tumorcast_core.query import FhirPatient
 from tumorcast_platform import cli
 from tumorcast_platform.inputs import fhir_patient
 from tumorcast_platform.inputs.records import read_record

@@ -23,8 +23,9 @@ from tumorcast_core.errors import (
     UnknownModel,
 )
 from tumorcast_core.prognosis import ModelSummary, Prognosis
+from tumorcast_core.query import Document, FhirPatient, Query
 from tumorcast_core.snapshot import Feature, Timepoint
-from tumorcast_gateway.model import Document, FhirPatient, FileStart, Query
+from tumorcast_gateway.model import FileStart
 from tumorcast_gateway.rest.body import query_from
 from tumorcast_gateway.rest.multipart import Files, boundary_of
 from tumorcast_platform.answers import model_from_json, model_to_json, prognosis_from_json, prognosis_to_json

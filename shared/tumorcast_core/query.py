@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from tumorcast_core.dates import is_day, is_fhir_date
 from tumorcast_core.errors import MalformedRequest, NoInput, PayloadTooLarge
 from tumorcast_core.snapshot import Feature, PlannedTherapy, Timepoint
-from tumorcast_gateway.model.dates import is_day, is_fhir_date
 
 MAX_TIMEPOINTS = 32
 MAX_DOCUMENTS = 1_000

@@ -6,16 +6,16 @@ from typing import Self
 
 from pydantic import Field
 
-from tumorcast_core import prognosis as p
-from tumorcast_gateway.rest.answer.base import (
+from tumorcast_api.answers.base import (
     Answer,
     ContributionAnswer,
     IntervalAnswer,
     ModelRefAnswer,
     ReasonAnswer,
 )
-from tumorcast_gateway.rest.answer.estimates import EndpointAnswer
-from tumorcast_gateway.rest.answer.inputs import InputAnswer, IssueAnswer
+from tumorcast_api.answers.estimates import EndpointAnswer
+from tumorcast_api.answers.inputs import InputAnswer, IssueAnswer
+from tumorcast_core import prognosis as p
 
 
 class TypicalityAnswer(Answer):

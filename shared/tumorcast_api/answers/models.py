@@ -6,9 +6,9 @@ from typing import Self
 
 from pydantic import Field
 
+from tumorcast_api.answers.base import Answer, Lower, ModelRefAnswer, Upper
 from tumorcast_core import prognosis as p
 from tumorcast_core.snapshot import Modality
-from tumorcast_gateway.rest.answer.base import Answer, Lower, ModelRefAnswer, Upper
 
 
 class InputGroupAnswer(Answer):

@@ -6,8 +6,8 @@ from typing import Self
 
 from pydantic import Field
 
+from tumorcast_api.answers.base import Answer, IntervalAnswer, ReasonAnswer
 from tumorcast_core import prognosis as p
-from tumorcast_gateway.rest.answer.base import Answer, IntervalAnswer, ReasonAnswer
 
 
 class ProbabilityAnswer(Answer):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from tumorcast_api.answers.base import Answer, ContributionAnswer, IntervalAnswer, ReasonAnswer
 from tumorcast_core import prognosis as p
 from tumorcast_core.snapshot import Modality, Severity
-from tumorcast_gateway.rest.answer.base import Answer, ContributionAnswer, IntervalAnswer, ReasonAnswer
 
 
 class FeatureContributionAnswer(Answer):
