@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from tumorcast.imaging.v1 import imaging_service_pb2 as pb
 from tumorcast_core import wire
 from tumorcast_core.errors import TumorcastError
-from tumorcast_core.snapshot import Extraction, MeasuredLesion, WantedOfImages
+from tumorcast_core.snapshot import Extraction, WantedOfImages
 from tumorcast_imaging.model import Instance, StoredInstance
 
 
@@ -26,19 +26,7 @@ def encode_response(extraction: Extraction) -> pb.EncodeStudyResponse:
         issues=map(wire.issue_to, extraction.issues),
         patient_id=extraction.patient_id,
         date=extraction.date,
-        lesions=map(_lesion, extraction.lesions),
-    )
-
-
-def _lesion(lesion: MeasuredLesion) -> pb.Lesion:
-    return pb.Lesion(
-        tracking_uid=lesion.tracking_uid,
-        label=lesion.label,
-        series_instance_uid=lesion.series_instance_uid,
-        dicom_modality=lesion.dicom_modality,
-        source=lesion.source,
-        date=lesion.date,
-        measurements=map(wire.feature_to, lesion.measurements),
+        lesions=map(wire.lesion_to, extraction.lesions),
     )
 
 

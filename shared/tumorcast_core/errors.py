@@ -7,7 +7,8 @@
     │   ├── NoInput                 nothing was sent to predict from
     │   ├── MalformedRequest        the request itself does not follow its schema
     │   ├── MalformedFhir           not JSON, or not FHIR R4
-    │   ├── FhirServerNotAllowed    the operator does not allow that FHIR server
+    │   ├── HostNotAllowed          the operator does not allow that host, or its address
+    │   │   └── FhirServerNotAllowed   the operator does not allow that FHIR server
     │   ├── PatientMismatch         a record is of another patient than the one that was asked for
     │   ├── MalformedDocument       a note is not decodable text
     │   ├── NotDicom                a file is not DICOM
@@ -19,15 +20,26 @@
     │   ├── UnknownFeature          a name is not in the feature catalog
     │   ├── ImplausibleValue        a value lies outside the catalog's range, unit or categories
     │   ├── UnknownEmbeddingSpace   the model was not trained on this encoder
-    │   └── HorizonOutOfRange       a horizon lies beyond the model's follow-up
+    │   ├── HorizonOutOfRange       a horizon lies beyond the model's follow-up
+    │   ├── UnsoundOutcome          an outcome does not fit the endpoint that it is of
+    │   └── IdempotencyKeyReused    the key was sent before with another request
+    ├── Unauthenticated             who asks could not be established
+    ├── PermissionDenied            who asks may not do this
     ├── NotFound
     │   ├── UnknownModel            no model of that name
     │   ├── StudyNotFound           no study of that UID
-    │   └── PatientNotFound         no patient of that id on the FHIR server
+    │   ├── PatientNotFound         no patient of that id, here or on the FHIR server
+    │   ├── PrognosisNotFound       no prognosis of that id
+    │   └── JobNotFound             no job of that id
+    ├── RecordErased                it was here and is erased; nobody can read it again
+    ├── Conflict                    it does not go with what is there or under way
+    │   └── IdempotencyKeyInUse     a request with the same key is under way
     ├── PayloadTooLarge             over a size limit; sending it again does not help
     ├── ResourceExhausted           a queue or a disk is full; try again later
+    │   └── RateLimited             this caller asks too often; try again later
     ├── ServiceUnavailable          a service that is needed does not answer
-    │   └── FhirAccessDenied        a FHIR server does not take this service's credentials
+    │   ├── FhirAccessDenied        a FHIR server does not take this service's credentials
+    │   └── StoreUnavailable        the gateway's database does not answer
     ├── DeadlineExceeded            the answer would come too late
     └── Incident                    unexpected; the log has the text under this id
 
@@ -75,7 +87,11 @@ class MalformedFhir(InvalidInput):
     default_message = "The record is not FHIR R4 JSON."
 
 
-class FhirServerNotAllowed(InvalidInput):
+class HostNotAllowed(InvalidInput):
+    default_message = "The host is not among those that the operator allows."
+
+
+class FhirServerNotAllowed(HostNotAllowed):
     default_message = "The FHIR server is not among those that the operator allows."
 
 
@@ -127,6 +143,22 @@ class HorizonOutOfRange(InvalidInput):
     default_message = "A horizon lies beyond the model's follow-up."
 
 
+class UnsoundOutcome(InvalidInput):
+    default_message = "The outcome does not fit the endpoint that it is of."
+
+
+class IdempotencyKeyReused(InvalidInput):
+    default_message = "The idempotency key was sent before with another request."
+
+
+class Unauthenticated(TumorcastError):
+    default_message = "Give valid credentials."
+
+
+class PermissionDenied(TumorcastError):
+    default_message = "The credentials do not allow this."
+
+
 class NotFound(TumorcastError):
     default_message = "It was not found."
 
@@ -140,7 +172,27 @@ class StudyNotFound(NotFound):
 
 
 class PatientNotFound(NotFound):
-    default_message = "There is no patient of that id on the FHIR server."
+    default_message = "There is no patient of that id."
+
+
+class PrognosisNotFound(NotFound):
+    default_message = "There is no prognosis of that id."
+
+
+class JobNotFound(NotFound):
+    default_message = "There is no job of that id."
+
+
+class RecordErased(TumorcastError):
+    default_message = "The record was erased; nobody can read it again."
+
+
+class Conflict(TumorcastError):
+    default_message = "This does not go with what is there."
+
+
+class IdempotencyKeyInUse(Conflict):
+    default_message = "A request with the same idempotency key is under way."
 
 
 class PayloadTooLarge(TumorcastError):
@@ -151,12 +203,20 @@ class ResourceExhausted(TumorcastError):
     default_message = "The service is at its limit; try again later."
 
 
+class RateLimited(ResourceExhausted):
+    default_message = "Too many requests; try again later."
+
+
 class ServiceUnavailable(TumorcastError):
     default_message = "A service that is needed does not answer."
 
 
 class FhirAccessDenied(ServiceUnavailable):
     default_message = "The FHIR server refuses this service's credentials."
+
+
+class StoreUnavailable(ServiceUnavailable):
+    default_message = "The store of records does not answer."
 
 
 class DeadlineExceeded(TumorcastError):

@@ -112,6 +112,20 @@ class PlannedTherapy:
     start_date: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class MeasuredLesion:
+    """One lesion in one series; ``source`` is where it was drawn, ``measurements`` are catalogued features."""
+
+    tracking_uid: str
+    label: str = field(repr=False)
+    series_instance_uid: str
+    dicom_modality: str
+    source: str
+    date: str = field(default="", repr=False)
+    measurements: tuple[Feature, ...] = ()
+    timepoint: str = ""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class PatientSnapshot:
     """Everything known of one patient at the index date (time zero, ISO 8601); nothing dated later is in it."""
@@ -123,6 +137,7 @@ class PatientSnapshot:
     issues: tuple[Issue, ...] = ()
     timepoints: tuple[Timepoint, ...] = ()
     planned_therapies: tuple[PlannedTherapy, ...] = ()
+    lesions: tuple[MeasuredLesion, ...] = ()
 
     def feature(self, name: str, timepoint: str = "") -> Feature | None:
         """The latest feature of that name at that timepoint (``""``: at none); ``None`` if there is none.
@@ -144,19 +159,6 @@ class PatientSnapshot:
             ),
             None,
         )
-
-
-@dataclass(frozen=True, slots=True)
-class MeasuredLesion:
-    """One lesion in one series; ``source`` is where it was drawn, ``measurements`` are catalogued features."""
-
-    tracking_uid: str
-    label: str = field(repr=False)
-    series_instance_uid: str
-    dicom_modality: str
-    source: str
-    date: str = field(default="", repr=False)
-    measurements: tuple[Feature, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from tumorcast.imaging.v1 import imaging_service_pb2 as pb
 from tumorcast.imaging.v1 import imaging_service_pb2_grpc as pb_grpc
 from tumorcast_core import rpc, wire
 from tumorcast_core.deadline import Deadline
-from tumorcast_core.snapshot import Extraction, MeasuredLesion, Timepoint, WantedOfImages
+from tumorcast_core.snapshot import Extraction, Timepoint, WantedOfImages
 from tumorcast_gateway.adapters.backend import Backend
 from tumorcast_gateway.model import FileStart, Piece, Upload, UploadedInstance, UploadedStudy, UploadRefusal
 
@@ -37,7 +37,7 @@ class ImagingClient:
                 issues=tuple(map(wire.issue_from, answer.issues)),
                 patient_id=answer.patient_id,
                 date=answer.date,
-                lesions=tuple(map(_lesion_from, answer.lesions)),
+                lesions=tuple(map(wire.lesion_from, answer.lesions)),
             )
 
     async def upload_study(self, pieces: AsyncIterator[Piece], deadline: Deadline) -> Upload:
@@ -51,18 +51,6 @@ class ImagingClient:
                 raise
             raise requests.failure from None  # gRPC cancels the call when its request stream raises
         return _upload_from(answer)
-
-
-def _lesion_from(message: pb.Lesion) -> MeasuredLesion:
-    return MeasuredLesion(
-        tracking_uid=message.tracking_uid,
-        label=message.label,
-        series_instance_uid=message.series_instance_uid,
-        dicom_modality=message.dicom_modality,
-        source=message.source,
-        date=message.date,
-        measurements=tuple(map(wire.feature_from, message.measurements)),
-    )
 
 
 class _Requests:

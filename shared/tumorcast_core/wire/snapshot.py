@@ -104,6 +104,34 @@ def embedding_from(m: sp.Embedding) -> s.Embedding:
     )
 
 
+def lesion_to(x: s.MeasuredLesion) -> sp.Lesion:
+    """Domain lesion → message."""
+    return sp.Lesion(
+        tracking_uid=x.tracking_uid,
+        label=x.label,
+        series_instance_uid=x.series_instance_uid,
+        dicom_modality=x.dicom_modality,
+        source=x.source,
+        date=x.date,
+        measurements=map(feature_to, x.measurements),
+        timepoint=x.timepoint,
+    )
+
+
+def lesion_from(m: sp.Lesion) -> s.MeasuredLesion:
+    """Message → domain lesion."""
+    return s.MeasuredLesion(
+        tracking_uid=m.tracking_uid,
+        label=m.label,
+        series_instance_uid=m.series_instance_uid,
+        dicom_modality=m.dicom_modality,
+        source=m.source,
+        date=m.date,
+        measurements=tuple(map(feature_from, m.measurements)),
+        timepoint=m.timepoint,
+    )
+
+
 def issue_to(i: s.Issue) -> sp.Issue:
     """Domain issue → message."""
     return sp.Issue(
@@ -156,6 +184,7 @@ def snapshot_to(snapshot: s.PatientSnapshot) -> sp.PatientSnapshot:
         issues=map(issue_to, snapshot.issues),
         timepoints=map(timepoint_to, snapshot.timepoints),
         planned_therapies=map(planned_therapy_to, snapshot.planned_therapies),
+        lesions=map(lesion_to, snapshot.lesions),
     )
 
 
@@ -169,4 +198,5 @@ def snapshot_from(m: sp.PatientSnapshot) -> s.PatientSnapshot:
         issues=tuple(map(issue_from, m.issues)),
         timepoints=tuple(map(timepoint_from, m.timepoints)),
         planned_therapies=tuple(map(planned_therapy_from, m.planned_therapies)),
+        lesions=tuple(map(lesion_from, m.lesions)),
     )

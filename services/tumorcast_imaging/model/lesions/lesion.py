@@ -115,6 +115,7 @@ def measured(lesion: Lesion, timepoint: str = "") -> MeasuredLesion:
         source=lesion.region.source,
         date=lesion.date,
         measurements=features(lesion, timepoint)[0],
+        timepoint=timepoint,
     )
 
 

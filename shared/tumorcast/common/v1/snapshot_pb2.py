@@ -24,33 +24,35 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"tumorcast/common/v1/snapshot.proto\x12\x13tumorcast.common.v1\"7\n\x06\x43oding\x12\x0e\n\x06system\x18\x01 \x01(\t\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12\x0f\n\x07\x64isplay\x18\x03 \x01(\t\"\xfd\x01\n\x07\x46\x65\x61ture\x12\x0c\n\x04name\x18\x01 \x01(\t\x12+\n\x06\x63oding\x18\x02 \x01(\x0b\x32\x1b.tumorcast.common.v1.Coding\x12\x10\n\x06number\x18\x03 \x01(\x01H\x00\x12\x12\n\x08\x63\x61tegory\x18\x04 \x01(\tH\x00\x12\x0c\n\x04unit\x18\x05 \x01(\t\x12\x11\n\teffective\x18\x06 \x01(\t\x12\x0e\n\x06source\x18\x07 \x01(\t\x12\x11\n\ttimepoint\x18\x08 \x01(\t\x12\x12\n\ncomparator\x18\t \x01(\t\x12\x0e\n\x06status\x18\n \x01(\t\x12\x0f\n\x07sources\x18\x0b \x03(\t\x12\x0f\n\x07\x66ormula\x18\x0c \x01(\tB\x07\n\x05value\"\x87\x02\n\tEmbedding\x12\x17\n\x0f\x65mbedding_space\x18\x01 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\x12\x30\n\tdata_type\x18\x03 \x01(\x0e\x32\x1d.tumorcast.common.v1.DataType\x12\r\n\x05shape\x18\x04 \x03(\r\x12/\n\x08modality\x18\x05 \x01(\x0e\x32\x1d.tumorcast.common.v1.Modality\x12\x11\n\ttimepoint\x18\x06 \x01(\t\x12\x16\n\x0e\x64icom_modality\x18\x07 \x01(\t\x12\x0e\n\x06source\x18\x08 \x01(\t\x12\x11\n\teffective\x18\t \x01(\t\x12\x13\n\x0bpreparation\x18\n \x03(\t\"\x8c\x01\n\x05Issue\x12/\n\x08severity\x18\x01 \x01(\x0e\x32\x1d.tumorcast.common.v1.Severity\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x10\n\x08location\x18\x04 \x01(\t\x12\x0e\n\x06origin\x18\x05 \x01(\t\x12\x11\n\ttimepoint\x18\x06 \x01(\t\"]\n\tTimepoint\x12\x0c\n\x04role\x18\x01 \x01(\t\x12\x0c\n\x04\x64\x61te\x18\x02 \x01(\t\x12\x1a\n\x12study_instance_uid\x18\x03 \x01(\t\x12\x18\n\x10segmentation_uid\x18\x04 \x01(\t\"h\n\x0ePlannedTherapy\x12+\n\x06\x63oding\x18\x01 \x01(\x0b\x32\x1b.tumorcast.common.v1.Coding\x12\x15\n\rtherapy_class\x18\x02 \x01(\t\x12\x12\n\nstart_date\x18\x03 \x01(\t\"3\n\x0b\x46hirPatient\x12\x10\n\x08\x62\x61se_url\x18\x01 \x01(\t\x12\x12\n\npatient_id\x18\x02 \x01(\t\"\xbd\x02\n\x0fPatientSnapshot\x12\x12\n\npatient_id\x18\x01 \x01(\t\x12\x12\n\nindex_date\x18\x02 \x01(\t\x12.\n\x08\x66\x65\x61tures\x18\x03 \x03(\x0b\x32\x1c.tumorcast.common.v1.Feature\x12\x32\n\nembeddings\x18\x04 \x03(\x0b\x32\x1e.tumorcast.common.v1.Embedding\x12*\n\x06issues\x18\x05 \x03(\x0b\x32\x1a.tumorcast.common.v1.Issue\x12\x32\n\ntimepoints\x18\x06 \x03(\x0b\x32\x1e.tumorcast.common.v1.Timepoint\x12>\n\x11planned_therapies\x18\x07 \x03(\x0b\x32#.tumorcast.common.v1.PlannedTherapy*\xa5\x01\n\x08Modality\x12\x18\n\x14MODALITY_UNSPECIFIED\x10\x00\x12\x14\n\x10MODALITY_IMAGING\x10\x01\x12\x11\n\rMODALITY_LABS\x10\x02\x12\x12\n\x0eMODALITY_NOTES\x10\x03\x12\x15\n\x11MODALITY_GENOMICS\x10\x04\x12\x15\n\x11MODALITY_CLINICAL\x10\x05\x12\x14\n\x10MODALITY_THERAPY\x10\x06*|\n\x08Severity\x12\x18\n\x14SEVERITY_UNSPECIFIED\x10\x00\x12\x18\n\x14SEVERITY_INFORMATION\x10\x01\x12\x14\n\x10SEVERITY_WARNING\x10\x02\x12\x12\n\x0eSEVERITY_ERROR\x10\x03\x12\x12\n\x0eSEVERITY_FATAL\x10\x04*S\n\x08\x44\x61taType\x12\x19\n\x15\x44\x41TA_TYPE_UNSPECIFIED\x10\x00\x12\x15\n\x11\x44\x41TA_TYPE_FLOAT32\x10\x01\x12\x15\n\x11\x44\x41TA_TYPE_FLOAT16\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"tumorcast/common/v1/snapshot.proto\x12\x13tumorcast.common.v1\"7\n\x06\x43oding\x12\x0e\n\x06system\x18\x01 \x01(\t\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12\x0f\n\x07\x64isplay\x18\x03 \x01(\t\"\xfd\x01\n\x07\x46\x65\x61ture\x12\x0c\n\x04name\x18\x01 \x01(\t\x12+\n\x06\x63oding\x18\x02 \x01(\x0b\x32\x1b.tumorcast.common.v1.Coding\x12\x10\n\x06number\x18\x03 \x01(\x01H\x00\x12\x12\n\x08\x63\x61tegory\x18\x04 \x01(\tH\x00\x12\x0c\n\x04unit\x18\x05 \x01(\t\x12\x11\n\teffective\x18\x06 \x01(\t\x12\x0e\n\x06source\x18\x07 \x01(\t\x12\x11\n\ttimepoint\x18\x08 \x01(\t\x12\x12\n\ncomparator\x18\t \x01(\t\x12\x0e\n\x06status\x18\n \x01(\t\x12\x0f\n\x07sources\x18\x0b \x03(\t\x12\x0f\n\x07\x66ormula\x18\x0c \x01(\tB\x07\n\x05value\"\x87\x02\n\tEmbedding\x12\x17\n\x0f\x65mbedding_space\x18\x01 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\x12\x30\n\tdata_type\x18\x03 \x01(\x0e\x32\x1d.tumorcast.common.v1.DataType\x12\r\n\x05shape\x18\x04 \x03(\r\x12/\n\x08modality\x18\x05 \x01(\x0e\x32\x1d.tumorcast.common.v1.Modality\x12\x11\n\ttimepoint\x18\x06 \x01(\t\x12\x16\n\x0e\x64icom_modality\x18\x07 \x01(\t\x12\x0e\n\x06source\x18\x08 \x01(\t\x12\x11\n\teffective\x18\t \x01(\t\x12\x13\n\x0bpreparation\x18\n \x03(\t\"\xc7\x01\n\x06Lesion\x12\x14\n\x0ctracking_uid\x18\x01 \x01(\t\x12\r\n\x05label\x18\x02 \x01(\t\x12\x1b\n\x13series_instance_uid\x18\x03 \x01(\t\x12\x16\n\x0e\x64icom_modality\x18\x04 \x01(\t\x12\x0e\n\x06source\x18\x05 \x01(\t\x12\x0c\n\x04\x64\x61te\x18\x06 \x01(\t\x12\x32\n\x0cmeasurements\x18\x07 \x03(\x0b\x32\x1c.tumorcast.common.v1.Feature\x12\x11\n\ttimepoint\x18\x08 \x01(\t\"\x8c\x01\n\x05Issue\x12/\n\x08severity\x18\x01 \x01(\x0e\x32\x1d.tumorcast.common.v1.Severity\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x10\n\x08location\x18\x04 \x01(\t\x12\x0e\n\x06origin\x18\x05 \x01(\t\x12\x11\n\ttimepoint\x18\x06 \x01(\t\"]\n\tTimepoint\x12\x0c\n\x04role\x18\x01 \x01(\t\x12\x0c\n\x04\x64\x61te\x18\x02 \x01(\t\x12\x1a\n\x12study_instance_uid\x18\x03 \x01(\t\x12\x18\n\x10segmentation_uid\x18\x04 \x01(\t\"h\n\x0ePlannedTherapy\x12+\n\x06\x63oding\x18\x01 \x01(\x0b\x32\x1b.tumorcast.common.v1.Coding\x12\x15\n\rtherapy_class\x18\x02 \x01(\t\x12\x12\n\nstart_date\x18\x03 \x01(\t\"3\n\x0b\x46hirPatient\x12\x10\n\x08\x62\x61se_url\x18\x01 \x01(\t\x12\x12\n\npatient_id\x18\x02 \x01(\t\"\xeb\x02\n\x0fPatientSnapshot\x12\x12\n\npatient_id\x18\x01 \x01(\t\x12\x12\n\nindex_date\x18\x02 \x01(\t\x12.\n\x08\x66\x65\x61tures\x18\x03 \x03(\x0b\x32\x1c.tumorcast.common.v1.Feature\x12\x32\n\nembeddings\x18\x04 \x03(\x0b\x32\x1e.tumorcast.common.v1.Embedding\x12*\n\x06issues\x18\x05 \x03(\x0b\x32\x1a.tumorcast.common.v1.Issue\x12\x32\n\ntimepoints\x18\x06 \x03(\x0b\x32\x1e.tumorcast.common.v1.Timepoint\x12>\n\x11planned_therapies\x18\x07 \x03(\x0b\x32#.tumorcast.common.v1.PlannedTherapy\x12,\n\x07lesions\x18\x08 \x03(\x0b\x32\x1b.tumorcast.common.v1.Lesion*\xa5\x01\n\x08Modality\x12\x18\n\x14MODALITY_UNSPECIFIED\x10\x00\x12\x14\n\x10MODALITY_IMAGING\x10\x01\x12\x11\n\rMODALITY_LABS\x10\x02\x12\x12\n\x0eMODALITY_NOTES\x10\x03\x12\x15\n\x11MODALITY_GENOMICS\x10\x04\x12\x15\n\x11MODALITY_CLINICAL\x10\x05\x12\x14\n\x10MODALITY_THERAPY\x10\x06*|\n\x08Severity\x12\x18\n\x14SEVERITY_UNSPECIFIED\x10\x00\x12\x18\n\x14SEVERITY_INFORMATION\x10\x01\x12\x14\n\x10SEVERITY_WARNING\x10\x02\x12\x12\n\x0eSEVERITY_ERROR\x10\x03\x12\x12\n\x0eSEVERITY_FATAL\x10\x04*S\n\x08\x44\x61taType\x12\x19\n\x15\x44\x41TA_TYPE_UNSPECIFIED\x10\x00\x12\x15\n\x11\x44\x41TA_TYPE_FLOAT32\x10\x01\x12\x15\n\x11\x44\x41TA_TYPE_FLOAT16\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tumorcast.common.v1.snapshot_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_MODALITY']._serialized_start=1356
-  _globals['_MODALITY']._serialized_end=1521
-  _globals['_SEVERITY']._serialized_start=1523
-  _globals['_SEVERITY']._serialized_end=1647
-  _globals['_DATATYPE']._serialized_start=1649
-  _globals['_DATATYPE']._serialized_end=1732
+  _globals['_MODALITY']._serialized_start=1604
+  _globals['_MODALITY']._serialized_end=1769
+  _globals['_SEVERITY']._serialized_start=1771
+  _globals['_SEVERITY']._serialized_end=1895
+  _globals['_DATATYPE']._serialized_start=1897
+  _globals['_DATATYPE']._serialized_end=1980
   _globals['_CODING']._serialized_start=59
   _globals['_CODING']._serialized_end=114
   _globals['_FEATURE']._serialized_start=117
   _globals['_FEATURE']._serialized_end=370
   _globals['_EMBEDDING']._serialized_start=373
   _globals['_EMBEDDING']._serialized_end=636
-  _globals['_ISSUE']._serialized_start=639
-  _globals['_ISSUE']._serialized_end=779
-  _globals['_TIMEPOINT']._serialized_start=781
-  _globals['_TIMEPOINT']._serialized_end=874
-  _globals['_PLANNEDTHERAPY']._serialized_start=876
-  _globals['_PLANNEDTHERAPY']._serialized_end=980
-  _globals['_FHIRPATIENT']._serialized_start=982
-  _globals['_FHIRPATIENT']._serialized_end=1033
-  _globals['_PATIENTSNAPSHOT']._serialized_start=1036
-  _globals['_PATIENTSNAPSHOT']._serialized_end=1353
+  _globals['_LESION']._serialized_start=639
+  _globals['_LESION']._serialized_end=838
+  _globals['_ISSUE']._serialized_start=841
+  _globals['_ISSUE']._serialized_end=981
+  _globals['_TIMEPOINT']._serialized_start=983
+  _globals['_TIMEPOINT']._serialized_end=1076
+  _globals['_PLANNEDTHERAPY']._serialized_start=1078
+  _globals['_PLANNEDTHERAPY']._serialized_end=1182
+  _globals['_FHIRPATIENT']._serialized_start=1184
+  _globals['_FHIRPATIENT']._serialized_end=1235
+  _globals['_PATIENTSNAPSHOT']._serialized_start=1238
+  _globals['_PATIENTSNAPSHOT']._serialized_end=1601
 # @@protoc_insertion_point(module_scope)

@@ -108,6 +108,26 @@ class Embedding(_message.Message):
     preparation: _containers.RepeatedScalarFieldContainer[str]
     def __init__(self, embedding_space: _Optional[str] = ..., data: _Optional[bytes] = ..., data_type: _Optional[_Union[DataType, str]] = ..., shape: _Optional[_Iterable[int]] = ..., modality: _Optional[_Union[Modality, str]] = ..., timepoint: _Optional[str] = ..., dicom_modality: _Optional[str] = ..., source: _Optional[str] = ..., effective: _Optional[str] = ..., preparation: _Optional[_Iterable[str]] = ...) -> None: ...
 
+class Lesion(_message.Message):
+    __slots__ = ("tracking_uid", "label", "series_instance_uid", "dicom_modality", "source", "date", "measurements", "timepoint")
+    TRACKING_UID_FIELD_NUMBER: _ClassVar[int]
+    LABEL_FIELD_NUMBER: _ClassVar[int]
+    SERIES_INSTANCE_UID_FIELD_NUMBER: _ClassVar[int]
+    DICOM_MODALITY_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    DATE_FIELD_NUMBER: _ClassVar[int]
+    MEASUREMENTS_FIELD_NUMBER: _ClassVar[int]
+    TIMEPOINT_FIELD_NUMBER: _ClassVar[int]
+    tracking_uid: str
+    label: str
+    series_instance_uid: str
+    dicom_modality: str
+    source: str
+    date: str
+    measurements: _containers.RepeatedCompositeFieldContainer[Feature]
+    timepoint: str
+    def __init__(self, tracking_uid: _Optional[str] = ..., label: _Optional[str] = ..., series_instance_uid: _Optional[str] = ..., dicom_modality: _Optional[str] = ..., source: _Optional[str] = ..., date: _Optional[str] = ..., measurements: _Optional[_Iterable[_Union[Feature, _Mapping]]] = ..., timepoint: _Optional[str] = ...) -> None: ...
+
 class Issue(_message.Message):
     __slots__ = ("severity", "code", "message", "location", "origin", "timepoint")
     SEVERITY_FIELD_NUMBER: _ClassVar[int]
@@ -155,7 +175,7 @@ class FhirPatient(_message.Message):
     def __init__(self, base_url: _Optional[str] = ..., patient_id: _Optional[str] = ...) -> None: ...
 
 class PatientSnapshot(_message.Message):
-    __slots__ = ("patient_id", "index_date", "features", "embeddings", "issues", "timepoints", "planned_therapies")
+    __slots__ = ("patient_id", "index_date", "features", "embeddings", "issues", "timepoints", "planned_therapies", "lesions")
     PATIENT_ID_FIELD_NUMBER: _ClassVar[int]
     INDEX_DATE_FIELD_NUMBER: _ClassVar[int]
     FEATURES_FIELD_NUMBER: _ClassVar[int]
@@ -163,6 +183,7 @@ class PatientSnapshot(_message.Message):
     ISSUES_FIELD_NUMBER: _ClassVar[int]
     TIMEPOINTS_FIELD_NUMBER: _ClassVar[int]
     PLANNED_THERAPIES_FIELD_NUMBER: _ClassVar[int]
+    LESIONS_FIELD_NUMBER: _ClassVar[int]
     patient_id: str
     index_date: str
     features: _containers.RepeatedCompositeFieldContainer[Feature]
@@ -170,4 +191,5 @@ class PatientSnapshot(_message.Message):
     issues: _containers.RepeatedCompositeFieldContainer[Issue]
     timepoints: _containers.RepeatedCompositeFieldContainer[Timepoint]
     planned_therapies: _containers.RepeatedCompositeFieldContainer[PlannedTherapy]
-    def __init__(self, patient_id: _Optional[str] = ..., index_date: _Optional[str] = ..., features: _Optional[_Iterable[_Union[Feature, _Mapping]]] = ..., embeddings: _Optional[_Iterable[_Union[Embedding, _Mapping]]] = ..., issues: _Optional[_Iterable[_Union[Issue, _Mapping]]] = ..., timepoints: _Optional[_Iterable[_Union[Timepoint, _Mapping]]] = ..., planned_therapies: _Optional[_Iterable[_Union[PlannedTherapy, _Mapping]]] = ...) -> None: ...
+    lesions: _containers.RepeatedCompositeFieldContainer[Lesion]
+    def __init__(self, patient_id: _Optional[str] = ..., index_date: _Optional[str] = ..., features: _Optional[_Iterable[_Union[Feature, _Mapping]]] = ..., embeddings: _Optional[_Iterable[_Union[Embedding, _Mapping]]] = ..., issues: _Optional[_Iterable[_Union[Issue, _Mapping]]] = ..., timepoints: _Optional[_Iterable[_Union[Timepoint, _Mapping]]] = ..., planned_therapies: _Optional[_Iterable[_Union[PlannedTherapy, _Mapping]]] = ..., lesions: _Optional[_Iterable[_Union[Lesion, _Mapping]]] = ...) -> None: ...

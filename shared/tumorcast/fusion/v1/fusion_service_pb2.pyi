@@ -46,6 +46,20 @@ class GetModelResponse(_message.Message):
     model: ModelSummary
     def __init__(self, model: _Optional[_Union[ModelSummary, _Mapping]] = ...) -> None: ...
 
+class GetModelCardRequest(_message.Message):
+    __slots__ = ("name",)
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    def __init__(self, name: _Optional[str] = ...) -> None: ...
+
+class GetModelCardResponse(_message.Message):
+    __slots__ = ("ref", "markdown")
+    REF_FIELD_NUMBER: _ClassVar[int]
+    MARKDOWN_FIELD_NUMBER: _ClassVar[int]
+    ref: _prognosis_pb2.ModelRef
+    markdown: str
+    def __init__(self, ref: _Optional[_Union[_prognosis_pb2.ModelRef, _Mapping]] = ..., markdown: _Optional[str] = ...) -> None: ...
+
 class ModelSummary(_message.Message):
     __slots__ = ("ref", "indication", "intended_use", "simulated", "groups", "endpoints", "inputs")
     REF_FIELD_NUMBER: _ClassVar[int]

@@ -50,6 +50,11 @@ class FusionServiceStub:
                 request_serializer=tumorcast_dot_fusion_dot_v1_dot_fusion__service__pb2.GetModelRequest.SerializeToString,
                 response_deserializer=tumorcast_dot_fusion_dot_v1_dot_fusion__service__pb2.GetModelResponse.FromString,
                 _registered_method=True)
+        self.GetModelCard = channel.unary_unary(
+                '/tumorcast.fusion.v1.FusionService/GetModelCard',
+                request_serializer=tumorcast_dot_fusion_dot_v1_dot_fusion__service__pb2.GetModelCardRequest.SerializeToString,
+                response_deserializer=tumorcast_dot_fusion_dot_v1_dot_fusion__service__pb2.GetModelCardResponse.FromString,
+                _registered_method=True)
 
 
 class FusionServiceServicer:
@@ -77,6 +82,13 @@ class FusionServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetModelCard(self, request, context):
+        """Gives the card of one model: what it learned from, how good it is, for whom it is not.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_FusionServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -94,6 +106,11 @@ def add_FusionServiceServicer_to_server(servicer, server):
                     servicer.GetModel,
                     request_deserializer=tumorcast_dot_fusion_dot_v1_dot_fusion__service__pb2.GetModelRequest.FromString,
                     response_serializer=tumorcast_dot_fusion_dot_v1_dot_fusion__service__pb2.GetModelResponse.SerializeToString,
+            ),
+            'GetModelCard': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetModelCard,
+                    request_deserializer=tumorcast_dot_fusion_dot_v1_dot_fusion__service__pb2.GetModelCardRequest.FromString,
+                    response_serializer=tumorcast_dot_fusion_dot_v1_dot_fusion__service__pb2.GetModelCardResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -178,6 +195,33 @@ class FusionService:
             '/tumorcast.fusion.v1.FusionService/GetModel',
             tumorcast_dot_fusion_dot_v1_dot_fusion__service__pb2.GetModelRequest.SerializeToString,
             tumorcast_dot_fusion_dot_v1_dot_fusion__service__pb2.GetModelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetModelCard(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tumorcast.fusion.v1.FusionService/GetModelCard',
+            tumorcast_dot_fusion_dot_v1_dot_fusion__service__pb2.GetModelCardRequest.SerializeToString,
+            tumorcast_dot_fusion_dot_v1_dot_fusion__service__pb2.GetModelCardResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from tumorcast.common.v1 import snapshot_pb2 as tumorcast_dot_common_dot_v1_dot_snapshot__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*tumorcast/imaging/v1/imaging_service.proto\x12\x14tumorcast.imaging.v1\x1a\"tumorcast/common/v1/snapshot.proto\"\x87\x01\n\x12\x45ncodeStudyRequest\x12\x31\n\ttimepoint\x18\x01 \x01(\x0b\x32\x1e.tumorcast.common.v1.Timepoint\x12\x10\n\x08\x65ncoders\x18\x02 \x03(\t\x12,\n\x06wanted\x18\x03 \x01(\x0b\x32\x1c.tumorcast.imaging.v1.Wanted\",\n\x06Wanted\x12\x10\n\x08\x66\x65\x61tures\x18\x01 \x03(\t\x12\x10\n\x08\x65ncoders\x18\x02 \x03(\t\"\xf6\x01\n\x13\x45ncodeStudyResponse\x12.\n\x08\x66\x65\x61tures\x18\x01 \x03(\x0b\x32\x1c.tumorcast.common.v1.Feature\x12\x32\n\nembeddings\x18\x02 \x03(\x0b\x32\x1e.tumorcast.common.v1.Embedding\x12*\n\x06issues\x18\x03 \x03(\x0b\x32\x1a.tumorcast.common.v1.Issue\x12\x12\n\npatient_id\x18\x04 \x01(\t\x12\x0c\n\x04\x64\x61te\x18\x05 \x01(\t\x12-\n\x07lesions\x18\x06 \x03(\x0b\x32\x1c.tumorcast.imaging.v1.Lesion\"\xb4\x01\n\x06Lesion\x12\x14\n\x0ctracking_uid\x18\x01 \x01(\t\x12\r\n\x05label\x18\x02 \x01(\t\x12\x1b\n\x13series_instance_uid\x18\x03 \x01(\t\x12\x16\n\x0e\x64icom_modality\x18\x04 \x01(\t\x12\x0e\n\x06source\x18\x05 \x01(\t\x12\x0c\n\x04\x64\x61te\x18\x06 \x01(\t\x12\x32\n\x0cmeasurements\x18\x07 \x03(\x0b\x32\x1c.tumorcast.common.v1.Feature\"o\n\x12UploadStudyRequest\x12\x30\n\x04\x66ile\x18\x01 \x01(\x0b\x32 .tumorcast.imaging.v1.UploadFileH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x12\r\n\x03\x65nd\x18\x03 \x01(\x08H\x00\x42\x07\n\x05piece\"K\n\nUploadFile\x12\r\n\x05label\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x04\x12\x1a\n\x12study_instance_uid\x18\x03 \x01(\t\"\xbc\x01\n\x13UploadStudyResponse\x12\x34\n\x07studies\x18\x01 \x03(\x0b\x32#.tumorcast.imaging.v1.UploadedStudy\x12\x35\n\x08refusals\x18\x02 \x03(\x0b\x32#.tumorcast.imaging.v1.UploadRefusal\x12\x38\n\x08uploaded\x18\x03 \x03(\x0b\x32&.tumorcast.imaging.v1.UploadedInstance\"_\n\x10UploadedInstance\x12\x15\n\rsop_class_uid\x18\x01 \x01(\t\x12\x18\n\x10sop_instance_uid\x18\x02 \x01(\t\x12\x1a\n\x12study_instance_uid\x18\x03 \x01(\t\"g\n\rUploadedStudy\x12\x1a\n\x12study_instance_uid\x18\x01 \x01(\t\x12\x11\n\tinstances\x18\x02 \x01(\r\x12\x19\n\x11segmentation_uids\x18\x03 \x03(\t\x12\x0c\n\x04\x64\x61te\x18\x04 \x01(\t\"\x80\x01\n\rUploadRefusal\x12\x10\n\x08position\x18\x01 \x01(\r\x12\r\n\x05label\x18\x02 \x01(\t\x12\x0c\n\x04\x63ode\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\x12\x15\n\rsop_class_uid\x18\x05 \x01(\t\x12\x18\n\x10sop_instance_uid\x18\x06 \x01(\t2\xda\x01\n\x0eImagingService\x12\x62\n\x0b\x45ncodeStudy\x12(.tumorcast.imaging.v1.EncodeStudyRequest\x1a).tumorcast.imaging.v1.EncodeStudyResponse\x12\x64\n\x0bUploadStudy\x12(.tumorcast.imaging.v1.UploadStudyRequest\x1a).tumorcast.imaging.v1.UploadStudyResponse(\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*tumorcast/imaging/v1/imaging_service.proto\x12\x14tumorcast.imaging.v1\x1a\"tumorcast/common/v1/snapshot.proto\"\x87\x01\n\x12\x45ncodeStudyRequest\x12\x31\n\ttimepoint\x18\x01 \x01(\x0b\x32\x1e.tumorcast.common.v1.Timepoint\x12\x10\n\x08\x65ncoders\x18\x02 \x03(\t\x12,\n\x06wanted\x18\x03 \x01(\x0b\x32\x1c.tumorcast.imaging.v1.Wanted\",\n\x06Wanted\x12\x10\n\x08\x66\x65\x61tures\x18\x01 \x03(\t\x12\x10\n\x08\x65ncoders\x18\x02 \x03(\t\"\xf5\x01\n\x13\x45ncodeStudyResponse\x12.\n\x08\x66\x65\x61tures\x18\x01 \x03(\x0b\x32\x1c.tumorcast.common.v1.Feature\x12\x32\n\nembeddings\x18\x02 \x03(\x0b\x32\x1e.tumorcast.common.v1.Embedding\x12*\n\x06issues\x18\x03 \x03(\x0b\x32\x1a.tumorcast.common.v1.Issue\x12\x12\n\npatient_id\x18\x04 \x01(\t\x12\x0c\n\x04\x64\x61te\x18\x05 \x01(\t\x12,\n\x07lesions\x18\x06 \x03(\x0b\x32\x1b.tumorcast.common.v1.Lesion\"o\n\x12UploadStudyRequest\x12\x30\n\x04\x66ile\x18\x01 \x01(\x0b\x32 .tumorcast.imaging.v1.UploadFileH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x12\r\n\x03\x65nd\x18\x03 \x01(\x08H\x00\x42\x07\n\x05piece\"K\n\nUploadFile\x12\r\n\x05label\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x04\x12\x1a\n\x12study_instance_uid\x18\x03 \x01(\t\"\xbc\x01\n\x13UploadStudyResponse\x12\x34\n\x07studies\x18\x01 \x03(\x0b\x32#.tumorcast.imaging.v1.UploadedStudy\x12\x35\n\x08refusals\x18\x02 \x03(\x0b\x32#.tumorcast.imaging.v1.UploadRefusal\x12\x38\n\x08uploaded\x18\x03 \x03(\x0b\x32&.tumorcast.imaging.v1.UploadedInstance\"_\n\x10UploadedInstance\x12\x15\n\rsop_class_uid\x18\x01 \x01(\t\x12\x18\n\x10sop_instance_uid\x18\x02 \x01(\t\x12\x1a\n\x12study_instance_uid\x18\x03 \x01(\t\"g\n\rUploadedStudy\x12\x1a\n\x12study_instance_uid\x18\x01 \x01(\t\x12\x11\n\tinstances\x18\x02 \x01(\r\x12\x19\n\x11segmentation_uids\x18\x03 \x03(\t\x12\x0c\n\x04\x64\x61te\x18\x04 \x01(\t\"\x80\x01\n\rUploadRefusal\x12\x10\n\x08position\x18\x01 \x01(\r\x12\r\n\x05label\x18\x02 \x01(\t\x12\x0c\n\x04\x63ode\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\x12\x15\n\rsop_class_uid\x18\x05 \x01(\t\x12\x18\n\x10sop_instance_uid\x18\x06 \x01(\t2\xda\x01\n\x0eImagingService\x12\x62\n\x0b\x45ncodeStudy\x12(.tumorcast.imaging.v1.EncodeStudyRequest\x1a).tumorcast.imaging.v1.EncodeStudyResponse\x12\x64\n\x0bUploadStudy\x12(.tumorcast.imaging.v1.UploadStudyRequest\x1a).tumorcast.imaging.v1.UploadStudyResponse(\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,21 +37,19 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WANTED']._serialized_start=242
   _globals['_WANTED']._serialized_end=286
   _globals['_ENCODESTUDYRESPONSE']._serialized_start=289
-  _globals['_ENCODESTUDYRESPONSE']._serialized_end=535
-  _globals['_LESION']._serialized_start=538
-  _globals['_LESION']._serialized_end=718
-  _globals['_UPLOADSTUDYREQUEST']._serialized_start=720
-  _globals['_UPLOADSTUDYREQUEST']._serialized_end=831
-  _globals['_UPLOADFILE']._serialized_start=833
-  _globals['_UPLOADFILE']._serialized_end=908
-  _globals['_UPLOADSTUDYRESPONSE']._serialized_start=911
-  _globals['_UPLOADSTUDYRESPONSE']._serialized_end=1099
-  _globals['_UPLOADEDINSTANCE']._serialized_start=1101
-  _globals['_UPLOADEDINSTANCE']._serialized_end=1196
-  _globals['_UPLOADEDSTUDY']._serialized_start=1198
-  _globals['_UPLOADEDSTUDY']._serialized_end=1301
-  _globals['_UPLOADREFUSAL']._serialized_start=1304
-  _globals['_UPLOADREFUSAL']._serialized_end=1432
-  _globals['_IMAGINGSERVICE']._serialized_start=1435
-  _globals['_IMAGINGSERVICE']._serialized_end=1653
+  _globals['_ENCODESTUDYRESPONSE']._serialized_end=534
+  _globals['_UPLOADSTUDYREQUEST']._serialized_start=536
+  _globals['_UPLOADSTUDYREQUEST']._serialized_end=647
+  _globals['_UPLOADFILE']._serialized_start=649
+  _globals['_UPLOADFILE']._serialized_end=724
+  _globals['_UPLOADSTUDYRESPONSE']._serialized_start=727
+  _globals['_UPLOADSTUDYRESPONSE']._serialized_end=915
+  _globals['_UPLOADEDINSTANCE']._serialized_start=917
+  _globals['_UPLOADEDINSTANCE']._serialized_end=1012
+  _globals['_UPLOADEDSTUDY']._serialized_start=1014
+  _globals['_UPLOADEDSTUDY']._serialized_end=1117
+  _globals['_UPLOADREFUSAL']._serialized_start=1120
+  _globals['_UPLOADREFUSAL']._serialized_end=1248
+  _globals['_IMAGINGSERVICE']._serialized_start=1251
+  _globals['_IMAGINGSERVICE']._serialized_end=1469
 # @@protoc_insertion_point(module_scope)

@@ -38,26 +38,8 @@ class EncodeStudyResponse(_message.Message):
     issues: _containers.RepeatedCompositeFieldContainer[_snapshot_pb2.Issue]
     patient_id: str
     date: str
-    lesions: _containers.RepeatedCompositeFieldContainer[Lesion]
-    def __init__(self, features: _Optional[_Iterable[_Union[_snapshot_pb2.Feature, _Mapping]]] = ..., embeddings: _Optional[_Iterable[_Union[_snapshot_pb2.Embedding, _Mapping]]] = ..., issues: _Optional[_Iterable[_Union[_snapshot_pb2.Issue, _Mapping]]] = ..., patient_id: _Optional[str] = ..., date: _Optional[str] = ..., lesions: _Optional[_Iterable[_Union[Lesion, _Mapping]]] = ...) -> None: ...
-
-class Lesion(_message.Message):
-    __slots__ = ("tracking_uid", "label", "series_instance_uid", "dicom_modality", "source", "date", "measurements")
-    TRACKING_UID_FIELD_NUMBER: _ClassVar[int]
-    LABEL_FIELD_NUMBER: _ClassVar[int]
-    SERIES_INSTANCE_UID_FIELD_NUMBER: _ClassVar[int]
-    DICOM_MODALITY_FIELD_NUMBER: _ClassVar[int]
-    SOURCE_FIELD_NUMBER: _ClassVar[int]
-    DATE_FIELD_NUMBER: _ClassVar[int]
-    MEASUREMENTS_FIELD_NUMBER: _ClassVar[int]
-    tracking_uid: str
-    label: str
-    series_instance_uid: str
-    dicom_modality: str
-    source: str
-    date: str
-    measurements: _containers.RepeatedCompositeFieldContainer[_snapshot_pb2.Feature]
-    def __init__(self, tracking_uid: _Optional[str] = ..., label: _Optional[str] = ..., series_instance_uid: _Optional[str] = ..., dicom_modality: _Optional[str] = ..., source: _Optional[str] = ..., date: _Optional[str] = ..., measurements: _Optional[_Iterable[_Union[_snapshot_pb2.Feature, _Mapping]]] = ...) -> None: ...
+    lesions: _containers.RepeatedCompositeFieldContainer[_snapshot_pb2.Lesion]
+    def __init__(self, features: _Optional[_Iterable[_Union[_snapshot_pb2.Feature, _Mapping]]] = ..., embeddings: _Optional[_Iterable[_Union[_snapshot_pb2.Embedding, _Mapping]]] = ..., issues: _Optional[_Iterable[_Union[_snapshot_pb2.Issue, _Mapping]]] = ..., patient_id: _Optional[str] = ..., date: _Optional[str] = ..., lesions: _Optional[_Iterable[_Union[_snapshot_pb2.Lesion, _Mapping]]] = ...) -> None: ...
 
 class UploadStudyRequest(_message.Message):
     __slots__ = ("file", "chunk", "end")

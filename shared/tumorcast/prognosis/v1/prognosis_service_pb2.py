@@ -24,20 +24,110 @@ _sym_db = _symbol_database.Default()
 
 from tumorcast.common.v1 import prognosis_pb2 as tumorcast_dot_common_dot_v1_dot_prognosis__pb2
 from tumorcast.common.v1 import snapshot_pb2 as tumorcast_dot_common_dot_v1_dot_snapshot__pb2
+from tumorcast.fusion.v1 import fusion_service_pb2 as tumorcast_dot_fusion_dot_v1_dot_fusion__service__pb2
+from tumorcast.imaging.v1 import imaging_service_pb2 as tumorcast_dot_imaging_dot_v1_dot_imaging__service__pb2
 from tumorcast.notes.v1 import notes_service_pb2 as tumorcast_dot_notes_dot_v1_dot_notes__service__pb2
+from tumorcast.prognosis.v1 import jobs_pb2 as tumorcast_dot_prognosis_dot_v1_dot_jobs__pb2
+from tumorcast.prognosis.v1 import records_pb2 as tumorcast_dot_prognosis_dot_v1_dot_records__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n.tumorcast/prognosis/v1/prognosis_service.proto\x12\x16tumorcast.prognosis.v1\x1a#tumorcast/common/v1/prognosis.proto\x1a\"tumorcast/common/v1/snapshot.proto\x1a&tumorcast/notes/v1/notes_service.proto\"\x80\x03\n\x16\x43reatePrognosisRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x12\n\npatient_id\x18\x02 \x01(\t\x12\x12\n\nindex_date\x18\x03 \x01(\t\x12\x15\n\rhorizons_days\x18\x04 \x03(\x01\x12\x0c\n\x04\x66hir\x18\x05 \x01(\x0c\x12/\n\tdocuments\x18\x06 \x03(\x0b\x32\x1c.tumorcast.notes.v1.Document\x12\x32\n\ntimepoints\x18\x07 \x03(\x0b\x32\x1e.tumorcast.common.v1.Timepoint\x12.\n\x08\x66\x65\x61tures\x18\x08 \x03(\x0b\x32\x1c.tumorcast.common.v1.Feature\x12>\n\x11planned_therapies\x18\t \x03(\x0b\x32#.tumorcast.common.v1.PlannedTherapy\x12\x35\n\x0b\x66hir_server\x18\n \x01(\x0b\x32 .tumorcast.common.v1.FhirPatient\"L\n\x17\x43reatePrognosisResponse\x12\x31\n\tprognosis\x18\x01 \x01(\x0b\x32\x1e.tumorcast.common.v1.Prognosis2\x86\x01\n\x10PrognosisService\x12r\n\x0f\x43reatePrognosis\x12..tumorcast.prognosis.v1.CreatePrognosisRequest\x1a/.tumorcast.prognosis.v1.CreatePrognosisResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n.tumorcast/prognosis/v1/prognosis_service.proto\x12\x16tumorcast.prognosis.v1\x1a#tumorcast/common/v1/prognosis.proto\x1a\"tumorcast/common/v1/snapshot.proto\x1a(tumorcast/fusion/v1/fusion_service.proto\x1a*tumorcast/imaging/v1/imaging_service.proto\x1a&tumorcast/notes/v1/notes_service.proto\x1a!tumorcast/prognosis/v1/jobs.proto\x1a$tumorcast/prognosis/v1/records.proto\"\x99\x03\n\x16\x43reatePrognosisRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x12\n\npatient_id\x18\x02 \x01(\t\x12\x12\n\nindex_date\x18\x03 \x01(\t\x12\x15\n\rhorizons_days\x18\x04 \x03(\x01\x12\x0c\n\x04\x66hir\x18\x05 \x01(\x0c\x12/\n\tdocuments\x18\x06 \x03(\x0b\x32\x1c.tumorcast.notes.v1.Document\x12\x32\n\ntimepoints\x18\x07 \x03(\x0b\x32\x1e.tumorcast.common.v1.Timepoint\x12.\n\x08\x66\x65\x61tures\x18\x08 \x03(\x0b\x32\x1c.tumorcast.common.v1.Feature\x12>\n\x11planned_therapies\x18\t \x03(\x0b\x32#.tumorcast.common.v1.PlannedTherapy\x12\x35\n\x0b\x66hir_server\x18\n \x01(\x0b\x32 .tumorcast.common.v1.FhirPatient\x12\x17\n\x0fidempotency_key\x18\x0b \x01(\t\"L\n\x17\x43reatePrognosisResponse\x12\x31\n\tprognosis\x18\x01 \x01(\x0b\x32\x1e.tumorcast.common.v1.Prognosis\"U\n\x12ScoreCohortRequest\x12?\n\x07queries\x18\x01 \x03(\x0b\x32..tumorcast.prognosis.v1.CreatePrognosisRequest\"\xb1\x01\n\x13ScoreCohortResponse\x12\x10\n\x08position\x18\x01 \x01(\x05\x12\x0c\n\x04\x64one\x18\x02 \x01(\x05\x12\r\n\x05total\x18\x03 \x01(\x05\x12\x33\n\tprognosis\x18\x04 \x01(\x0b\x32\x1e.tumorcast.common.v1.PrognosisH\x00\x12,\n\x05\x65rror\x18\x05 \x01(\x0b\x32\x1b.tumorcast.common.v1.ReasonH\x00\x42\x08\n\x06result\"+\n\x13GetPrognosisRequest\x12\x14\n\x0cprognosis_id\x18\x01 \x01(\t\"I\n\x14GetPrognosisResponse\x12\x31\n\tprognosis\x18\x01 \x01(\x0b\x32\x1e.tumorcast.common.v1.Prognosis\"]\n\x14ListPrognosesRequest\x12\x0f\n\x07patient\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"m\n\x15ListPrognosesResponse\x12;\n\tprognoses\x18\x01 \x03(\x0b\x32(.tumorcast.prognosis.v1.PrognosisSummary\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\".\n\x16ReplayPrognosisRequest\x12\x14\n\x0cprognosis_id\x18\x01 \x01(\t\"I\n\x17ReplayPrognosisResponse\x12.\n\x06replay\x18\x01 \x01(\x0b\x32\x1e.tumorcast.prognosis.v1.Replay\"/\n\x17\x45xplainPrognosisRequest\x12\x14\n\x0cprognosis_id\x18\x01 \x01(\t\"T\n\x18\x45xplainPrognosisResponse\x12\x38\n\x0b\x65xplanation\x18\x01 \x01(\x0b\x32#.tumorcast.prognosis.v1.Explanation\"d\n\x15\x43reateFeedbackRequest\x12\x32\n\x08\x66\x65\x65\x64\x62\x61\x63k\x18\x01 \x01(\x0b\x32 .tumorcast.prognosis.v1.Feedback\x12\x17\n\x0fidempotency_key\x18\x02 \x01(\t\"L\n\x16\x43reateFeedbackResponse\x12\x32\n\x08\x66\x65\x65\x64\x62\x61\x63k\x18\x01 \x01(\x0b\x32 .tumorcast.prognosis.v1.Feedback\"+\n\x13ListFeedbackRequest\x12\x14\n\x0cprognosis_id\x18\x01 \x01(\t\"J\n\x14ListFeedbackResponse\x12\x32\n\x08\x66\x65\x65\x64\x62\x61\x63k\x18\x01 \x03(\x0b\x32 .tumorcast.prognosis.v1.Feedback\"a\n\x14\x43reateOutcomeRequest\x12\x30\n\x07outcome\x18\x01 \x01(\x0b\x32\x1f.tumorcast.prognosis.v1.Outcome\x12\x17\n\x0fidempotency_key\x18\x02 \x01(\t\"I\n\x15\x43reateOutcomeResponse\x12\x30\n\x07outcome\x18\x01 \x01(\x0b\x32\x1f.tumorcast.prognosis.v1.Outcome\"+\n\x13ListOutcomesRequest\x12\x14\n\x0cprognosis_id\x18\x01 \x01(\t\"I\n\x14ListOutcomesResponse\x12\x31\n\x08outcomes\x18\x01 \x03(\x0b\x32\x1f.tumorcast.prognosis.v1.Outcome\"\x13\n\x11ListModelsRequest\"G\n\x12ListModelsResponse\x12\x31\n\x06models\x18\x01 \x03(\x0b\x32!.tumorcast.fusion.v1.ModelSummary\"\x1f\n\x0fGetModelRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"D\n\x10GetModelResponse\x12\x30\n\x05model\x18\x01 \x01(\x0b\x32!.tumorcast.fusion.v1.ModelSummary\"#\n\x13GetModelCardRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"T\n\x14GetModelCardResponse\x12*\n\x03ref\x18\x01 \x01(\x0b\x32\x1d.tumorcast.common.v1.ModelRef\x12\x10\n\x08markdown\x18\x02 \x01(\t\"M\n\x12UploadStudyRequest\x12\x37\n\x05piece\x18\x01 \x01(\x0b\x32(.tumorcast.imaging.v1.UploadStudyRequest\"\x82\x01\n\x13UploadStudyResponse\x12\x34\n\x07studies\x18\x01 \x03(\x0b\x32#.tumorcast.prognosis.v1.StoredStudy\x12\x35\n\x08refusals\x18\x02 \x03(\x0b\x32#.tumorcast.imaging.v1.UploadRefusal\"S\n\x0bStoredStudy\x12\x10\n\x08study_id\x18\x01 \x01(\t\x12\x32\n\x05study\x18\x02 \x01(\x0b\x32#.tumorcast.imaging.v1.UploadedStudy\"#\n\x0fGetStudyRequest\x12\x10\n\x08study_id\x18\x01 \x01(\t\"@\n\x10GetStudyResponse\x12,\n\x05study\x18\x01 \x01(\x0b\x32\x1d.tumorcast.prognosis.v1.Study\"l\n\x10\x43reateJobRequest\x12?\n\x07queries\x18\x01 \x03(\x0b\x32..tumorcast.prognosis.v1.CreatePrognosisRequest\x12\x17\n\x0fidempotency_key\x18\x02 \x01(\t\"=\n\x11\x43reateJobResponse\x12(\n\x03job\x18\x01 \x01(\x0b\x32\x1b.tumorcast.prognosis.v1.Job\"8\n\x0fListJobsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"V\n\x10ListJobsResponse\x12)\n\x04jobs\x18\x01 \x03(\x0b\x32\x1b.tumorcast.prognosis.v1.Job\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x1f\n\rGetJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\":\n\x0eGetJobResponse\x12(\n\x03job\x18\x01 \x01(\x0b\x32\x1b.tumorcast.prognosis.v1.Job\"N\n\x15ListJobResultsRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"e\n\x16ListJobResultsResponse\x12\x32\n\x07results\x18\x01 \x03(\x0b\x32!.tumorcast.prognosis.v1.JobResult\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\"\n\x10\x43\x61ncelJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"=\n\x11\x43\x61ncelJobResponse\x12(\n\x03job\x18\x01 \x01(\x0b\x32\x1b.tumorcast.prognosis.v1.Job\"(\n\x12\x46indPatientRequest\x12\x12\n\npatient_id\x18\x01 \x01(\t\"J\n\x13\x46indPatientResponse\x12\x33\n\x07patient\x18\x01 \x01(\x0b\x32\".tumorcast.prognosis.v1.PatientRef\"&\n\x13\x45rasePatientRequest\x12\x0f\n\x07patient\x18\x01 \x01(\t\")\n\x14\x45rasePatientResponse\x12\x11\n\tprognoses\x18\x01 \x01(\x05\x32\xa1\x12\n\x10PrognosisService\x12r\n\x0f\x43reatePrognosis\x12..tumorcast.prognosis.v1.CreatePrognosisRequest\x1a/.tumorcast.prognosis.v1.CreatePrognosisResponse\x12h\n\x0bScoreCohort\x12*.tumorcast.prognosis.v1.ScoreCohortRequest\x1a+.tumorcast.prognosis.v1.ScoreCohortResponse0\x01\x12i\n\x0cGetPrognosis\x12+.tumorcast.prognosis.v1.GetPrognosisRequest\x1a,.tumorcast.prognosis.v1.GetPrognosisResponse\x12l\n\rListPrognoses\x12,.tumorcast.prognosis.v1.ListPrognosesRequest\x1a-.tumorcast.prognosis.v1.ListPrognosesResponse\x12r\n\x0fReplayPrognosis\x12..tumorcast.prognosis.v1.ReplayPrognosisRequest\x1a/.tumorcast.prognosis.v1.ReplayPrognosisResponse\x12u\n\x10\x45xplainPrognosis\x12/.tumorcast.prognosis.v1.ExplainPrognosisRequest\x1a\x30.tumorcast.prognosis.v1.ExplainPrognosisResponse\x12o\n\x0e\x43reateFeedback\x12-.tumorcast.prognosis.v1.CreateFeedbackRequest\x1a..tumorcast.prognosis.v1.CreateFeedbackResponse\x12i\n\x0cListFeedback\x12+.tumorcast.prognosis.v1.ListFeedbackRequest\x1a,.tumorcast.prognosis.v1.ListFeedbackResponse\x12l\n\rCreateOutcome\x12,.tumorcast.prognosis.v1.CreateOutcomeRequest\x1a-.tumorcast.prognosis.v1.CreateOutcomeResponse\x12i\n\x0cListOutcomes\x12+.tumorcast.prognosis.v1.ListOutcomesRequest\x1a,.tumorcast.prognosis.v1.ListOutcomesResponse\x12\x63\n\nListModels\x12).tumorcast.prognosis.v1.ListModelsRequest\x1a*.tumorcast.prognosis.v1.ListModelsResponse\x12]\n\x08GetModel\x12\'.tumorcast.prognosis.v1.GetModelRequest\x1a(.tumorcast.prognosis.v1.GetModelResponse\x12i\n\x0cGetModelCard\x12+.tumorcast.prognosis.v1.GetModelCardRequest\x1a,.tumorcast.prognosis.v1.GetModelCardResponse\x12h\n\x0bUploadStudy\x12*.tumorcast.prognosis.v1.UploadStudyRequest\x1a+.tumorcast.prognosis.v1.UploadStudyResponse(\x01\x12]\n\x08GetStudy\x12\'.tumorcast.prognosis.v1.GetStudyRequest\x1a(.tumorcast.prognosis.v1.GetStudyResponse\x12`\n\tCreateJob\x12(.tumorcast.prognosis.v1.CreateJobRequest\x1a).tumorcast.prognosis.v1.CreateJobResponse\x12]\n\x08ListJobs\x12\'.tumorcast.prognosis.v1.ListJobsRequest\x1a(.tumorcast.prognosis.v1.ListJobsResponse\x12W\n\x06GetJob\x12%.tumorcast.prognosis.v1.GetJobRequest\x1a&.tumorcast.prognosis.v1.GetJobResponse\x12o\n\x0eListJobResults\x12-.tumorcast.prognosis.v1.ListJobResultsRequest\x1a..tumorcast.prognosis.v1.ListJobResultsResponse\x12`\n\tCancelJob\x12(.tumorcast.prognosis.v1.CancelJobRequest\x1a).tumorcast.prognosis.v1.CancelJobResponse\x12\x66\n\x0b\x46indPatient\x12*.tumorcast.prognosis.v1.FindPatientRequest\x1a+.tumorcast.prognosis.v1.FindPatientResponse\x12i\n\x0c\x45rasePatient\x12+.tumorcast.prognosis.v1.ErasePatientRequest\x1a,.tumorcast.prognosis.v1.ErasePatientResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tumorcast.prognosis.v1.prognosis_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CREATEPROGNOSISREQUEST']._serialized_start=188
-  _globals['_CREATEPROGNOSISREQUEST']._serialized_end=572
-  _globals['_CREATEPROGNOSISRESPONSE']._serialized_start=574
-  _globals['_CREATEPROGNOSISRESPONSE']._serialized_end=650
-  _globals['_PROGNOSISSERVICE']._serialized_start=653
-  _globals['_PROGNOSISSERVICE']._serialized_end=787
+  _globals['_CREATEPROGNOSISREQUEST']._serialized_start=347
+  _globals['_CREATEPROGNOSISREQUEST']._serialized_end=756
+  _globals['_CREATEPROGNOSISRESPONSE']._serialized_start=758
+  _globals['_CREATEPROGNOSISRESPONSE']._serialized_end=834
+  _globals['_SCORECOHORTREQUEST']._serialized_start=836
+  _globals['_SCORECOHORTREQUEST']._serialized_end=921
+  _globals['_SCORECOHORTRESPONSE']._serialized_start=924
+  _globals['_SCORECOHORTRESPONSE']._serialized_end=1101
+  _globals['_GETPROGNOSISREQUEST']._serialized_start=1103
+  _globals['_GETPROGNOSISREQUEST']._serialized_end=1146
+  _globals['_GETPROGNOSISRESPONSE']._serialized_start=1148
+  _globals['_GETPROGNOSISRESPONSE']._serialized_end=1221
+  _globals['_LISTPROGNOSESREQUEST']._serialized_start=1223
+  _globals['_LISTPROGNOSESREQUEST']._serialized_end=1316
+  _globals['_LISTPROGNOSESRESPONSE']._serialized_start=1318
+  _globals['_LISTPROGNOSESRESPONSE']._serialized_end=1427
+  _globals['_REPLAYPROGNOSISREQUEST']._serialized_start=1429
+  _globals['_REPLAYPROGNOSISREQUEST']._serialized_end=1475
+  _globals['_REPLAYPROGNOSISRESPONSE']._serialized_start=1477
+  _globals['_REPLAYPROGNOSISRESPONSE']._serialized_end=1550
+  _globals['_EXPLAINPROGNOSISREQUEST']._serialized_start=1552
+  _globals['_EXPLAINPROGNOSISREQUEST']._serialized_end=1599
+  _globals['_EXPLAINPROGNOSISRESPONSE']._serialized_start=1601
+  _globals['_EXPLAINPROGNOSISRESPONSE']._serialized_end=1685
+  _globals['_CREATEFEEDBACKREQUEST']._serialized_start=1687
+  _globals['_CREATEFEEDBACKREQUEST']._serialized_end=1787
+  _globals['_CREATEFEEDBACKRESPONSE']._serialized_start=1789
+  _globals['_CREATEFEEDBACKRESPONSE']._serialized_end=1865
+  _globals['_LISTFEEDBACKREQUEST']._serialized_start=1867
+  _globals['_LISTFEEDBACKREQUEST']._serialized_end=1910
+  _globals['_LISTFEEDBACKRESPONSE']._serialized_start=1912
+  _globals['_LISTFEEDBACKRESPONSE']._serialized_end=1986
+  _globals['_CREATEOUTCOMEREQUEST']._serialized_start=1988
+  _globals['_CREATEOUTCOMEREQUEST']._serialized_end=2085
+  _globals['_CREATEOUTCOMERESPONSE']._serialized_start=2087
+  _globals['_CREATEOUTCOMERESPONSE']._serialized_end=2160
+  _globals['_LISTOUTCOMESREQUEST']._serialized_start=2162
+  _globals['_LISTOUTCOMESREQUEST']._serialized_end=2205
+  _globals['_LISTOUTCOMESRESPONSE']._serialized_start=2207
+  _globals['_LISTOUTCOMESRESPONSE']._serialized_end=2280
+  _globals['_LISTMODELSREQUEST']._serialized_start=2282
+  _globals['_LISTMODELSREQUEST']._serialized_end=2301
+  _globals['_LISTMODELSRESPONSE']._serialized_start=2303
+  _globals['_LISTMODELSRESPONSE']._serialized_end=2374
+  _globals['_GETMODELREQUEST']._serialized_start=2376
+  _globals['_GETMODELREQUEST']._serialized_end=2407
+  _globals['_GETMODELRESPONSE']._serialized_start=2409
+  _globals['_GETMODELRESPONSE']._serialized_end=2477
+  _globals['_GETMODELCARDREQUEST']._serialized_start=2479
+  _globals['_GETMODELCARDREQUEST']._serialized_end=2514
+  _globals['_GETMODELCARDRESPONSE']._serialized_start=2516
+  _globals['_GETMODELCARDRESPONSE']._serialized_end=2600
+  _globals['_UPLOADSTUDYREQUEST']._serialized_start=2602
+  _globals['_UPLOADSTUDYREQUEST']._serialized_end=2679
+  _globals['_UPLOADSTUDYRESPONSE']._serialized_start=2682
+  _globals['_UPLOADSTUDYRESPONSE']._serialized_end=2812
+  _globals['_STOREDSTUDY']._serialized_start=2814
+  _globals['_STOREDSTUDY']._serialized_end=2897
+  _globals['_GETSTUDYREQUEST']._serialized_start=2899
+  _globals['_GETSTUDYREQUEST']._serialized_end=2934
+  _globals['_GETSTUDYRESPONSE']._serialized_start=2936
+  _globals['_GETSTUDYRESPONSE']._serialized_end=3000
+  _globals['_CREATEJOBREQUEST']._serialized_start=3002
+  _globals['_CREATEJOBREQUEST']._serialized_end=3110
+  _globals['_CREATEJOBRESPONSE']._serialized_start=3112
+  _globals['_CREATEJOBRESPONSE']._serialized_end=3173
+  _globals['_LISTJOBSREQUEST']._serialized_start=3175
+  _globals['_LISTJOBSREQUEST']._serialized_end=3231
+  _globals['_LISTJOBSRESPONSE']._serialized_start=3233
+  _globals['_LISTJOBSRESPONSE']._serialized_end=3319
+  _globals['_GETJOBREQUEST']._serialized_start=3321
+  _globals['_GETJOBREQUEST']._serialized_end=3352
+  _globals['_GETJOBRESPONSE']._serialized_start=3354
+  _globals['_GETJOBRESPONSE']._serialized_end=3412
+  _globals['_LISTJOBRESULTSREQUEST']._serialized_start=3414
+  _globals['_LISTJOBRESULTSREQUEST']._serialized_end=3492
+  _globals['_LISTJOBRESULTSRESPONSE']._serialized_start=3494
+  _globals['_LISTJOBRESULTSRESPONSE']._serialized_end=3595
+  _globals['_CANCELJOBREQUEST']._serialized_start=3597
+  _globals['_CANCELJOBREQUEST']._serialized_end=3631
+  _globals['_CANCELJOBRESPONSE']._serialized_start=3633
+  _globals['_CANCELJOBRESPONSE']._serialized_end=3694
+  _globals['_FINDPATIENTREQUEST']._serialized_start=3696
+  _globals['_FINDPATIENTREQUEST']._serialized_end=3736
+  _globals['_FINDPATIENTRESPONSE']._serialized_start=3738
+  _globals['_FINDPATIENTRESPONSE']._serialized_end=3812
+  _globals['_ERASEPATIENTREQUEST']._serialized_start=3814
+  _globals['_ERASEPATIENTREQUEST']._serialized_end=3852
+  _globals['_ERASEPATIENTRESPONSE']._serialized_start=3854
+  _globals['_ERASEPATIENTRESPONSE']._serialized_end=3895
+  _globals['_PROGNOSISSERVICE']._serialized_start=3898
+  _globals['_PROGNOSISSERVICE']._serialized_end=6235
 # @@protoc_insertion_point(module_scope)

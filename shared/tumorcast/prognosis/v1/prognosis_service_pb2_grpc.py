@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class PrognosisServiceStub:
-    """Answers prognosis queries.
+    """Answers prognosis queries, keeps the answers, and takes what is said of them later. Twin of the REST API.
     """
 
     def __init__(self, channel):
@@ -40,14 +40,266 @@ class PrognosisServiceStub:
                 request_serializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.CreatePrognosisRequest.SerializeToString,
                 response_deserializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.CreatePrognosisResponse.FromString,
                 _registered_method=True)
+        self.ScoreCohort = channel.unary_stream(
+                '/tumorcast.prognosis.v1.PrognosisService/ScoreCohort',
+                request_serializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.ScoreCohortRequest.SerializeToString,
+                response_deserializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.ScoreCohortResponse.FromString,
+                _registered_method=True)
+        self.GetPrognosis = channel.unary_unary(
+                '/tumorcast.prognosis.v1.PrognosisService/GetPrognosis',
+                request_serializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.GetPrognosisRequest.SerializeToString,
+                response_deserializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.GetPrognosisResponse.FromString,
+                _registered_method=True)
+        self.ListPrognoses = channel.unary_unary(
+                '/tumorcast.prognosis.v1.PrognosisService/ListPrognoses',
+                request_serializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.ListPrognosesRequest.SerializeToString,
+                response_deserializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.ListPrognosesResponse.FromString,
+                _registered_method=True)
+        self.ReplayPrognosis = channel.unary_unary(
+                '/tumorcast.prognosis.v1.PrognosisService/ReplayPrognosis',
+                request_serializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.ReplayPrognosisRequest.SerializeToString,
+                response_deserializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.ReplayPrognosisResponse.FromString,
+                _registered_method=True)
+        self.ExplainPrognosis = channel.unary_unary(
+                '/tumorcast.prognosis.v1.PrognosisService/ExplainPrognosis',
+                request_serializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.ExplainPrognosisRequest.SerializeToString,
+                response_deserializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.ExplainPrognosisResponse.FromString,
+                _registered_method=True)
+        self.CreateFeedback = channel.unary_unary(
+                '/tumorcast.prognosis.v1.PrognosisService/CreateFeedback',
+                request_serializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.CreateFeedbackRequest.SerializeToString,
+                response_deserializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.CreateFeedbackResponse.FromString,
+                _registered_method=True)
+        self.ListFeedback = channel.unary_unary(
+                '/tumorcast.prognosis.v1.PrognosisService/ListFeedback',
+                request_serializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.ListFeedbackRequest.SerializeToString,
+                response_deserializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.ListFeedbackResponse.FromString,
+                _registered_method=True)
+        self.CreateOutcome = channel.unary_unary(
+                '/tumorcast.prognosis.v1.PrognosisService/CreateOutcome',
+                request_serializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.CreateOutcomeRequest.SerializeToString,
+                response_deserializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.CreateOutcomeResponse.FromString,
+                _registered_method=True)
+        self.ListOutcomes = channel.unary_unary(
+                '/tumorcast.prognosis.v1.PrognosisService/ListOutcomes',
+                request_serializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.ListOutcomesRequest.SerializeToString,
+                response_deserializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.ListOutcomesResponse.FromString,
+                _registered_method=True)
+        self.ListModels = channel.unary_unary(
+                '/tumorcast.prognosis.v1.PrognosisService/ListModels',
+                request_serializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.ListModelsRequest.SerializeToString,
+                response_deserializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.ListModelsResponse.FromString,
+                _registered_method=True)
+        self.GetModel = channel.unary_unary(
+                '/tumorcast.prognosis.v1.PrognosisService/GetModel',
+                request_serializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.GetModelRequest.SerializeToString,
+                response_deserializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.GetModelResponse.FromString,
+                _registered_method=True)
+        self.GetModelCard = channel.unary_unary(
+                '/tumorcast.prognosis.v1.PrognosisService/GetModelCard',
+                request_serializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.GetModelCardRequest.SerializeToString,
+                response_deserializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.GetModelCardResponse.FromString,
+                _registered_method=True)
+        self.UploadStudy = channel.stream_unary(
+                '/tumorcast.prognosis.v1.PrognosisService/UploadStudy',
+                request_serializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.UploadStudyRequest.SerializeToString,
+                response_deserializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.UploadStudyResponse.FromString,
+                _registered_method=True)
+        self.GetStudy = channel.unary_unary(
+                '/tumorcast.prognosis.v1.PrognosisService/GetStudy',
+                request_serializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.GetStudyRequest.SerializeToString,
+                response_deserializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.GetStudyResponse.FromString,
+                _registered_method=True)
+        self.CreateJob = channel.unary_unary(
+                '/tumorcast.prognosis.v1.PrognosisService/CreateJob',
+                request_serializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.CreateJobRequest.SerializeToString,
+                response_deserializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.CreateJobResponse.FromString,
+                _registered_method=True)
+        self.ListJobs = channel.unary_unary(
+                '/tumorcast.prognosis.v1.PrognosisService/ListJobs',
+                request_serializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.ListJobsRequest.SerializeToString,
+                response_deserializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.ListJobsResponse.FromString,
+                _registered_method=True)
+        self.GetJob = channel.unary_unary(
+                '/tumorcast.prognosis.v1.PrognosisService/GetJob',
+                request_serializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.GetJobRequest.SerializeToString,
+                response_deserializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.GetJobResponse.FromString,
+                _registered_method=True)
+        self.ListJobResults = channel.unary_unary(
+                '/tumorcast.prognosis.v1.PrognosisService/ListJobResults',
+                request_serializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.ListJobResultsRequest.SerializeToString,
+                response_deserializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.ListJobResultsResponse.FromString,
+                _registered_method=True)
+        self.CancelJob = channel.unary_unary(
+                '/tumorcast.prognosis.v1.PrognosisService/CancelJob',
+                request_serializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.CancelJobRequest.SerializeToString,
+                response_deserializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.CancelJobResponse.FromString,
+                _registered_method=True)
+        self.FindPatient = channel.unary_unary(
+                '/tumorcast.prognosis.v1.PrognosisService/FindPatient',
+                request_serializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.FindPatientRequest.SerializeToString,
+                response_deserializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.FindPatientResponse.FromString,
+                _registered_method=True)
+        self.ErasePatient = channel.unary_unary(
+                '/tumorcast.prognosis.v1.PrognosisService/ErasePatient',
+                request_serializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.ErasePatientRequest.SerializeToString,
+                response_deserializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.ErasePatientResponse.FromString,
+                _registered_method=True)
 
 
 class PrognosisServiceServicer:
-    """Answers prognosis queries.
+    """Answers prognosis queries, keeps the answers, and takes what is said of them later. Twin of the REST API.
     """
 
     def CreatePrognosis(self, request, context):
-        """Reads what is given, asks the model, answers. Missing inputs and services make the answer narrower.
+        """Reads what is given, asks the model, answers, keeps the record. Missing inputs and services make the answer narrower.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ScoreCohort(self, request, context):
+        """Answers many queries while the call lasts, one result each as it is ready, with progress.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetPrognosis(self, request, context):
+        """Gives a stored prognosis.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListPrognoses(self, request, context):
+        """Lists stored prognoses, the newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReplayPrognosis(self, request, context):
+        """Asks the model again with the stored snapshot, and says whether the numbers are the same. Stores nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExplainPrognosis(self, request, context):
+        """Says why a stored prognosis is as it is.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreateFeedback(self, request, context):
+        """Keeps what a reader decided on a prognosis.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListFeedback(self, request, context):
+        """Lists feedback on one prognosis, the oldest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreateOutcome(self, request, context):
+        """Keeps what became of the patient.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListOutcomes(self, request, context):
+        """Lists outcomes of one prognosis, the oldest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListModels(self, request, context):
+        """Lists the models that can be asked.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetModel(self, request, context):
+        """Describes one model.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetModelCard(self, request, context):
+        """Gives the card of one model.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UploadStudy(self, request_iterator, context):
+        """Stores DICOM instances, as ImagingService.UploadStudy does.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetStudy(self, request, context):
+        """Reads one stored study: lesions and measurements.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreateJob(self, request, context):
+        """Accepts a batch of queries; it is answered in the background.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListJobs(self, request, context):
+        """Lists jobs, the newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetJob(self, request, context):
+        """Says how far a job is.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListJobResults(self, request, context):
+        """Lists what became of the queries of a job, by position.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CancelJob(self, request, context):
+        """Cancels what is not begun of a job. A job that has ended stays as it is.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FindPatient(self, request, context):
+        """Finds the opaque id of a patient.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ErasePatient(self, request, context):
+        """Destroys the key of a patient: no record of the patient can be read again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -61,6 +313,111 @@ def add_PrognosisServiceServicer_to_server(servicer, server):
                     request_deserializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.CreatePrognosisRequest.FromString,
                     response_serializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.CreatePrognosisResponse.SerializeToString,
             ),
+            'ScoreCohort': grpc.unary_stream_rpc_method_handler(
+                    servicer.ScoreCohort,
+                    request_deserializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.ScoreCohortRequest.FromString,
+                    response_serializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.ScoreCohortResponse.SerializeToString,
+            ),
+            'GetPrognosis': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetPrognosis,
+                    request_deserializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.GetPrognosisRequest.FromString,
+                    response_serializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.GetPrognosisResponse.SerializeToString,
+            ),
+            'ListPrognoses': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListPrognoses,
+                    request_deserializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.ListPrognosesRequest.FromString,
+                    response_serializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.ListPrognosesResponse.SerializeToString,
+            ),
+            'ReplayPrognosis': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReplayPrognosis,
+                    request_deserializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.ReplayPrognosisRequest.FromString,
+                    response_serializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.ReplayPrognosisResponse.SerializeToString,
+            ),
+            'ExplainPrognosis': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExplainPrognosis,
+                    request_deserializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.ExplainPrognosisRequest.FromString,
+                    response_serializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.ExplainPrognosisResponse.SerializeToString,
+            ),
+            'CreateFeedback': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateFeedback,
+                    request_deserializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.CreateFeedbackRequest.FromString,
+                    response_serializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.CreateFeedbackResponse.SerializeToString,
+            ),
+            'ListFeedback': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListFeedback,
+                    request_deserializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.ListFeedbackRequest.FromString,
+                    response_serializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.ListFeedbackResponse.SerializeToString,
+            ),
+            'CreateOutcome': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateOutcome,
+                    request_deserializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.CreateOutcomeRequest.FromString,
+                    response_serializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.CreateOutcomeResponse.SerializeToString,
+            ),
+            'ListOutcomes': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListOutcomes,
+                    request_deserializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.ListOutcomesRequest.FromString,
+                    response_serializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.ListOutcomesResponse.SerializeToString,
+            ),
+            'ListModels': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListModels,
+                    request_deserializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.ListModelsRequest.FromString,
+                    response_serializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.ListModelsResponse.SerializeToString,
+            ),
+            'GetModel': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetModel,
+                    request_deserializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.GetModelRequest.FromString,
+                    response_serializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.GetModelResponse.SerializeToString,
+            ),
+            'GetModelCard': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetModelCard,
+                    request_deserializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.GetModelCardRequest.FromString,
+                    response_serializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.GetModelCardResponse.SerializeToString,
+            ),
+            'UploadStudy': grpc.stream_unary_rpc_method_handler(
+                    servicer.UploadStudy,
+                    request_deserializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.UploadStudyRequest.FromString,
+                    response_serializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.UploadStudyResponse.SerializeToString,
+            ),
+            'GetStudy': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetStudy,
+                    request_deserializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.GetStudyRequest.FromString,
+                    response_serializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.GetStudyResponse.SerializeToString,
+            ),
+            'CreateJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateJob,
+                    request_deserializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.CreateJobRequest.FromString,
+                    response_serializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.CreateJobResponse.SerializeToString,
+            ),
+            'ListJobs': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListJobs,
+                    request_deserializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.ListJobsRequest.FromString,
+                    response_serializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.ListJobsResponse.SerializeToString,
+            ),
+            'GetJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetJob,
+                    request_deserializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.GetJobRequest.FromString,
+                    response_serializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.GetJobResponse.SerializeToString,
+            ),
+            'ListJobResults': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListJobResults,
+                    request_deserializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.ListJobResultsRequest.FromString,
+                    response_serializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.ListJobResultsResponse.SerializeToString,
+            ),
+            'CancelJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelJob,
+                    request_deserializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.CancelJobRequest.FromString,
+                    response_serializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.CancelJobResponse.SerializeToString,
+            ),
+            'FindPatient': grpc.unary_unary_rpc_method_handler(
+                    servicer.FindPatient,
+                    request_deserializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.FindPatientRequest.FromString,
+                    response_serializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.FindPatientResponse.SerializeToString,
+            ),
+            'ErasePatient': grpc.unary_unary_rpc_method_handler(
+                    servicer.ErasePatient,
+                    request_deserializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.ErasePatientRequest.FromString,
+                    response_serializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.ErasePatientResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'tumorcast.prognosis.v1.PrognosisService', rpc_method_handlers)
@@ -70,7 +427,7 @@ def add_PrognosisServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class PrognosisService:
-    """Answers prognosis queries.
+    """Answers prognosis queries, keeps the answers, and takes what is said of them later. Twin of the REST API.
     """
 
     @staticmethod
@@ -90,6 +447,573 @@ class PrognosisService:
             '/tumorcast.prognosis.v1.PrognosisService/CreatePrognosis',
             tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.CreatePrognosisRequest.SerializeToString,
             tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.CreatePrognosisResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ScoreCohort(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/tumorcast.prognosis.v1.PrognosisService/ScoreCohort',
+            tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.ScoreCohortRequest.SerializeToString,
+            tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.ScoreCohortResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetPrognosis(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tumorcast.prognosis.v1.PrognosisService/GetPrognosis',
+            tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.GetPrognosisRequest.SerializeToString,
+            tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.GetPrognosisResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListPrognoses(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tumorcast.prognosis.v1.PrognosisService/ListPrognoses',
+            tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.ListPrognosesRequest.SerializeToString,
+            tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.ListPrognosesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReplayPrognosis(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tumorcast.prognosis.v1.PrognosisService/ReplayPrognosis',
+            tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.ReplayPrognosisRequest.SerializeToString,
+            tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.ReplayPrognosisResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExplainPrognosis(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tumorcast.prognosis.v1.PrognosisService/ExplainPrognosis',
+            tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.ExplainPrognosisRequest.SerializeToString,
+            tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.ExplainPrognosisResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateFeedback(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tumorcast.prognosis.v1.PrognosisService/CreateFeedback',
+            tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.CreateFeedbackRequest.SerializeToString,
+            tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.CreateFeedbackResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListFeedback(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tumorcast.prognosis.v1.PrognosisService/ListFeedback',
+            tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.ListFeedbackRequest.SerializeToString,
+            tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.ListFeedbackResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateOutcome(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tumorcast.prognosis.v1.PrognosisService/CreateOutcome',
+            tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.CreateOutcomeRequest.SerializeToString,
+            tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.CreateOutcomeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListOutcomes(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tumorcast.prognosis.v1.PrognosisService/ListOutcomes',
+            tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.ListOutcomesRequest.SerializeToString,
+            tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.ListOutcomesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListModels(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tumorcast.prognosis.v1.PrognosisService/ListModels',
+            tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.ListModelsRequest.SerializeToString,
+            tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.ListModelsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetModel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tumorcast.prognosis.v1.PrognosisService/GetModel',
+            tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.GetModelRequest.SerializeToString,
+            tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.GetModelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetModelCard(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tumorcast.prognosis.v1.PrognosisService/GetModelCard',
+            tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.GetModelCardRequest.SerializeToString,
+            tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.GetModelCardResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UploadStudy(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/tumorcast.prognosis.v1.PrognosisService/UploadStudy',
+            tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.UploadStudyRequest.SerializeToString,
+            tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.UploadStudyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetStudy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tumorcast.prognosis.v1.PrognosisService/GetStudy',
+            tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.GetStudyRequest.SerializeToString,
+            tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.GetStudyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tumorcast.prognosis.v1.PrognosisService/CreateJob',
+            tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.CreateJobRequest.SerializeToString,
+            tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.CreateJobResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListJobs(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tumorcast.prognosis.v1.PrognosisService/ListJobs',
+            tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.ListJobsRequest.SerializeToString,
+            tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.ListJobsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tumorcast.prognosis.v1.PrognosisService/GetJob',
+            tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.GetJobRequest.SerializeToString,
+            tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.GetJobResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListJobResults(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tumorcast.prognosis.v1.PrognosisService/ListJobResults',
+            tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.ListJobResultsRequest.SerializeToString,
+            tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.ListJobResultsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tumorcast.prognosis.v1.PrognosisService/CancelJob',
+            tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.CancelJobRequest.SerializeToString,
+            tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.CancelJobResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FindPatient(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tumorcast.prognosis.v1.PrognosisService/FindPatient',
+            tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.FindPatientRequest.SerializeToString,
+            tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.FindPatientResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ErasePatient(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tumorcast.prognosis.v1.PrognosisService/ErasePatient',
+            tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.ErasePatientRequest.SerializeToString,
+            tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.ErasePatientResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -1,0 +1,26 @@
+"""HTTP that the gateway asks for by itself: keys of issuers, EHRs and CDS clients, records written back.
+
+Everything that leaves this process by HTTP goes through here, to hosts that the operator named.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from tumorcast_core.outbound import Destinations, Outbound
+from tumorcast_gateway.settings import Settings
+
+
+def outbound_of(settings: Settings) -> Outbound:
+    """Make the client for this process's event loop; raises ``ValueError`` or ``OSError`` for settings that are off.
+
+    Hosts of issuers and of ``oidc_jwks_url`` may be asked without being named again in ``outbound_hosts``.
+    """
+    own = (*settings.oidc_issuers, *filter(None, [settings.oidc_jwks_url]))
+    hosts = (*settings.outbound_hosts, *(urlsplit(url).netloc for url in own))
+    return Outbound(
+        Destinations.of(tuple(dict.fromkeys(hosts)), settings.outbound_networks),
+        ca_file=settings.outbound_ca_file,
+        timeout_s=settings.outbound_timeout_s,
+        max_bytes=settings.outbound_max_mib << 20,
+    )
