@@ -9,7 +9,6 @@ from tumorcast.prognosis.v1 import prognosis_service_pb2_grpc as pb_grpc
 from tumorcast_core import logs, rpc, wire
 from tumorcast_core.deadline import Deadline
 from tumorcast_gateway.model import Ports, create_prognosis
-from tumorcast_gateway.wire import query_from
 
 
 class PrognosisServicer(pb_grpc.PrognosisServiceServicer):
@@ -26,5 +25,5 @@ class PrognosisServicer(pb_grpc.PrognosisServiceServicer):
         """Answer one query. The request id is made here: a caller's own could name the patient in our logs."""
         logs.request_id.set(uuid.uuid4().hex)
         deadline = Deadline(min(rpc.deadline_of(grpc_context).at_s, Deadline.after(self._deadline_s).at_s))
-        prognosis = await create_prognosis(query_from(request), self._ports, deadline)
+        prognosis = await create_prognosis(wire.query_from(request), self._ports, deadline)
         return pb.CreatePrognosisResponse(prognosis=wire.prognosis_to(prognosis))

@@ -28,7 +28,6 @@ from tumorcast_core.query import Document
 from tumorcast_core.snapshot import Extraction
 from tumorcast_gateway.app import run
 from tumorcast_gateway.settings import Settings
-from tumorcast_gateway.wire import fhir_patient_from
 
 SERVICES = ("imaging", "clinical", "notes", "fusion")
 
@@ -100,7 +99,7 @@ class ClinicalServicer(clinical_grpc.ClinicalServiceServicer):
     @rpc.answers(clinical_pb.ExtractFeaturesResponse)
     async def ExtractFeatures(self, request, grpc_context):
         deadline = rpc.deadline_of(grpc_context)
-        record = fhir_patient_from(request.fhir_server) if request.HasField("fhir_server") else request.fhir
+        record = wire.fhir_patient_from(request.fhir_server) if request.HasField("fhir_server") else request.fhir
         found = await self._fakes.clinical.extract_features(record, request.index_date, deadline)
         return clinical_pb.ExtractFeaturesResponse(**_parts(found), patient_id=found.patient_id)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from tumorcast.clinical.v1 import clinical_service_pb2 as pb
 from tumorcast.clinical.v1 import clinical_service_pb2_grpc as pb_grpc
-from tumorcast.common.v1 import snapshot_pb2
 from tumorcast_core import rpc, wire
 from tumorcast_core.deadline import Deadline
 from tumorcast_core.query import Record
@@ -35,5 +34,4 @@ class ClinicalClient:
 def _request(record: Record, index_date: str) -> pb.ExtractFeaturesRequest:
     if isinstance(record, bytes):
         return pb.ExtractFeaturesRequest(fhir=record, index_date=index_date)
-    place = snapshot_pb2.FhirPatient(base_url=record.base_url, patient_id=record.patient_id)
-    return pb.ExtractFeaturesRequest(fhir_server=place, index_date=index_date)
+    return pb.ExtractFeaturesRequest(fhir_server=wire.fhir_patient_to(record), index_date=index_date)

@@ -20,7 +20,7 @@ class NotesClient:
     async def encode_notes(self, documents: tuple[Document, ...], index_date: str, deadline: Deadline) -> Extraction:
         """Call ``EncodeNotes``."""
         stub = pb_grpc.NotesServiceStub(self._backend.channel)
-        request = pb.EncodeNotesRequest(documents=map(_document_to, documents), index_date=index_date)
+        request = pb.EncodeNotesRequest(documents=map(wire.document_to, documents), index_date=index_date)
         answer = await rpc.call(stub.EncodeNotes, request, deadline, service=self._backend.service)
         with self._backend.reading_answer():
             return Extraction(
@@ -29,7 +29,3 @@ class NotesClient:
                 issues=tuple(map(wire.issue_from, answer.issues)),
                 date=answer.date,
             )
-
-
-def _document_to(d: Document) -> pb.Document:
-    return pb.Document(id=d.id, date=d.date, content_type=d.content_type, content=d.content, timepoint=d.timepoint)

@@ -8,6 +8,14 @@ from tumorcast_core.wire.estimates import endpoint_kind_from, endpoint_kind_to
 from tumorcast_core.wire.model_summary import model_summary_from, model_summary_to
 from tumorcast_core.wire.parts import model_ref_from, model_ref_to
 from tumorcast_core.wire.prognosis import prognosis_from, prognosis_to
+from tumorcast_core.wire.query import (
+    document_from,
+    document_to,
+    fhir_patient_from,
+    fhir_patient_to,
+    query_from,
+    query_to,
+)
 from tumorcast_core.wire.snapshot import (
     embedding_from,
     embedding_to,
@@ -26,12 +34,16 @@ from tumorcast_core.wire.snapshot import (
 )
 
 __all__ = [
+    "document_from",
+    "document_to",
     "embedding_from",
     "embedding_to",
     "endpoint_kind_from",
     "endpoint_kind_to",
     "feature_from",
     "feature_to",
+    "fhir_patient_from",
+    "fhir_patient_to",
     "issue_from",
     "issue_to",
     "lesion_from",
@@ -46,6 +58,8 @@ __all__ = [
     "planned_therapy_to",
     "prognosis_from",
     "prognosis_to",
+    "query_from",
+    "query_to",
     "snapshot_from",
     "snapshot_to",
     "timepoint_from",
