@@ -20,7 +20,7 @@ from tumorcast_core.errors import Incident, InvalidInput, StudyNotFound, Tumorca
 from tumorcast_core.prognosis import ModelSummary, Prognosis
 from tumorcast_core.query import Document, FhirPatient, Record
 from tumorcast_core.snapshot import Extraction, PatientSnapshot, Timepoint, WantedOfImages
-from tumorcast_gateway.model import Ports, create_prognosis
+from tumorcast_gateway.model import Ports, answer_query
 from tumorcast_platform.inputs import Case, FhirCredentials, Study
 from tumorcast_platform.weights import Weights
 
@@ -34,10 +34,10 @@ _Result = TypeVar("_Result")
 
 
 def predict(case: Case, weights: Weights, credentials: FhirCredentials | None = None) -> Prognosis:
-    """Answer one query in this process; raises what ``create_prognosis`` raises."""
+    """Answer one query in this process; raises what ``answer_query`` raises."""
     clinical = LocalClinical(credentials or FhirCredentials())
     ports = Ports(LocalImaging(case.studies, weights), clinical, LocalNotes(), LocalFusion(weights))
-    return asyncio.run(create_prognosis(case.query, ports, Deadline()))
+    return asyncio.run(answer_query(case.query, ports, Deadline())).prognosis
 
 
 async def _in_thread(work: Callable[..., _Result], *args: Any) -> _Result:

@@ -364,3 +364,11 @@ class ModelSummary:
         at_any_time = any(endpoint.kind is EndpointKind.TRAJECTORY for endpoint in self.endpoints)
         roles = (role, "") if at_any_time else (role,)
         return [g for g in self.groups if g.modality is Modality.IMAGING and g.timepoint in roles]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """What a model learned from, how good it is and for whom it is not: Markdown."""
+
+    ref: ModelRef
+    markdown: str

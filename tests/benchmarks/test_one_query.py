@@ -12,7 +12,7 @@ import pytest
 
 from support.patients import complete_patient
 from tumorcast_core.deadline import Deadline
-from tumorcast_gateway.model import Ports, create_prognosis
+from tumorcast_gateway.model import Ports, answer_query
 from tumorcast_platform.inputs import Question, gather, patient_folder
 from tumorcast_platform.local import LocalClinical, LocalFusion, LocalImaging, LocalNotes
 from tumorcast_platform.weights import Weights
@@ -28,12 +28,12 @@ def test_a_warm_query_is_answered_in_time(tmp_path: Path, capsys: pytest.Capture
     weights, query, none = Weights.of(None), case.query, Deadline()
     imaging, fusion = LocalImaging(case.studies, weights), LocalFusion(weights)
     ports = Ports(imaging, LocalClinical(), LocalNotes(), fusion)
-    asyncio.run(create_prognosis(query, ports, none))  # loads and warms everything
+    asyncio.run(answer_query(query, ports, none))  # loads and warms everything
     stages = {
         "imaging, one study": lambda: imaging.encode_study(query.timepoints[0], none),
         "clinical": lambda: ports.clinical.extract_features(query.fhir, "", none),
         "notes": lambda: ports.notes.encode_notes(query.documents, "", none),
-        "whole query": lambda: create_prognosis(query, ports, none),
+        "whole query": lambda: answer_query(query, ports, none),
     }
     median_s = {name: sorted(seconds(stage()) for _ in range(REPEATS))[REPEATS // 2] for name, stage in stages.items()}
     with capsys.disabled():

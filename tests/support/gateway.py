@@ -30,7 +30,7 @@ from tumorcast_core.prognosis import (
 )
 from tumorcast_core.query import Document, FhirPatient, Query, Record
 from tumorcast_core.snapshot import Embedding, Extraction, Feature, Modality, PatientSnapshot, Timepoint
-from tumorcast_gateway.model import Ports, create_prognosis
+from tumorcast_gateway.model import Ports, answer_query
 
 SUMMARY = ModelSummary(
     ref=ModelRef("simulated", "1.2.3", "ab" * 32),
@@ -203,7 +203,7 @@ class Fakes:
 
 def ask(query: Query, fakes: Fakes, seconds: float = 30.0) -> Prognosis:
     """Answer a query with services in memory."""
-    return asyncio.run(create_prognosis(query, fakes.ports, Deadline.after(seconds)))
+    return asyncio.run(answer_query(query, fakes.ports, Deadline.after(seconds))).prognosis
 
 
 def codes(prognosis: Prognosis) -> set[tuple[str, str, str]]:

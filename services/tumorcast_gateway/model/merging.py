@@ -35,6 +35,7 @@ def merge(query: Query, readings: Iterable[Reading]) -> PatientSnapshot:
             *_index_date_issues(query, index_date),
         ),
         timepoints=tuple(t for t in _timepoints(query, sources) if not is_after(t.date, index_date)),
+        lesions=tuple(lesion for source in extracted for lesion in source.extraction.lesions),
         planned_therapies=query.planned_therapies,
     )
 
@@ -90,13 +91,23 @@ def _images_of_one_patient(patient_id: str, sources: list[Reading]) -> list[Read
         return sources
     message = "The images of the timepoints name different patients; those not of the query's patient were not used."
     return [
-        replace(source, extraction=replace(source.extraction, features=(), embeddings=())).noting(
+        replace(source, extraction=replace(source.extraction, features=(), embeddings=(), lesions=())).noting(
             source.issue(Severity.ERROR, "PATIENT_ID_DIFFERS", message)
         )
         if source.origin is Origin.IMAGING and source.extraction.patient_id not in ("", patient_id)
         else source
         for source in sources
     ]
+
+
+def images_only_of(patient_id: str, reading: Reading) -> Reading:
+    """Use no images but those that name this patient: what a caller may see of one patient only."""
+    if reading.origin is not Origin.IMAGING or reading.error or reading.extraction.patient_id == patient_id:
+        return reading
+    message = "The images do not name the patient that the credentials are for and were not used."
+    return replace(reading, extraction=Extraction()).noting(
+        reading.issue(Severity.ERROR, "PATIENT_ID_DIFFERS", message)
+    )
 
 
 def _dated(reading: Reading) -> Reading:
@@ -109,6 +120,7 @@ def _dated(reading: Reading) -> Reading:
         date=timepoint.date,
         features=tuple(replace(f, effective=timepoint.date) for f in extraction.features),
         embeddings=tuple(replace(e, effective=timepoint.date) for e in extraction.embeddings),
+        lesions=tuple(replace(lesion, date=timepoint.date) for lesion in extraction.lesions),
     )
     message = "The images state another date than the query does; the query's was taken."
     return replace(reading, extraction=redated).noting(reading.issue(Severity.WARNING, "STUDY_DATE_DIFFERS", message))
@@ -136,11 +148,12 @@ def _until(index_date: str, source: Reading, visits: Mapping[str, str]) -> Readi
 
     features = tuple(filter(is_known_by_then, extraction.features))
     embeddings = tuple(filter(is_known_by_then, extraction.embeddings))
+    lesions = tuple(x for x in extraction.lesions if whole and not is_after(x.date, index_date))
     dropped = len(_parts(extraction)) - len(features) - len(embeddings)
     if not dropped:
         return source
     message = f"{dropped} inputs dated after the index date were not used."
-    kept = replace(source, extraction=replace(extraction, features=features, embeddings=embeddings))
+    kept = replace(source, extraction=replace(extraction, features=features, embeddings=embeddings, lesions=lesions))
     return kept.noting(source.issue(Severity.ERROR, AFTER_INDEX_DATE, message))
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from tumorcast_core.deadline import Deadline
-from tumorcast_core.prognosis import ModelSummary, Prognosis
+from tumorcast_core.prognosis import ModelCard, ModelSummary, Prognosis
 from tumorcast_core.query import Document, Record
 from tumorcast_core.snapshot import Extraction, PatientSnapshot, Timepoint, WantedOfImages
 from tumorcast_gateway.model.upload import Piece, Upload
@@ -48,6 +48,8 @@ class FusionPort(Protocol):
     async def list_models(self, deadline: Deadline) -> tuple[ModelSummary, ...]: ...
 
     async def get_model(self, name: str, deadline: Deadline) -> ModelSummary: ...
+
+    async def get_model_card(self, name: str, deadline: Deadline) -> ModelCard: ...
 
 
 class UploadPort(Protocol):

@@ -13,6 +13,7 @@ from tumorcast_core.errors import DeadlineExceeded, TumorcastError
 from tumorcast_core.prognosis import ModelSummary
 from tumorcast_core.query import Query
 from tumorcast_core.snapshot import Extraction, Issue, Severity, Timepoint
+from tumorcast_core.telemetry import metrics
 from tumorcast_gateway.model.ports import Ports
 
 AFTER_INDEX_DATE = "AFTER_INDEX_DATE"
@@ -98,6 +99,7 @@ async def _read(reading: Reading, work: Awaitable[Extraction], deadline: Deadlin
 
 
 def _failed(reading: Reading, error: TumorcastError) -> Reading:
+    metrics.tell_source_failure(reading.origin, error.reason)
     return replace(reading, error=error).noting(reading.issue(Severity.ERROR, error.reason, error.message))
 
 

@@ -36,7 +36,7 @@ from tumorcast_core.errors import (
 )
 from tumorcast_core.query import FhirPatient, Query
 from tumorcast_core.snapshot import Coding, Extraction, Feature, Issue, PlannedTherapy, Severity, Timepoint
-from tumorcast_gateway.model import create_prognosis
+from tumorcast_gateway.model import answer_query
 
 
 def test_everything_that_was_read_reaches_fusion_in_one_snapshot() -> None:
@@ -85,9 +85,9 @@ def test_a_server_that_cannot_be_read_makes_the_answer_narrower() -> None:
 def test_the_answer_carries_the_request_id_or_a_new_one() -> None:
     async def twice() -> list[str]:
         logs.request_id.set("abc")
-        with_id = await create_prognosis(QUERY, Fakes().ports, Deadline())
+        with_id = (await answer_query(QUERY, Fakes().ports, Deadline())).prognosis
         logs.request_id.set("")
-        without = await create_prognosis(QUERY, Fakes().ports, Deadline())
+        without = (await answer_query(QUERY, Fakes().ports, Deadline())).prognosis
         return [with_id.prognosis_id, without.prognosis_id]
 
     with_id, without = asyncio.run(twice())

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import uuid
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from tumorcast_core import logs
 from tumorcast_core.deadline import Deadline
@@ -20,7 +20,7 @@ from tumorcast_core.errors import (
 from tumorcast_core.prognosis import InputStatus, Prognosis
 from tumorcast_core.query import Query
 from tumorcast_core.snapshot import PatientSnapshot, Severity
-from tumorcast_gateway.model.merging import merge
+from tumorcast_gateway.model.merging import images_only_of, merge
 from tumorcast_gateway.model.ports import Ports
 from tumorcast_gateway.model.reading import Reading, read_sources
 
@@ -30,8 +30,18 @@ FUSION_RESERVE_S = 2.0
 """Seconds that the sources leave to the model, or a fifth of what is left where that is less."""
 
 
-async def create_prognosis(query: Query, ports: Ports, deadline: Deadline) -> Prognosis:
+@dataclass(frozen=True, slots=True, eq=False)
+class Answered:
+    """The answer to a query, and the snapshot that it was made of."""
+
+    prognosis: Prognosis
+    snapshot: PatientSnapshot
+
+
+async def answer_query(query: Query, ports: Ports, deadline: Deadline, only_patient: str | None = None) -> Answered:
     """Answer a query from whatever of its sources can be read in time; what is missing is said in ``issues``.
+
+    Images of another patient than ``only_patient`` are not used, nor those that name none; ``None``: of anyone.
 
     Raises ``MalformedRequest``, ``NoInput``, ``PayloadTooLarge``, ``UnknownModel``, ``HorizonOutOfRange``; where no
     source at all could be read, the error of one of them; ``ServiceUnavailable`` and ``ResourceExhausted`` of
@@ -42,6 +52,8 @@ async def create_prognosis(query: Query, ports: Ports, deadline: Deadline) -> Pr
         async with asyncio.timeout(deadline.timeout_s):
             model = await ports.fusion.get_model(query.model, deadline)  # first: images are dear, a wrong name is cheap
             readings = await read_sources(query, model, ports, deadline.reserve(FUSION_RESERVE_S))
+            if only_patient is not None:
+                readings = tuple(images_only_of(only_patient, reading) for reading in readings)
             snapshot = merge(query, readings)
             if not snapshot.features and not snapshot.embeddings:
                 raise _nothing_usable(snapshot, readings)
@@ -51,7 +63,7 @@ async def create_prognosis(query: Query, ports: Ports, deadline: Deadline) -> Pr
     prognosis_id = logs.request_id.get() or uuid.uuid4().hex
     used = [use.group for use in prognosis.inputs if use.status is InputStatus.USED]
     log.info("prognosis %s by %s %s from %s", prognosis_id, prognosis.model.name, prognosis.model.version, used)
-    return replace(prognosis, prognosis_id=prognosis_id)
+    return Answered(replace(prognosis, prognosis_id=prognosis_id), snapshot)
 
 
 def _nothing_usable(snapshot: PatientSnapshot, readings: Iterable[Reading]) -> TumorcastError:
