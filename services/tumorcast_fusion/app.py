@@ -5,7 +5,7 @@ import asyncio
 import torch
 
 from tumorcast.fusion.v1 import fusion_service_pb2_grpc as pb_grpc
-from tumorcast_core import logs, rpc
+from tumorcast_core import logs, rpc, telemetry
 from tumorcast_fusion.model import ModelStore
 from tumorcast_fusion.servicer import FusionServicer
 from tumorcast_fusion.settings import Settings
@@ -21,9 +21,12 @@ def main() -> None:
     models = ModelStore(settings.models)
     models.list()
     servicer = FusionServicer(models)
-    asyncio.run(
-        rpc.serve("fusion", lambda s: pb_grpc.add_FusionServiceServicer_to_server(servicer, s), settings, (SERVICE,))
-    )
+    with telemetry.running("fusion", settings):
+        asyncio.run(
+            rpc.serve(
+                "fusion", lambda s: pb_grpc.add_FusionServiceServicer_to_server(servicer, s), settings, (SERVICE,)
+            )
+        )
 
 
 if __name__ == "__main__":

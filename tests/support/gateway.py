@@ -20,6 +20,7 @@ from tumorcast_core.prognosis import (
     InputStatus,
     InputUse,
     Interval,
+    ModelCard,
     ModelRef,
     ModelSummary,
     ProbabilityEstimate,
@@ -185,6 +186,10 @@ class Fusion(Port):
         if name != self.summary.ref.name:
             raise UnknownModel
         return self.summary
+
+
+    async def get_model_card(self, name: str, deadline: Deadline) -> ModelCard:
+        return ModelCard((await self.get_model(name, deadline)).ref, "# simulated\n\nFor tests.\n")
 
 
 @dataclass

@@ -139,6 +139,11 @@ class FusionServicer(fusion_grpc.FusionServiceServicer):
         model = await self._fusion.get_model(request.name, rpc.deadline_of(grpc_context))
         return fusion_pb.GetModelResponse(model=wire.model_summary_to(model))
 
+    @rpc.answers(fusion_pb.GetModelCardResponse)
+    async def GetModelCard(self, request, grpc_context):
+        card = await self._fusion.get_model_card(request.name, rpc.deadline_of(grpc_context))
+        return fusion_pb.GetModelCardResponse(ref=wire.model_ref_to(card.ref), markdown=card.markdown)
+
 
 def free_port() -> int:
     with socket.socket() as s:

@@ -7,12 +7,14 @@ from functools import cached_property
 from pathlib import Path
 
 from tumorcast_core.errors import UnknownModel
+from tumorcast_core.prognosis import ModelCard
 from tumorcast_fusion.model import manifest as manifests
 from tumorcast_fusion.model.growth_model import GrowthModel
 from tumorcast_fusion.model.manifest import MANIFEST
 from tumorcast_fusion.model.prognosis_model import PrognosisModel
 
 Model = PrognosisModel | GrowthModel
+CARD = "card.md"
 
 SHIPPED = Path(__file__).resolve().parent.parent / "models"
 """The models that come with the package."""
@@ -37,6 +39,14 @@ class ModelStore:
         if name not in self._loaded:
             self._loaded[name] = load_model(self._folder / name)
         return self._loaded[name]
+
+    def card(self, name: str) -> ModelCard:
+        """The card of a model; raises ``UnknownModel``, also for a model that has none."""
+        ref = self.get(name).summary().ref
+        try:
+            return ModelCard(ref, (self._folder / name / CARD).read_text(encoding="utf-8"))
+        except FileNotFoundError as e:
+            raise UnknownModel("The model has no card.") from e
 
     def list(self) -> tuple[Model, ...]:
         """All models, loaded, by name."""

@@ -12,11 +12,13 @@ MAX_CHUNK_BYTES = 1 << 20
 class FileStart:
     """Starts a file and ends the one before; ``label`` is echoed in its refusal.
 
-    A file of another study than ``study_instance_uid`` is refused; empty: any study.
+    A file of another study than ``study_instance_uid`` is refused, empty: any study; so is one that is not
+    ``size_bytes`` long, 0: not announced.
     """
 
     label: str
     study_instance_uid: str = ""
+    size_bytes: int = 0
 
 
 Piece: TypeAlias = FileStart | bytes

@@ -2,42 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from tumorcast_core.errors import ResourceExhausted
-from tumorcast_gateway.model import HealthPort, Ports, UploadPort
+from tumorcast_core.outbound import Outbound
+from tumorcast_gateway.auth import Guard
+from tumorcast_gateway.auth.discovery import Discovery
+from tumorcast_gateway.model import Desk, HealthPort
 from tumorcast_gateway.settings import Settings
-
-
-class Admission:
-    """Bounds the work under way: what comes beyond it is refused at once, never queued."""
-
-    def __init__(self, limit: int) -> None:
-        self._free = limit
-
-    @contextmanager
-    def one(self) -> Iterator[None]:
-        """Take one place, or raise ``ResourceExhausted``."""
-        if not self._free:
-            raise ResourceExhausted("The gateway is at its limit; try again later.")
-        self._free -= 1
-        try:
-            yield
-        finally:
-            self._free += 1
 
 
 @dataclass(frozen=True)
 class Door:
-    """The ports behind the routes, the settings, and how much is let in."""
+    """The desk behind the routes, the health of the services, who is let in, and what may be asked outside.
 
-    ports: Ports
-    uploads: UploadPort
+    ``discovery`` is of the issuer of tokens, ``None`` without authentication.
+    """
+
+    desk: Desk
     backends: HealthPort
     settings: Settings
-    admission: Admission = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "admission", Admission(self.settings.max_concurrent_calls))
+    guard: Guard
+    outbound: Outbound
+    discovery: Discovery | None = None

@@ -27,7 +27,7 @@ class LocalTumorcast:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Folder of studies and logs, ports (0: a free one), and the weights to use (none: the shipped)."""
+    """Folder of studies, records and logs, ports (0: a free one), and the weights to use (none: the shipped)."""
 
     data: Path
     rest_port: int = 0
@@ -45,6 +45,7 @@ def running(
     """
     options.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     more = {
+        "TUMORCAST_GATEWAY_DATA_DIR": str(options.data / "records"),
         "TUMORCAST_IMAGING_STUDY_STORE": str(options.data / "studies"),
         "TUMORCAST_IMAGING_CACHE_ROOT": str(options.data / "embeddings"),
     }
@@ -57,6 +58,6 @@ def running(
 
 
 def default_data_folder() -> Path:
-    """Where studies and logs are kept unless told otherwise (XDG Base Directory Specification)."""
+    """Where studies, records and logs are kept unless told otherwise (XDG Base Directory Specification)."""
     base = os.environ.get("XDG_DATA_HOME", "")
     return (Path(base) if Path(base).is_absolute() else Path.home() / ".local" / "share") / "tumorcast"

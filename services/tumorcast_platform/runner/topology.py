@@ -29,13 +29,13 @@ class Doors:
 def five_services(rest_port: int, grpc_port: int, more: Mapping[str, str]) -> tuple[list[ServiceSpec], Doors]:
     """Say what to run, the gateway last, and where it will answer; a port of 0 takes a free one.
 
-    ``more`` is added to the environment of all but the gateway. Raises ``ServiceUnavailable`` where a port is taken.
+    ``more`` is added to the environment of each. Raises ``ServiceUnavailable`` where a port is taken.
     """
     rest, grpc_, *inner = _ports(rest_port, grpc_port, *(0 for _ in INNER))
     addresses = {name: f"{HOST}:{port}" for name, port in zip(INNER, inner, strict=True)}
     doors = Doors(f"http://{HOST}:{rest}", f"{HOST}:{grpc_}")
     targets = {f"TUMORCAST_GATEWAY_{name.upper()}_TARGET": address for name, address in addresses.items()}
-    gateway = _spec("gateway", grpc_, {"TUMORCAST_GATEWAY_REST_PORT": str(rest), **targets}, rest_url=doors.rest)
+    gateway = _spec("gateway", grpc_, {"TUMORCAST_GATEWAY_REST_PORT": str(rest), **targets, **more}, rest_url=doors.rest)
     return [*(_spec(name, port, more) for name, port in zip(INNER, inner, strict=True)), gateway], doors
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 from tumorcast_core import logs
 from tumorcast_core.deadline import Deadline
@@ -13,11 +13,13 @@ from tumorcast_core.query import Query
 from tumorcast_gateway.model.answering import answer_query
 from tumorcast_gateway.model.caller import Caller, Permission
 from tumorcast_gateway.model.desk.context import Context, record_for
-from tumorcast_gateway.model.desk.once import Once, once
+from tumorcast_gateway.model.desk.once import once
 from tumorcast_gateway.model.explaining import Explanation, explain
 from tumorcast_gateway.model.records import Page, PageRequest, PredictionRecord, PredictionSummary, new_id
 from tumorcast_gateway.model.replaying import Replay, compare
+from tumorcast_gateway.model.stores import Transaction
 
+Keep = Callable[[Transaction, PredictionRecord], Awaitable[None]]
 MAX_QUERIES = 1_000
 COHORT_CONCURRENCY = 2
 """Queries of one cohort that are under way at once; a cohort takes one place of the admission."""
@@ -42,12 +44,15 @@ class Prognoses:
             async with once(self._context, caller, idempotency_key, query) as first:
                 if first.made_before:
                     return await self._read(caller, first.made_before, "prognosis.read")
-                return await self.answer(caller, query, deadline, first)
+                return await self.answer(caller, query, deadline, lambda tx, made: first.done(tx, made.prognosis_id))
 
     async def answer(
-        self, caller: Caller, query: Query, deadline: Deadline, first: Once | None = None
+        self, caller: Caller, query: Query, deadline: Deadline, also_keep: Keep | None = None
     ) -> PredictionRecord:
-        """Answer and keep, past admission and idempotency: for those who bound their work themselves."""
+        """Answer and keep, past admission and idempotency: for those who bound their work themselves.
+
+        ``also_keep`` runs in the transaction that keeps the record; what it raises undoes both.
+        """
         _check_caller(caller, query)
         context = self._context
         async with context.doing(caller, "prognosis.create", "prognosis") as deed:
@@ -67,8 +72,8 @@ class Prognoses:
                 await tx.predictions.add(record)
                 deed.about(prognosis.prognosis_id, patient)
                 await deed.done(tx)
-                if first:
-                    await first.done(tx, prognosis.prognosis_id)
+                if also_keep:
+                    await also_keep(tx, record)
         return record
 
     async def score(

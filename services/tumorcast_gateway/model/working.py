@@ -1,0 +1,138 @@
+"""Answers the queries of jobs, in the background, one lease at a time.
+
+A query is leased to one worker; its record and its result are kept in one transaction, by the holder of the lease only.
+So a worker that dies loses nothing and nothing is done twice: another takes the query once the lease is over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from datetime import timedelta
+
+from tumorcast_core import logs
+from tumorcast_core.deadline import Deadline
+from tumorcast_core.errors import (
+    Conflict,
+    DeadlineExceeded,
+    ResourceExhausted,
+    ServiceUnavailable,
+    TumorcastError,
+)
+from tumorcast_core.prognosis import Reason
+from tumorcast_gateway.model.caller import Caller, Permission
+from tumorcast_gateway.model.desk import Desk
+from tumorcast_gateway.model.records import JobTask, PredictionRecord, new_id
+from tumorcast_gateway.model.stores import Transaction
+
+log = logging.getLogger(__name__)
+
+PASSING = (ServiceUnavailable, ResourceExhausted, DeadlineExceeded)
+"""What trying again may cure."""
+MAX_ATTEMPTS = 8
+PATIENT_ATTEMPTS = 3
+"""So often an answer that a failing service made narrower is tried again before it is taken as it is."""
+LONGEST_PAUSE_S = 30.0
+
+
+class LeaseLostError(Conflict):
+    """Another worker has the query now."""
+
+
+class Worker:
+    """Takes up to ``concurrency`` queries at once; run by every gateway."""
+
+    def __init__(self, desk: Desk, concurrency: int, deadline_s: float, poll_s: float = 0.5) -> None:
+        self._desk = desk
+        self._stores = desk.context.stores
+        self._free = concurrency
+        self._deadline_s = deadline_s
+        self._poll_s = poll_s
+        self._lease = timedelta(seconds=deadline_s + LONGEST_PAUSE_S + 30)
+        self._name = uuid.uuid4().hex
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until ``stop`` is set, then give back what is not done."""
+        while not stop.is_set():
+            if not await self._take():
+                await _wait(stop, self._poll_s)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _take(self) -> bool:
+        """Lease as much as there is room for; whether there was anything."""
+        if not self._free:
+            return False
+        try:
+            async with self._stores.transaction() as tx:
+                now = self._desk.context.clock()
+                claimed = await tx.jobs.claim(self._name, self._free, self._lease, now)
+        except ServiceUnavailable:
+            return False  # the store is away for now
+        for leased in claimed:
+            self._free -= 1
+            task = asyncio.create_task(self._one(leased))
+            self._tasks.add(task)
+            task.add_done_callback(self._done)
+        return bool(claimed)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._free += 1
+        self._tasks.discard(task)
+        if not task.cancelled() and (failure := task.exception()):
+            log.error("a query of a job was left to its next lease (%s)", type(failure).__name__)
+
+    async def _one(self, task: JobTask) -> None:
+        """Answer one query, and keep what came of it."""
+        logs.request_id.set(new_id())
+        try:
+            await self._answer(task)
+        except LeaseLostError:
+            log.info("a query of job %s went to another worker", task.job_id)
+        except PASSING as e:
+            if task.attempt >= MAX_ATTEMPTS:
+                await self._fail(task, e)
+            else:
+                await asyncio.sleep(min(2.0 ** (task.attempt - 1), LONGEST_PAUSE_S))
+                await self._release(task)
+        except TumorcastError as e:
+            await self._fail(task, e)
+        except asyncio.CancelledError:
+            await asyncio.shield(self._release(task))
+            raise
+
+    async def _answer(self, task: JobTask) -> None:
+        async def keep(tx: Transaction, record: PredictionRecord) -> None:
+            codes = {issue.code for issue in record.snapshot.issues}
+            if task.attempt < PATIENT_ATTEMPTS and codes & {error.reason for error in PASSING}:
+                raise ServiceUnavailable("A service did not answer; the query is tried again.")
+            if not await tx.jobs.finish(task, self._name, prognosis_id=record.prognosis_id):
+                raise LeaseLostError
+
+        caller = _owner(task)
+        await self._desk.prognoses.answer(caller, task.query, Deadline.after(self._deadline_s), keep)
+
+    async def _fail(self, task: JobTask, error: TumorcastError) -> None:
+        async with self._stores.transaction() as tx:
+            await tx.jobs.finish(task, self._name, error=Reason(error.reason, error.message))
+
+    async def _release(self, task: JobTask) -> None:
+        async with self._stores.transaction() as tx:
+            await tx.jobs.release(task, self._name)
+
+
+def _owner(task: JobTask) -> Caller:
+    """Whoever made the job, with the one permission that its queries need."""
+    issuer, _, subject = task.owner.partition(" ")
+    return Caller(subject, issuer=issuer, permissions=frozenset({Permission.PREDICT}))
+
+
+async def _wait(stop: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await stop.wait()
+    except TimeoutError:
+        return
