@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
 BIN := .venv/bin
 INSTALLED := .venv/.installed
-PACKAGES := core imaging clinical notes fusion gateway training platform
+PACKAGES := core api client imaging clinical notes fusion gateway training platform
 # What make bench compares with; apart from .venv, for pydicom takes up GDCM wherever it finds it.
 PEERS := simpleitk==2.5.7 dicom2nifti==2.6.2 python-gdcm==3.2.6 fhirpathpy==2.2.4 antlr4-python3-runtime==4.13.2
 LATEST_TAG = $(shell git describe --tags --abbrev=0 2>/dev/null)
@@ -34,7 +34,7 @@ check: $(INSTALLED) ## lint, format, types, import contracts, protos, doctests, 
 	$(if $(LATEST_TAG),$(BIN)/buf breaking proto --against '.git#tag=$(LATEST_TAG)$(,)subdir=proto',@echo 'No tag yet: nothing to compare the protos with.')
 	$(BIN)/python tests/support/protos.py --check
 	$(BIN)/python tests/support/constraints.py --check
-	$(BIN)/pytest --doctest-modules -q shared/tumorcast_core $(wildcard services/*/model services/*/dicom services/*/rest) services/tumorcast_clinical/adapters services/tumorcast_platform services/tumorcast_training
+	$(BIN)/pytest --doctest-modules -q shared/tumorcast_core shared/tumorcast_api shared/tumorcast_client $(wildcard services/*/model services/*/dicom services/*/rest services/*/auth services/*/stores services/*/fhir services/*/cds) services/tumorcast_clinical/adapters services/tumorcast_platform services/tumorcast_training
 
 proto: $(INSTALLED) ## regenerate shared/tumorcast from proto/
 	$(BIN)/python tests/support/protos.py

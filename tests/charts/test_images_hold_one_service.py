@@ -78,7 +78,7 @@ def test_the_imaging_image_has_what_kuberay_runs_in_it():
 def test_an_image_holds_the_shared_code_and_one_service(image: tuple[str, Path]):
     service, folder = image
     packages = {path.name for path in folder.iterdir() if path.is_dir() and not path.name.endswith(".dist-info")}
-    assert packages == {"tumorcast", "tumorcast_core", f"tumorcast_{service}"}
+    assert packages == {"tumorcast", "tumorcast_core", "tumorcast_api", "tumorcast_client", f"tumorcast_{service}"}
 
 
 @pytest.fixture(scope="module")

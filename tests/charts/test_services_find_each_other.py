@@ -78,7 +78,7 @@ def test_start_readiness_and_life_are_probed_on_ports_that_the_pod_opens(helm: H
         assert container[probe]["grpc"]["port"] == names["grpc"]
     readiness = container["readinessProbe"]
     if service == "gateway":
-        assert readiness["httpGet"] == {"path": "/healthz", "port": "http"}
+        assert readiness["httpGet"] == {"path": "/healthz", "port": "http", "scheme": "HTTP"}
     else:
         assert readiness["grpc"]["port"] == names["grpc"]
 

@@ -7,6 +7,8 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import grpc
@@ -193,7 +195,9 @@ async def served(fakes: Fakes | None = None, down: tuple[str, ...] = (), **setti
         for name in SERVICES:
             if name not in down:
                 targets[f"{name}_target"] = await _serve(stack, name, fakes, uploads)
-        chosen = Settings(port=free_port(), rest_port=free_port(), drain_s=2, **(targets | settings))
+        records = Path(stack.enter_context(TemporaryDirectory(prefix="tumorcast-records-")))
+        given = {"data_dir": records, "drain_s": 2} | targets | settings
+        chosen = Settings(port=free_port(), rest_port=free_port(), **given)
         stop = asyncio.Event()
         process = asyncio.create_task(run(chosen, stop))
         stack.push_async_callback(_end, process, stop)

@@ -38,12 +38,12 @@ livenessProbe:
   failureThreshold: 3
 {{- end }}
 
-{{/* Takes {root, extraPorts, extraEnv, extraMounts, extraVolumes, readinessProbe}; all but the first are YAML and may be
+{{/* Takes {root, extraPorts, extraEnv, extraMounts, extraVolumes, probes}; all but the first are YAML and may be
 absent. */}}
 {{- define "common.grpc.deployment" -}}
 {{- $ := .root -}}
 {{- $probes := include "common.grpc.probes" $ | fromYaml -}}
-{{- with .readinessProbe }}{{ $_ := set $probes "readinessProbe" (fromYaml .) }}{{ end -}}
+{{- with .probes }}{{ range $name, $probe := fromYaml . }}{{ $_ := set $probes $name $probe }}{{ end }}{{ end -}}
 apiVersion: apps/v1
 kind: Deployment
 metadata:
