@@ -2,30 +2,69 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 
-from tumorcast_core.errors import ResourceExhausted
+from tumorcast_core.errors import ResourceExhausted, ServiceUnavailable, TumorcastError
+
+_held: ContextVar[Admission | None] = ContextVar("admission", default=None)
 
 
 class Admission:
-    """``limit`` places. Only for one event loop."""
+    """``limit`` places. Only for one event loop.
+
+    A request takes one place, however often it asks: the door asks before it reads a body, the desk before it works.
+    """
 
     def __init__(self, limit: int) -> None:
         self._limit = self._free = limit
+        self._closed = False
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     @property
     def taken(self) -> int:
         """Places taken."""
         return self._limit - self._free
 
+    @property
+    def closed(self) -> bool:
+        """Whether this process is about to end."""
+        return self._closed
+
+    @property
+    def refusal(self) -> TumorcastError | None:
+        """Why nothing more is let in now, as an error to tell; ``None``: there is room."""
+        if self._closed:
+            return ServiceUnavailable("The gateway is shutting down; try again.")
+        return None if self._free else ResourceExhausted("The gateway is at its limit; try again later.")
+
     @contextmanager
     def one(self) -> Iterator[None]:
-        """Take one place, or raise ``ResourceExhausted``."""
-        if not self._free:
-            raise ResourceExhausted("The gateway is at its limit; try again later.")
+        """Take one place; raises ``ResourceExhausted``, or ``ServiceUnavailable`` once closed."""
+        if _held.get() is self:
+            yield
+            return
+        if refusal := self.refusal:
+            raise refusal
         self._free -= 1
+        self._idle.clear()
+        token = _held.set(self)
         try:
             yield
         finally:
             self._free += 1
+            if not self.taken:
+                self._idle.set()
+            with suppress(ValueError):  # a stream that was closed from another task: its context ends with it
+                _held.reset(token)
+
+    def close(self) -> None:
+        """Let nobody in any more."""
+        self._closed = True
+
+    async def drained(self) -> None:
+        """Return once every place is free."""
+        await self._idle.wait()

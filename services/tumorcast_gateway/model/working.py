@@ -21,6 +21,7 @@ from tumorcast_core.errors import (
     TumorcastError,
 )
 from tumorcast_core.prognosis import Reason
+from tumorcast_core.telemetry import metrics
 from tumorcast_gateway.model.caller import Caller, Permission
 from tumorcast_gateway.model.desk import Desk
 from tumorcast_gateway.model.records import JobTask, PredictionRecord, new_id
@@ -128,6 +129,17 @@ def _owner(task: JobTask) -> Caller:
     """Whoever made the job, with the one permission that its queries need."""
     issuer, _, subject = task.owner.partition(" ")
     return Caller(subject, issuer=issuer, permissions=frozenset({Permission.PREDICT}))
+
+
+async def tell_queries(desk: Desk, stop: asyncio.Event, every_s: float = 15.0) -> None:
+    """Say as a metric how many queries of jobs are in each state, until ``stop`` is set."""
+    while not stop.is_set():
+        try:
+            async with desk.context.stores.transaction() as tx:
+                metrics.tell_job_queries(await tx.jobs.counts())
+        except ServiceUnavailable:
+            log.warning("the store does not answer; the jobs are not counted")
+        await _wait(stop, every_s)
 
 
 async def _wait(stop: asyncio.Event, seconds: float) -> None:

@@ -78,7 +78,7 @@ class Prognoses:
 
     async def score(
         self, caller: Caller, queries: Sequence[Query], deadline: Deadline
-    ) -> AsyncIterator[tuple[int, Prognosis | TumorcastError]]:
+    ) -> AsyncGenerator[tuple[int, Prognosis | TumorcastError], None]:
         """Answer many queries, each as it is ready, with its position; one that fails does not end the others."""
         check_batch(queries)
         with self._context.admission.one():
