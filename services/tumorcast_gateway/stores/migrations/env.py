@@ -1,0 +1,14 @@
+"""Runs migrations on the connection that ``stores.schema`` hands over, in its transaction."""
+
+from alembic import context
+
+from tumorcast_gateway.stores.tables import metadata
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    render_as_batch=True,  # SQLite alters a table by copying it
+    transactional_ddl=True,
+    transaction_per_migration=False,
+)
+context.run_migrations()
