@@ -10,7 +10,7 @@ from tumorcast_clinical.adapters.fhir_server import FhirAccess, FhirServer
 from tumorcast_clinical.model import Limits
 from tumorcast_clinical.servicer import ClinicalServicer
 from tumorcast_clinical.settings import Settings
-from tumorcast_core import logs, rpc
+from tumorcast_core import logs, rpc, telemetry
 
 SERVICE_NAME = "tumorcast.clinical.v1.ClinicalService"
 
@@ -19,6 +19,7 @@ def fhir_access_of(settings: Settings) -> FhirAccess:
     """What the settings say of FHIR servers; raises ``ValueError`` where they contradict each other."""
     return FhirAccess(
         allowed_hosts=settings.fhir_allowed_hosts,
+        networks=settings.fhir_networks,
         timeout_s=settings.fhir_timeout_s,
         longest_s=settings.fhir_longest_s,
         max_bytes=settings.max_fhir_mib << 20,
@@ -60,7 +61,8 @@ def main() -> None:
     """Serve until SIGTERM."""
     settings = Settings()
     logs.configure("clinical", settings.log_level)
-    asyncio.run(serve(settings))
+    with telemetry.running("clinical", settings):
+        asyncio.run(serve(settings))
 
 
 def _path(name: str) -> Path | None:

@@ -16,6 +16,7 @@ class Settings(ServiceSettings, env_prefix="TUMORCAST_CLINICAL_"):
     max_records_at_once: int = Field(default=2, ge=1, description="records read at one time; the others wait")
 
     fhir_allowed_hosts: tuple[str, ...] = Field((), description="host or host:port of FHIR servers and token endpoints")
+    fhir_networks: tuple[str, ...] = Field((), description="networks (CIDR) beside public ones where they may lie")
     fhir_timeout_s: float = Field(15, gt=0, description="a FHIR server silent for this long does not answer")
     fhir_longest_s: float = Field(120, gt=0, description="time for fetching a whole record")
     fhir_max_pages: int = Field(1000, ge=1, description="most pages of one search")

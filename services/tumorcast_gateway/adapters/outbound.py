@@ -14,9 +14,11 @@ from tumorcast_gateway.settings import Settings
 def outbound_of(settings: Settings) -> Outbound:
     """Make the client for this process's event loop; raises ``ValueError`` or ``OSError`` for settings that are off.
 
-    Hosts of issuers and of ``oidc_jwks_url`` may be asked without being named again in ``outbound_hosts``.
+    Hosts of issuers, of ``oidc_jwks_url`` and in ``cds_clients`` may be asked without being named again in
+    ``outbound_hosts``.
     """
-    own = (*settings.oidc_issuers, *filter(None, [settings.oidc_jwks_url]))
+    keys_of_ehrs = (where for where in settings.cds_clients.values() if "://" in where)
+    own = (*settings.oidc_issuers, *filter(None, [settings.oidc_jwks_url]), *keys_of_ehrs)
     hosts = (*settings.outbound_hosts, *(urlsplit(url).netloc for url in own))
     return Outbound(
         Destinations.of(tuple(dict.fromkeys(hosts)), settings.outbound_networks),

@@ -15,6 +15,7 @@ Network = IPv4Network | IPv6Network
 
 _STANDARD_PORTS = {"http": 80, "https": 443}
 _NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052 section 2.1
+_THIS_NETWORK = IPv4Network("0.0.0.0/8")
 _METADATA = frozenset(  # instance metadata of clouds, where it is not link-local
     map(ip_address, ("fd00:ec2::254", "100.100.100.200", "168.63.129.16", "192.0.0.192"))
 )
@@ -59,10 +60,10 @@ class Destinations:
         >>> Destinations.of((), ("10.0.0.0/8",)).check_address("ehr.example.org", "10.1.2.3")
         """
         try:
-            every = _unwrapped(ip_address(address))
+            found = _unwrapped(ip_address(address))
         except ValueError as e:
             raise HostNotAllowed(_ADDRESS) from e
-        if not all(self._is_allowed(host, one) for one in every):
+        if not self._is_allowed(host, found):
             raise HostNotAllowed(_ADDRESS)
 
     def _is_allowed(self, host: str, address: Address) -> bool:
@@ -89,25 +90,24 @@ def _names(host: str, port: int, scheme: str) -> set[str]:
 def _is_never_allowed(address: Address) -> bool:
     if address.is_loopback:  # ::1 lies in what Python calls reserved
         return False
+    if isinstance(address, IPv6Address) and (address.sixtofour or address.teredo):  # tunnels to IPv4, both obsolete
+        return True
     special = address.is_link_local or address.is_multicast or address.is_unspecified or address.is_reserved
-    return special or address in _METADATA or address in IPv4Network("0.0.0.0/8")
+    return special or address in _METADATA or address in _THIS_NETWORK
 
 
-def _unwrapped(address: Address) -> tuple[Address, ...]:
-    """The address, or the IPv4 addresses that an IPv6 address stands for (mapped, NAT64, 6to4, Teredo)."""
-    if isinstance(address, IPv4Address):
-        return (address,)
-    if address.ipv4_mapped:
-        return (address.ipv4_mapped,)
-    if address in _NAT64:
-        return (IPv4Address(int(address) & 0xFFFFFFFF),)
-    if address.sixtofour:
-        return address, address.sixtofour
-    return (address, *address.teredo) if address.teredo else (address,)
+def _unwrapped(address: Address) -> Address:
+    """The address, or the IPv4 address that an IPv6 address stands for (mapped, NAT64)."""
+    if isinstance(address, IPv6Address):
+        if address.ipv4_mapped:
+            return address.ipv4_mapped
+        if address in _NAT64:
+            return IPv4Address(int(address) & 0xFFFFFFFF)
+    return address
 
 
 def _literal(host: str) -> Address | None:
     try:
-        return _unwrapped(ip_address(host))[0]
+        return _unwrapped(ip_address(host))
     except ValueError:
         return None

@@ -73,6 +73,8 @@ class PinnedBackend(httpcore.AsyncNetworkBackend):
                 allowed.append(address)
             except HostNotAllowed as e:
                 refused = e
+        if not addresses:
+            raise httpcore.ConnectError("the host has no address")
         if not allowed:
             raise refused
         return allowed[:_MOST_ADDRESSES]

@@ -7,11 +7,10 @@ from collections.abc import Collection
 
 import httpx
 
-from tumorcast_core.errors import FhirServerNotAllowed, MalformedRequest
-from tumorcast_core.settings import is_loopback
+from tumorcast_core.errors import FhirServerNotAllowed, HostNotAllowed, MalformedRequest
+from tumorcast_core.outbound import Destinations, default_port
 
 _ID = re.compile(r"[A-Za-z0-9.-]{1,64}")  # FHIR R4 section 2.24.0.1, data type id
-_STANDARD_PORTS = {"http": 80, "https": 443}
 
 
 def checked_id(patient_id: str) -> str:
@@ -27,7 +26,7 @@ def checked_base(base_url: str, allowed_hosts: Collection[str]) -> httpx.URL:
         url = httpx.URL(base_url.rstrip("/") + "/")
     except (httpx.InvalidURL, ValueError) as e:
         raise MalformedRequest("fhir_server.base_url must be an http(s) URL.") from e
-    if url.scheme not in _STANDARD_PORTS or not url.host or url.userinfo or "?" in base_url or "#" in base_url:
+    if not default_port(url.scheme) or not url.host or url.userinfo or "?" in base_url or "#" in base_url:
         raise MalformedRequest("fhir_server.base_url must be an http(s) URL without user, query and fragment.")
     check_host(url, allowed_hosts)
     return url
@@ -41,14 +40,15 @@ def check_host(url: httpx.URL, allowed_hosts: Collection[str]) -> None:
 
     >>> check_host(httpx.URL("https://ehr.example.org/fhir"), ["ehr.example.org:443"])
     """
-    host, standard_port = url.host, _STANDARD_PORTS.get(url.scheme, 0)
-    port = url.port or standard_port
-    shown = f"[{host}]" if ":" in host else host
-    names = {f"{shown}:{port}"} | ({host, shown} if port == standard_port else set())
-    if port > 65535 or not names & {allowed.lower() for allowed in allowed_hosts}:
-        raise FhirServerNotAllowed
-    if url.scheme != "https" and not (url.scheme == "http" and is_loopback(host)):
-        raise FhirServerNotAllowed("A FHIR server is asked by https only.")
+    try:
+        Destinations(tuple(allowed_hosts)).check_url(url)
+    except HostNotAllowed as e:
+        raise not_allowed(e) from e
+
+
+def not_allowed(error: HostNotAllowed) -> FhirServerNotAllowed:
+    """The same said of a FHIR server."""
+    return FhirServerNotAllowed(error.message if error.message != HostNotAllowed.default_message else None)
 
 
 def next_page(base: httpx.URL, link: str) -> httpx.URL | None:
@@ -66,4 +66,4 @@ def next_page(base: httpx.URL, link: str) -> httpx.URL | None:
 
 
 def _origin(url: httpx.URL) -> tuple[str, str, int]:
-    return url.scheme, url.host, url.port or _STANDARD_PORTS.get(url.scheme, 0)
+    return url.scheme, url.host, url.port or default_port(url.scheme)

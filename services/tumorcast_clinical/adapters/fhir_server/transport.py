@@ -3,33 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
 import ssl
 import time
-import zlib
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 import httpx
 
 from tumorcast_clinical.adapters.fhir_server.access import FhirAccess
+from tumorcast_clinical.adapters.fhir_server.addresses import not_allowed
 from tumorcast_core.errors import (
     FhirAccessDenied,
+    HostNotAllowed,
     PatientNotFound,
     PayloadTooLarge,
     ResourceExhausted,
     ServiceUnavailable,
     TumorcastError,
 )
-
-for _name in ("httpx", "httpcore"):  # they log URLs and headers
-    logging.getLogger(_name).setLevel(logging.WARNING)
+from tumorcast_core.outbound import Broken, Destinations, PinnedTransport, read_body
 
 UNREADABLE = "The FHIR server gave an answer that cannot be read."
 _PASSING = (429, 500, 502, 503, 504)
-_CHUNK = 1 << 16
+_BROKEN_OFF = "The FHIR server broke off its answer."
 _FIRST_WAIT_S = 0.2
 
 
@@ -53,9 +51,8 @@ class Transport:
 
     def __init__(self, access: FhirAccess) -> None:
         self._timeout_s, self._retries = access.timeout_s, access.retries
-        tls = ssl.create_default_context(cafile=access.ca_file) if access.ca_file else True
-        pool = httpx.Limits(max_connections=64, keepalive_expiry=2)
-        self._shared = httpx.AsyncHTTPTransport(verify=tls, trust_env=False, limits=pool)
+        tls = ssl.create_default_context(cafile=access.ca_file) if access.ca_file else None
+        self._shared = PinnedTransport(Destinations.of(access.allowed_hosts, access.networks), tls)
 
     def client(self) -> httpx.AsyncClient:
         """A client for one record: its cookies, such as a load balancer's, go with no other patient's requests."""
@@ -95,15 +92,19 @@ async def _sent(client: httpx.AsyncClient, request: httpx.Request, max_bytes: in
         try:
             if response.status_code != httpx.codes.OK:
                 raise _of_status(response)
-            return await _body(response, max_bytes)
+            return await read_body(response, max_bytes)
         finally:
             await response.aclose()
+    except HostNotAllowed as e:
+        raise not_allowed(e) from e
+    except PayloadTooLarge as e:
+        raise PayloadTooLarge("The record on the FHIR server is larger than the limit.") from e
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as e:
         raise Unreachable(ServiceUnavailable("The FHIR server does not answer."), again=True) from e
     except httpx.TimeoutException as e:
         raise Failure(ServiceUnavailable("The FHIR server is silent for too long.")) from e
-    except httpx.TransportError as e:
-        raise Failure(ServiceUnavailable("The FHIR server broke off its answer."), again=True) from e
+    except (httpx.TransportError, Broken) as e:
+        raise Failure(ServiceUnavailable(_BROKEN_OFF), again=True) from e
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as e:  # h11 refuses headers by ValueErrors of its own
         raise Failure(ServiceUnavailable(UNREADABLE)) from e
 
@@ -139,42 +140,3 @@ def _retry_after_s(value: str) -> float:
     except (ValueError, IndexError, TypeError):
         return 0.0
     return max(0.0, (when.replace(tzinfo=when.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
-
-
-async def _body(response: httpx.Response, max_bytes: int) -> bytes:
-    body = bytearray()
-    async for data in _decoded(response):
-        body += data
-        if len(body) > max_bytes:
-            raise PayloadTooLarge("The record on the FHIR server is larger than the limit.")
-    return bytes(body)
-
-
-async def _decoded(response: httpx.Response) -> AsyncIterator[bytes]:
-    """The body in pieces of bounded size, however well it was compressed."""
-    encoding = response.headers.get("content-encoding", "").strip().lower()
-    if encoding in ("", "identity"):
-        async for data in response.aiter_raw():
-            yield data
-        return
-    if encoding not in ("gzip", "x-gzip"):
-        raise Failure(ServiceUnavailable(UNREADABLE))
-    unzip = zlib.decompressobj(wbits=31)
-    try:
-        async for data in response.aiter_raw():
-            for piece in _unzipped(unzip, data):
-                yield piece
-    except zlib.error as e:
-        raise Failure(ServiceUnavailable(UNREADABLE)) from e
-    if not unzip.eof:
-        raise Failure(ServiceUnavailable("The FHIR server broke off its answer."), again=True)
-
-
-def _unzipped(unzip: zlib._Decompress, data: bytes) -> Iterator[bytes]:
-    if unzip.eof and data:
-        raise zlib.error("data after the end")
-    while piece := unzip.decompress(data, _CHUNK):
-        yield piece
-        data = unzip.unconsumed_tail
-    if unzip.unused_data:
-        raise zlib.error("data after the end")
