@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from tumorcast.notes.v1.notes_service_pb2_grpc import add_NotesServiceServicer_to_server
-from tumorcast_core import logs, rpc
+from tumorcast_core import logs, rpc, telemetry
 from tumorcast_notes.model import Limits
 from tumorcast_notes.servicer import NotesServicer
 from tumorcast_notes.settings import Settings
@@ -23,14 +23,15 @@ def main() -> None:
     settings = Settings()
     logs.configure("notes", settings.log_level)
     servicer = servicer_of(settings)
-    asyncio.run(
-        rpc.serve(
-            "notes",
-            lambda server: add_NotesServiceServicer_to_server(servicer, server),
-            settings,
-            (SERVICE_NAME,),
+    with telemetry.running("notes", settings):
+        asyncio.run(
+            rpc.serve(
+                "notes",
+                lambda server: add_NotesServiceServicer_to_server(servicer, server),
+                settings,
+                (SERVICE_NAME,),
+            )
         )
-    )
 
 
 if __name__ == "__main__":

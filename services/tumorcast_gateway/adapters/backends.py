@@ -7,6 +7,7 @@ from functools import cached_property
 
 from tumorcast_core.deadline import Deadline
 from tumorcast_gateway.adapters.backend import Backend
+from tumorcast_gateway.adapters.breaker import Breaker
 from tumorcast_gateway.adapters.clinical import ClinicalClient
 from tumorcast_gateway.adapters.fusion import FusionClient
 from tumorcast_gateway.adapters.imaging import ImagingClient
@@ -25,7 +26,15 @@ class Backends:
             "notes": settings.notes_target,
             "fusion": settings.fusion_target,
         }
-        self._all = {name: Backend(name, target, settings.max_message_mib) for name, target in targets.items()}
+        self._all = {
+            name: Backend(
+                name,
+                target,
+                settings.max_message_mib,
+                Breaker(name, settings.breaker_failures, settings.breaker_open_s),
+            )
+            for name, target in targets.items()
+        }
 
     @cached_property
     def imaging(self) -> ImagingClient:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tumorcast.clinical.v1 import clinical_service_pb2 as pb
 from tumorcast.clinical.v1 import clinical_service_pb2_grpc as pb_grpc
-from tumorcast_core import rpc, wire
+from tumorcast_core import wire
 from tumorcast_core.deadline import Deadline
 from tumorcast_core.query import Record
 from tumorcast_core.snapshot import Extraction
@@ -21,7 +21,7 @@ class ClinicalClient:
         """Call ``ExtractFeatures``."""
         stub = pb_grpc.ClinicalServiceStub(self._backend.channel)
         request = _request(record, index_date)
-        answer = await rpc.call(stub.ExtractFeatures, request, deadline, service=self._backend.service)
+        answer = await self._backend.call(stub.ExtractFeatures, request, deadline)
         with self._backend.reading_answer():
             return Extraction(
                 features=tuple(map(wire.feature_from, answer.features)),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from tumorcast.fusion.v1 import fusion_service_pb2 as pb
 from tumorcast.fusion.v1 import fusion_service_pb2_grpc as pb_grpc
-from tumorcast_core import rpc, wire
+from tumorcast_core import wire
 from tumorcast_core.deadline import Deadline
-from tumorcast_core.prognosis import ModelSummary, Prognosis
+from tumorcast_core.prognosis import ModelCard, ModelSummary, Prognosis
 from tumorcast_core.snapshot import PatientSnapshot
 from tumorcast_gateway.adapters.backend import Backend
 
@@ -24,23 +24,30 @@ class FusionClient:
         request = pb.PredictPrognosisRequest(
             model=model, snapshot=wire.snapshot_to(snapshot), horizons_days=horizons_days
         )
-        answer = await rpc.call(self._stub().PredictPrognosis, request, deadline, service=self._backend.service)
+        answer = await self._backend.call(self._stub().PredictPrognosis, request, deadline)
         with self._backend.reading_answer():
             return wire.prognosis_from(answer.prognosis)
 
     async def list_models(self, deadline: Deadline) -> tuple[ModelSummary, ...]:
         """Call ``ListModels``."""
         request = pb.ListModelsRequest()
-        answer = await rpc.call(self._stub().ListModels, request, deadline, service=self._backend.service)
+        answer = await self._backend.call(self._stub().ListModels, request, deadline)
         with self._backend.reading_answer():
             return tuple(map(wire.model_summary_from, answer.models))
 
     async def get_model(self, name: str, deadline: Deadline) -> ModelSummary:
         """Call ``GetModel``."""
         request = pb.GetModelRequest(name=name)
-        answer = await rpc.call(self._stub().GetModel, request, deadline, service=self._backend.service)
+        answer = await self._backend.call(self._stub().GetModel, request, deadline)
         with self._backend.reading_answer():
             return wire.model_summary_from(answer.model)
+
+    async def get_model_card(self, name: str, deadline: Deadline) -> ModelCard:
+        """Call ``GetModelCard``."""
+        request = pb.GetModelCardRequest(name=name)
+        answer = await self._backend.call(self._stub().GetModelCard, request, deadline)
+        with self._backend.reading_answer():
+            return ModelCard(wire.model_ref_from(answer.ref), answer.markdown)
 
     def _stub(self) -> pb_grpc.FusionServiceStub:
         return pb_grpc.FusionServiceStub(self._backend.channel)

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 from tumorcast.imaging.v1 import imaging_service_pb2 as pb
 from tumorcast.imaging.v1 import imaging_service_pb2_grpc as pb_grpc
-from tumorcast_core import rpc, wire
+from tumorcast_core import wire
 from tumorcast_core.deadline import Deadline
 from tumorcast_core.snapshot import Extraction, Timepoint, WantedOfImages
 from tumorcast_gateway.adapters.backend import Backend
@@ -29,7 +29,7 @@ class ImagingClient:
             timepoint=wire.timepoint_to(timepoint),
             wanted=pb.Wanted(features=sorted(wanted.features), encoders=sorted(wanted.encoders)) if wanted else None,
         )
-        answer = await rpc.call(stub.EncodeStudy, request, deadline, service=self._backend.service, idempotent=True)
+        answer = await self._backend.call(stub.EncodeStudy, request, deadline, idempotent=True)
         with self._backend.reading_answer():
             return Extraction(
                 features=tuple(map(wire.feature_from, answer.features)),
@@ -45,7 +45,7 @@ class ImagingClient:
         stub = pb_grpc.ImagingServiceStub(self._backend.channel)
         requests = _Requests(pieces)
         try:
-            answer = await rpc.call(stub.UploadStudy, requests.messages(), deadline, service=self._backend.service)
+            answer = await self._backend.call(stub.UploadStudy, requests.messages(), deadline)
         except asyncio.CancelledError:
             if requests.failure is None:
                 raise
@@ -64,7 +64,9 @@ class _Requests:
         try:
             async for piece in self._pieces:
                 if isinstance(piece, FileStart):
-                    start = pb.UploadFile(label=piece.label, study_instance_uid=piece.study_instance_uid)
+                    start = pb.UploadFile(
+                        label=piece.label, study_instance_uid=piece.study_instance_uid, size_bytes=piece.size_bytes
+                    )
                     yield pb.UploadStudyRequest(file=start)
                 else:
                     yield pb.UploadStudyRequest(chunk=piece)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tumorcast.notes.v1 import notes_service_pb2 as pb
 from tumorcast.notes.v1 import notes_service_pb2_grpc as pb_grpc
-from tumorcast_core import rpc, wire
+from tumorcast_core import wire
 from tumorcast_core.deadline import Deadline
 from tumorcast_core.query import Document
 from tumorcast_core.snapshot import Extraction
@@ -21,7 +21,7 @@ class NotesClient:
         """Call ``EncodeNotes``."""
         stub = pb_grpc.NotesServiceStub(self._backend.channel)
         request = pb.EncodeNotesRequest(documents=map(wire.document_to, documents), index_date=index_date)
-        answer = await rpc.call(stub.EncodeNotes, request, deadline, service=self._backend.service)
+        answer = await self._backend.call(stub.EncodeNotes, request, deadline)
         with self._backend.reading_answer():
             return Extraction(
                 features=tuple(map(wire.feature_from, answer.features)),

@@ -1,0 +1,84 @@
+"""The server: gRPC with health, drained on a signal."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from typing import Any
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+
+from tumorcast_core import telemetry
+from tumorcast_core.deadline import Deadline
+from tumorcast_core.errors import DeadlineExceeded
+from tumorcast_core.rpc.answering import within
+from tumorcast_core.rpc.decoding import StrictDecoding
+from tumorcast_core.settings import ServiceSettings
+
+log = logging.getLogger(__name__)
+
+
+def stop_signal() -> asyncio.Event:
+    """An event of the running loop that SIGTERM and SIGINT set."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for sig in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(sig, stop.set)
+    return stop
+
+
+async def serve(
+    service: str,
+    register: Callable[[grpc.aio.Server], None],
+    settings: ServiceSettings,
+    service_names: tuple[str, ...],
+    stop: asyncio.Event | None = None,
+    *,
+    credentials: grpc.ServerCredentials | None = None,
+    interceptors: Sequence[grpc.aio.ServerInterceptor[Any, Any]] = (),
+    max_calls: int = 0,
+    lingers: Callable[[], Awaitable[None]] | None = None,
+) -> None:
+    """Run a ``grpc.aio`` server with health until ``stop`` is set (none: SIGTERM or SIGINT), then drain it.
+
+    Draining: health says NOT_SERVING, no call is taken any more (UNAVAILABLE, which a client may send elsewhere),
+    and those that run get ``drain_s`` to end. A service that refuses new calls itself is listened to until what
+    ``lingers`` waits for has happened. With ``credentials`` the port speaks TLS. ``max_calls``: in place of the
+    setting, where the service bounds its work itself.
+    """
+    server = grpc.aio.server(
+        maximum_concurrent_rpcs=max_calls or settings.max_concurrent_calls,
+        interceptors=[*interceptors, StrictDecoding()],
+        options=[
+            ("grpc.max_receive_message_length", settings.max_message_mib << 20),
+            ("grpc.max_send_message_length", settings.max_message_mib << 20),
+            ("grpc.max_connection_age_ms", 300_000),
+            ("grpc.so_reuseport", 0),
+        ],
+    )
+    health_servicer = health.aio.HealthServicer()  # type: ignore[attr-defined]
+    health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
+    register(server)
+    port = _opened(server, f"{settings.host}:{settings.port}", credentials)
+    await server.start()
+    for name in ("", *service_names):
+        await health_servicer.set(name, health_pb2.HealthCheckResponse.SERVING)
+    log.info("%s serves gRPC on %s:%d", service, settings.host, port)
+
+    async with telemetry.watching_loop(service):
+        await (stop or stop_signal()).wait()
+        log.info("%s drains for up to %g s", service, settings.drain_s)
+        until = Deadline.after(settings.drain_s)
+        await health_servicer.enter_graceful_shutdown()
+        if lingers:
+            with suppress(DeadlineExceeded):
+                await within(until, lingers())
+        await server.stop(until.timeout_s)
+
+
+def _opened(server: grpc.aio.Server, address: str, credentials: grpc.ServerCredentials | None) -> int:
+    return server.add_secure_port(address, credentials) if credentials else server.add_insecure_port(address)
