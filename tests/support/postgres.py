@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from support.certificates import Pair
+
 USER, PASSWORD = "gateway", "pass-four"
 
 
@@ -42,6 +44,8 @@ class Postgres:
     port: int = field(default_factory=free_port)
     durable: bool = False
     """Whether it waits for the disk as in production; tests need not."""
+    tls: Pair | None = None
+    """With a certificate it takes TLS only."""
 
     @property
     def server_url(self) -> str:
@@ -56,6 +60,14 @@ class Postgres:
             self.run("initdb", "-D", data, "-U", USER, "--pwfile", password, "-A", "scram-sha-256", "-E", "UTF8")
         options = f"-p {self.port} -h 127.0.0.1 -k {self.folder} -c max_connections=60"
         options += "" if self.durable else " -c fsync=off -c synchronous_commit=off"
+        if self.tls:
+            files = [shutil.copy(path, self.folder) for path in (self.tls.certificate, self.tls.key)]
+            for path in map(Path, files):
+                self._own(path)
+                path.chmod(0o600)
+            options += f" -c ssl=on -c ssl_cert_file={files[0]} -c ssl_key_file={files[1]}"
+            rules = data / "pg_hba.conf"
+            rules.write_text("hostssl all all 127.0.0.1/32 scram-sha-256\n")
         self.run("pg_ctl", "-D", data, "-o", options, "-l", self.folder / "log", "-w", "start")
 
     def stop(self, mode: str = "fast") -> None:
@@ -99,11 +111,11 @@ class Postgres:
 
 
 @contextmanager
-def running_postgres(*, durable: bool = False) -> Iterator[Postgres]:
+def running_postgres(*, durable: bool = False, tls: Pair | None = None) -> Iterator[Postgres]:
     """A running server in a folder of its own, gone afterwards; skips where PostgreSQL is not installed."""
     binaries()
     folder = Path(tempfile.mkdtemp(prefix="tumorcast-pg-"))  # short: a socket's path has at most 107 characters
-    postgres = Postgres(folder, durable=durable)
+    postgres = Postgres(folder, durable=durable, tls=tls)
     postgres._own(folder)
     try:
         postgres.start()

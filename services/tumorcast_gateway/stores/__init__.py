@@ -6,6 +6,7 @@
 from tumorcast_gateway.stores.audit import ChainedEntry, Head
 from tumorcast_gateway.stores.audit_log import Verdict, entries, head, verify
 from tumorcast_gateway.stores.keys import Secrets
+from tumorcast_gateway.stores.place import StorePlace, place_of
 from tumorcast_gateway.stores.schema import current_revision, migrate, required_revision
 from tumorcast_gateway.stores.sql_stores import SqlStores, database_url, open_stores, secrets_of
 from tumorcast_gateway.stores.sqlite_backup import backup, restore
@@ -24,6 +25,7 @@ __all__ = [
     "Retained",
     "Secrets",
     "SqlStores",
+    "StorePlace",
     "Verdict",
     "backup",
     "current_revision",
@@ -33,6 +35,7 @@ __all__ = [
     "head",
     "migrate",
     "open_stores",
+    "place_of",
     "reapply_erasures",
     "required_revision",
     "restore",

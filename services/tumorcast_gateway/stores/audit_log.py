@@ -98,6 +98,8 @@ def _at_the_end(session: Session, end: Row[Any] | None, last: Head, noted: dict[
         return Verdict(last, last.sequence, "The head was changed by another program.")
     if sealed.sequence > last.sequence or missing:
         return Verdict(last, last.sequence + 1, "Entries at the end were removed.")
-    if sealed != last:
-        return Verdict(last, sealed.sequence + 1, "Entries were put in at the end, or the last was written anew.")
+    if sealed.sequence < last.sequence:
+        return Verdict(last, sealed.sequence + 1, "Entries were put in at the end.")
+    if sealed.digest != last.digest:
+        return Verdict(last, sealed.sequence, "The chain was written anew: its end is not the one that was sealed.")
     return Verdict(last)

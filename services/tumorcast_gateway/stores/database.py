@@ -69,7 +69,7 @@ def make_engine(url: URL, tuning: Tuning) -> AsyncEngine:
         max_overflow=0,
         pool_timeout=tuning.timeout_s,
         pool_pre_ping=True,
-        connect_args=_postgresql_arguments(url, tuning.timeout_s),
+        connect_args=postgresql_arguments(url, tuning.timeout_s),
     )
 
 
@@ -110,7 +110,8 @@ def _sqlite_engine(url: URL, file: Path, tuning: Tuning) -> AsyncEngine:
     return engine
 
 
-def _postgresql_arguments(url: URL, timeout_s: float) -> dict[str, Any]:
+def postgresql_arguments(url: URL, timeout_s: float) -> dict[str, Any]:
+    """What asyncpg is told: timeouts, and TLS by the ``sslmode`` and ``sslrootcert`` of the URL, read as by libpq."""
     milliseconds = str(round(timeout_s * 1000))
     arguments: dict[str, Any] = {
         "timeout": timeout_s,

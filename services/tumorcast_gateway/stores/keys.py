@@ -86,6 +86,8 @@ class Secrets:
         """Read a file of master keys, made with a new one where there is none (0600)."""
         if not path.exists():
             write_private(path, cls.generate().text(), new=True)
+        if path.stat().st_mode & 0o077:
+            log.warning("others than its owner can read the file of the master key")
         return cls.parse(path.read_text())
 
     def text(self) -> str:

@@ -20,18 +20,11 @@ class SqlPatients:
 
     async def find(self, patient_id: str) -> str | None:
         """The opaque id; ``None``: unknown or erased."""
-        if not patient_id:
-            return None
-        query = select(patients.c.id, patients.c.wrapped_key).where(patients.c.lookup == self._lookup(patient_id))
-        row = await self._session.first(query.with_for_update(read=True, key_share=True))
-        if row is None:
-            return None
-        self._session.know_patient(row.id, row.wrapped_key)
-        return str(row.id)
+        return await self._find(patient_id, locked=False)
 
     async def ensure(self, patient_id: str) -> str:
-        """The opaque id, made with a key where there is none."""
-        while (known := await self.find(patient_id)) is None:
+        """The opaque id, made with a key where there is none; retention leaves it alone until the transaction ends."""
+        while (known := await self._find(patient_id, locked=True)) is None:
             patient = new_id()
             wrapped = self._session.keyring.new_patient_key(patient)
             added = await self._session.run(
@@ -65,6 +58,16 @@ class SqlPatients:
         count = await self.count(patient)
         await destroy(self._session, [patient])
         return count
+
+    async def _find(self, patient_id: str, *, locked: bool) -> str | None:
+        if not patient_id:
+            return None
+        query = select(patients.c.id, patients.c.wrapped_key).where(patients.c.lookup == self._lookup(patient_id))
+        row = await self._session.first(query.with_for_update(read=True, key_share=True) if locked else query)
+        if row is None:
+            return None
+        self._session.know_patient(row.id, row.wrapped_key)
+        return str(row.id)
 
     def _lookup(self, patient_id: str) -> bytes:
         return self._session.keyring.digest("patient", patient_id)

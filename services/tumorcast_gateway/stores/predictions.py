@@ -89,7 +89,7 @@ async def box_of(session: Session, prognosis_id: str) -> Box:
     """The key under which what is said of a prognosis is sealed. Raises ``PrognosisNotFound``, ``RecordErased``."""
     query = select(predictions.c.patient, predictions.c.prognosis.is_(None).label("erased"), patients.c.wrapped_key)
     query = query.join(patients, patients.c.id == predictions.c.patient).where(predictions.c.id == prognosis_id)
-    row = await session.first(query.with_for_update(read=True, key_share=True))
+    row = await session.first(query)
     if row is None:
         raise PrognosisNotFound
     if row.erased or row.wrapped_key is None:

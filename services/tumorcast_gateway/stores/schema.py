@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import cache
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from tumorcast_core.errors import StoreUnavailable
 from tumorcast_gateway.stores.database import Tuning, begin, make_engine, parse_url, told
 
+logging.getLogger("alembic.runtime.plugins").setLevel(logging.WARNING)  # names its own parts at every start
 MIGRATION_TIMEOUT_S = 600.0
 _LOCK = 0x54554D4F  # any number that all gateways agree on
 

@@ -68,13 +68,9 @@ class Session:
         self._boxes[patient] = self.keyring.patient_box(patient, wrapped)
 
     async def patient_box(self, patient: str) -> Box:
-        """What seals and opens rows of a patient, who stays until the transaction ends.
-
-        Raises ``PatientNotFound``, ``RecordErased``.
-        """
+        """What seals and opens rows of a patient. Raises ``PatientNotFound``, ``RecordErased``."""
         if patient not in self._boxes:
-            query = select(patients.c.wrapped_key).where(patients.c.id == patient)
-            row = await self.first(query.with_for_update(read=True, key_share=True))
+            row = await self.first(select(patients.c.wrapped_key).where(patients.c.id == patient))
             if row is None:
                 raise PatientNotFound
             if row.wrapped_key is None:

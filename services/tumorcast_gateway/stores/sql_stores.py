@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from typing import Self
 
 from sqlalchemy import select, text
@@ -32,31 +31,18 @@ HEALTH_TIMEOUT_S = 5.0
 DATABASE, MASTER_KEY = "gateway.db", "master.key"
 
 
-@dataclass(frozen=True, slots=True)
 class SqlTransaction:
     """Implements ``model.stores.Transaction``."""
 
-    session: Session
-    patients: SqlPatients = field(init=False)
-    predictions: SqlPredictions = field(init=False)
-    remarks: SqlRemarks = field(init=False)
-    studies: SqlStudies = field(init=False)
-    jobs: SqlJobs = field(init=False)
-    idempotency: SqlIdempotencyKeys = field(init=False)
-    audit: SqlAudit = field(init=False)
-
-    def __post_init__(self) -> None:
-        stores = {
-            "patients": SqlPatients,
-            "predictions": SqlPredictions,
-            "remarks": SqlRemarks,
-            "studies": SqlStudies,
-            "jobs": SqlJobs,
-            "idempotency": SqlIdempotencyKeys,
-            "audit": SqlAudit,
-        }
-        for name, make in stores.items():
-            object.__setattr__(self, name, make(self.session))
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.patients = SqlPatients(session)
+        self.predictions = SqlPredictions(session)
+        self.remarks = SqlRemarks(session)
+        self.studies = SqlStudies(session)
+        self.jobs = SqlJobs(session)
+        self.idempotency = SqlIdempotencyKeys(session)
+        self.audit = SqlAudit(session)
 
 
 class SqlStores:
