@@ -7,6 +7,7 @@ from tumorcast_gateway.stores.audit import ChainedEntry, Head
 from tumorcast_gateway.stores.audit_log import Verdict, entries, head, verify
 from tumorcast_gateway.stores.keys import Secrets
 from tumorcast_gateway.stores.place import StorePlace, place_of
+from tumorcast_gateway.stores.retention import keep_to_retention
 from tumorcast_gateway.stores.schema import current_revision, migrate, required_revision
 from tumorcast_gateway.stores.sql_stores import SqlStores, database_url, open_stores, secrets_of
 from tumorcast_gateway.stores.sqlite_backup import backup, restore
@@ -33,6 +34,7 @@ __all__ = [
     "entries",
     "erased_patients",
     "head",
+    "keep_to_retention",
     "migrate",
     "open_stores",
     "place_of",
