@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from tumorcast_core.secret_files import SecretFiles
@@ -14,6 +15,12 @@ from tumorcast_core.settings import ServiceSettings, is_loopback
 
 Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
 ScopeContext = Literal["patient", "user", "system"]
+
+
+def default_data_dir() -> Path:
+    """Where records are kept unless told otherwise (XDG Base Directory Specification)."""
+    base = Path(os.environ.get("XDG_DATA_HOME", ""))
+    return (base if base.is_absolute() else Path.home() / ".local" / "share") / "tumorcast" / "gateway"
 
 
 class Settings(ServiceSettings):
@@ -78,6 +85,38 @@ class Settings(ServiceSettings):
     breaker_failures: int = Field(5, ge=1, description="calls to a service that break in a row before it is left alone")
     breaker_open_s: float = Field(2.0, gt=0, description="seconds until it is asked again whether it is there")
 
+    data_dir: Path = Field(
+        default_factory=default_data_dir, description="folder of the database and the master key, where none is named"
+    )
+    database_url: SecretStr = Field(
+        SecretStr(""), description="sqlite:///<file> or postgresql://…; empty: gateway.db in data_dir"
+    )
+    master_key: SecretStr = Field(
+        SecretStr(""), description="32 bytes in base64, several: the current one first; empty: master.key in data_dir"
+    )
+    database_connections: int = Field(10, ge=1, le=200, description="connections to PostgreSQL; SQLite takes one")
+    database_timeout_s: float = Field(10.0, gt=0, le=300, description="longest wait for the database, a lock included")
+    retention_days: float = Field(0.0, ge=0, description="prognoses are made unreadable after this time; 0: never")
+
+    public_url: str = Field("", description="where clients reach the REST door, https://host; CDS Hooks need it")
+    cds_clients: dict[str, str] = Field(
+        {}, description="EHRs that may call CDS Hooks: `iss` of their tokens → URL of their JWK Set, or a file"
+    )
+    cds_models: tuple[str, ...] = Field(
+        (), description="models with CDS services; empty: all, those of simulated patients with auth=none only"
+    )
+    cds_deadline_s: float = Field(5.0, gt=0, le=60, description="longest time for one hook")
+    cds_fetch: bool = Field(False, description="fetch records that were not prefetched, as `fhir_server` of a query")
+    cds_smart_url: str = Field("", description="launch URL of a SMART app that cards link to")
+
+    fhir_base_url: str = Field(
+        "", description="base URL of the EHR's FHIR API, of which patient ids and Type/id sources are; empty: none"
+    )
+    fhir_public_url: str = Field("", description="URL of /fhir as clients see it; empty: as each request names it")
+    fhir_write_back: bool = Field(False, description="write prognoses to the EHR when asked; needs fhir_base_url")
+    fhir_token: SecretStr = Field(SecretStr(""), description="bearer token for write-backs")
+    fhir_token_file: Path | None = Field(None, description="file with that token, read anew for each write-back")
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -100,6 +139,22 @@ class Settings(ServiceSettings):
     def _are_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(map(checked_origin, origins))
 
+    @field_validator("public_url", "cds_smart_url")
+    @classmethod
+    def _are_public(cls, url: str) -> str:
+        return checked_public_url(url) if url else url
+
+    @field_validator("cds_clients")
+    @classmethod
+    def _have_keys(cls, clients: dict[str, str]) -> dict[str, str]:
+        return {issuer: checked_public_url(where) if "://" in where else where for issuer, where in clients.items()}
+
+    @model_validator(mode="after")
+    def _cds_clients_can_be_checked(self) -> Self:
+        if self.cds_clients and not self.public_url:
+            raise ValueError("cds_clients needs public_url, which the tokens of EHRs must name as `aud`")
+        return self
+
     @model_validator(mode="after")
     def _tokens_can_be_checked(self) -> Self:
         if self.auth == "oidc" and not (self.oidc_issuers and self.oidc_audiences):
@@ -118,6 +173,17 @@ class Settings(ServiceSettings):
             raise ValueError("tls_client_ca needs tls_certificate and tls_key")
         if self.auth == "oidc" and not (self.tls_certificate or self.tls_elsewhere or is_loopback(self.host)):
             raise ValueError("tokens must not travel in clear: give tls_certificate, or say tls_elsewhere=true")
+        return self
+
+    @model_validator(mode="after")
+    def _ehr_can_be_reached(self) -> Self:
+        for name in ("fhir_base_url", "fhir_public_url"):
+            if (url := getattr(self, name)) and not _is_plain_url(url):
+                raise ValueError(f"{name} is an http(s) URL without user, query and fragment")
+        if self.fhir_write_back and not self.fhir_base_url:
+            raise ValueError("fhir_write_back needs fhir_base_url")
+        if self.fhir_token.get_secret_value() and self.fhir_token_file:
+            raise ValueError("fhir_token and fhir_token_file exclude each other")
         return self
 
     @model_validator(mode="after")
@@ -141,6 +207,18 @@ def checked_issuer(url: str) -> str:
     return url
 
 
+def checked_public_url(url: str) -> str:
+    """The URL as it is, if it is an absolute https one without user, fragment and last slash; raises ``ValueError``.
+
+    >>> checked_public_url("https://tumorcast.example.org")
+    'https://tumorcast.example.org'
+    """
+    parts = urlsplit(url)
+    if not _is_secure(parts) or parts.fragment or "@" in parts.netloc or url.endswith("/"):
+        raise ValueError("the URL must be https://host… without user, fragment and last slash")
+    return url
+
+
 def checked_origin(origin: str) -> str:
     """The origin as it is (RFC 6454 section 6.2); raises ``ValueError`` for ``*``, ``null`` and whatever has a path.
 
@@ -156,3 +234,12 @@ def checked_origin(origin: str) -> str:
 def _is_secure(parts: SplitResult) -> bool:
     host = parts.hostname or ""
     return bool(host) and (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host)))
+
+
+def _is_plain_url(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        named = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    return named and parts.scheme in ("http", "https") and "@" not in parts.netloc and not set("?# ") & set(url)

@@ -22,8 +22,11 @@
     │   ├── UnknownEmbeddingSpace   the model was not trained on this encoder
     │   ├── HorizonOutOfRange       a horizon lies beyond the model's follow-up
     │   ├── UnsoundOutcome          an outcome does not fit the endpoint that it is of
+    │   ├── PrefetchMissing         a CDS Hooks request lacks data that it must bring along
     │   └── IdempotencyKeyReused    the key was sent before with another request
     ├── Unauthenticated             who asks could not be established
+    │   └── InvalidToken            the token is none, is not for this service, or nobody known vouches for it
+    │       └── TokenExpired        the token was good and no longer is; get another
     ├── PermissionDenied            who asks may not do this
     ├── NotFound
     │   ├── UnknownModel            no model of that name
@@ -33,7 +36,8 @@
     │   └── JobNotFound             no job of that id
     ├── RecordErased                it was here and is erased; nobody can read it again
     ├── Conflict                    it does not go with what is there or under way
-    │   └── IdempotencyKeyInUse     a request with the same key is under way
+    │   ├── IdempotencyKeyInUse     a request with the same key is under way
+    │   └── WriteBackRefused        no FHIR server takes what was to be written back
     ├── PayloadTooLarge             over a size limit; sending it again does not help
     ├── ResourceExhausted           a queue or a disk is full; try again later
     │   └── RateLimited             this caller asks too often; try again later
@@ -51,7 +55,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 
 class TumorcastError(Exception):
@@ -59,6 +63,10 @@ class TumorcastError(Exception):
 
     reason: ClassVar[str] = "ERROR"
     default_message: ClassVar[str] = "Something went wrong."
+    retry_after_s: float | None = None
+    """Seconds after which it may go better, for who tries again; none: trying again alone does not help."""
+    request_id: str = ""
+    """Id of the request in the log of the server that told the error, on the client's side; empty: not known."""
 
     def __init__(self, message: str | None = None) -> None:
         super().__init__(message)
@@ -79,8 +87,39 @@ class NoInput(InvalidInput):
     default_message = "Give at least one of fhir, fhir_server, documents, timepoints and features."
 
 
+class Violation(NamedTuple):
+    """What is wrong with one part of a request; ``location`` is a path into it, e.g. ``timepoints[0].role``."""
+
+    location: str
+    message: str
+
+
 class MalformedRequest(InvalidInput):
     default_message = "The request does not follow its schema."
+    violations: tuple[Violation, ...] = ()
+    """What is wrong where, as far as it is known."""
+
+    @classmethod
+    def at(cls, location: str, message: str) -> MalformedRequest:
+        """Make the error of one part of a request.
+
+        >>> MalformedRequest.at("index_date", "index_date must be a day.").violations[0].location
+        'index_date'
+        """
+        error = cls(message)
+        error.violations = (Violation(location, message),)
+        return error
+
+    def inside(self, location: str) -> MalformedRequest:
+        """The same error as one of the part of a larger request that stands there.
+
+        >>> MalformedRequest.at("model", "model is required.").inside("queries[2]").violations[0].location
+        'queries[2].model'
+        """
+        error = type(self)(f"{location}: {self.message}")
+        inner = self.violations or (Violation("", self.message),)
+        error.violations = tuple(Violation(f"{location}.{v.location}".removesuffix("."), v.message) for v in inner)
+        return error
 
 
 class MalformedFhir(InvalidInput):
@@ -147,12 +186,24 @@ class UnsoundOutcome(InvalidInput):
     default_message = "The outcome does not fit the endpoint that it is of."
 
 
+class PrefetchMissing(InvalidInput):
+    default_message = "The request lacks prefetched data."
+
+
 class IdempotencyKeyReused(InvalidInput):
     default_message = "The idempotency key was sent before with another request."
 
 
 class Unauthenticated(TumorcastError):
     default_message = "Give valid credentials."
+
+
+class InvalidToken(Unauthenticated):
+    default_message = "The token is not valid."
+
+
+class TokenExpired(InvalidToken):
+    default_message = "The token has expired."
 
 
 class PermissionDenied(TumorcastError):
@@ -195,12 +246,17 @@ class IdempotencyKeyInUse(Conflict):
     default_message = "A request with the same idempotency key is under way."
 
 
+class WriteBackRefused(Conflict):
+    default_message = "The FHIR server does not take the resources."
+
+
 class PayloadTooLarge(TumorcastError):
     default_message = "The input is larger than the limit."
 
 
 class ResourceExhausted(TumorcastError):
     default_message = "The service is at its limit; try again later."
+    retry_after_s = 1.0
 
 
 class RateLimited(ResourceExhausted):
@@ -209,6 +265,7 @@ class RateLimited(ResourceExhausted):
 
 class ServiceUnavailable(TumorcastError):
     default_message = "A service that is needed does not answer."
+    retry_after_s = 2.0
 
 
 class FhirAccessDenied(ServiceUnavailable):

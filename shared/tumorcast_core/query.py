@@ -83,7 +83,7 @@ class Query:
         for too_many in _excesses(self):
             raise PayloadTooLarge(too_many)
         for fault in _faults(self):
-            raise MalformedRequest(fault)
+            raise MalformedRequest.at(fault.partition(" ")[0], fault)
         studies = any(t.study_instance_uid for t in self.timepoints)
         if not (self.record or self.documents or studies or self.features):
             raise NoInput
@@ -103,6 +103,7 @@ def _excesses(query: Query) -> Iterator[str]:
 
 
 def _faults(query: Query) -> Iterator[str]:
+    """Each begins with the path of the part that is at fault."""
     if not query.model:
         yield "model is required."
     if query.index_date and not is_day(query.index_date):

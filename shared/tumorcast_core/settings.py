@@ -17,6 +17,8 @@ class ServiceSettings(BaseSettings):
         default="127.0.0.1", description="address to listen on; loopback unless the network around it is trusted"
     )
     port: int = Field(default=0, ge=0, le=65535, description="gRPC port; 0 takes a free one")
+    metrics_host: str = Field(default="127.0.0.1", description="address that Prometheus metrics are read at")
+    metrics_port: int = Field(default=0, ge=0, le=65535, description="port of Prometheus metrics, /metrics; 0: none")
     log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR")
     drain_s: float = Field(default=10.0, ge=0, description="seconds that running calls get to end after SIGTERM")
     max_message_mib: int = Field(default=64, ge=1, le=1024, description="largest gRPC message taken, in MiB")

@@ -114,7 +114,10 @@ class PlannedTherapy:
 
 @dataclass(frozen=True, slots=True)
 class MeasuredLesion:
-    """One lesion in one series; ``source`` is where it was drawn, ``measurements`` are catalogued features."""
+    """One lesion in one series; ``source`` is where it was drawn, ``measurements`` are catalogued features.
+
+    ``site`` is what the drawing codes, ``organ`` and ``lymph_node`` what its codes and words say, for RECIST.
+    """
 
     tracking_uid: str
     label: str = field(repr=False)
@@ -124,6 +127,9 @@ class MeasuredLesion:
     date: str = field(default="", repr=False)
     measurements: tuple[Feature, ...] = ()
     timepoint: str = ""
+    site: Coding | None = None
+    organ: str = ""
+    lymph_node: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -25,6 +25,7 @@ class WireStatus:
 TABLE: dict[type[errors.TumorcastError], WireStatus] = {
     errors.InvalidInput: WireStatus(grpc.StatusCode.INVALID_ARGUMENT, 422, "invalid"),
     errors.MalformedRequest: WireStatus(grpc.StatusCode.INVALID_ARGUMENT, 400, "structure"),
+    errors.PrefetchMissing: WireStatus(grpc.StatusCode.FAILED_PRECONDITION, 412, "required"),
     errors.NotFound: WireStatus(grpc.StatusCode.NOT_FOUND, 404, "not-found"),
     errors.RecordErased: WireStatus(grpc.StatusCode.NOT_FOUND, 410, "deleted"),
     errors.Unauthenticated: WireStatus(grpc.StatusCode.UNAUTHENTICATED, 401, "login"),

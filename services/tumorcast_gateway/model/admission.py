@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from contextvars import ContextVar
+from contextlib import contextmanager
 
 from tumorcast_core.errors import ResourceExhausted, ServiceUnavailable, TumorcastError
-
-_held: ContextVar[Admission | None] = ContextVar("admission", default=None)
 
 
 class Admission:
     """``limit`` places. Only for one event loop.
 
-    A request takes one place, however often it asks: the door asks before it reads a body, the desk before it works.
+    A task takes one place, however often it asks: the door asks before it reads a body, the desk before it works.
+    (Not a context variable: a connection's next request runs in a copy of the context that its last one left.)
     """
 
     def __init__(self, limit: int) -> None:
         self._limit = self._free = limit
+        self._holders: set[asyncio.Task[object] | None] = set()
         self._closed = False
         self._idle = asyncio.Event()
         self._idle.set()
@@ -44,22 +43,22 @@ class Admission:
     @contextmanager
     def one(self) -> Iterator[None]:
         """Take one place; raises ``ResourceExhausted``, or ``ServiceUnavailable`` once closed."""
-        if _held.get() is self:
+        task = asyncio.current_task()
+        if task in self._holders:
             yield
             return
         if refusal := self.refusal:
             raise refusal
         self._free -= 1
         self._idle.clear()
-        token = _held.set(self)
+        self._holders.add(task)
         try:
             yield
         finally:
             self._free += 1
             if not self.taken:
                 self._idle.set()
-            with suppress(ValueError):  # a stream that was closed from another task: its context ends with it
-                _held.reset(token)
+            self._holders.discard(task)
 
     def close(self) -> None:
         """Let nobody in any more."""

@@ -13,6 +13,7 @@ from tumorcast_core.deadline import Deadline
 from tumorcast_core.prognosis import ModelCard, ModelSummary, Prognosis
 from tumorcast_core.query import Document, Record
 from tumorcast_core.snapshot import Extraction, PatientSnapshot, Timepoint, WantedOfImages
+from tumorcast_gateway.model.records import PredictionRecord, WrittenResource
 from tumorcast_gateway.model.upload import Piece, Upload
 
 
@@ -56,6 +57,13 @@ class UploadPort(Protocol):
     """Stores DICOM files."""
 
     async def upload_study(self, pieces: AsyncIterator[Piece], deadline: Deadline) -> Upload: ...
+
+
+class EhrPort(Protocol):
+    """Keeps prognoses beside the patient's record."""
+
+    async def write(self, record: PredictionRecord, deadline: Deadline) -> tuple[WrittenResource, ...]:
+        """Create what is not there yet; raises as ``WriteBacks.create`` does."""
 
 
 class HealthPort(Protocol):

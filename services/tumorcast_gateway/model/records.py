@@ -128,6 +128,23 @@ class PatientRef:
     prognoses: int
 
 
+@dataclass(frozen=True, slots=True)
+class WrittenResource:
+    """One resource on the EHR: ``reference`` is its ``Type/id`` there, ``created``: it was not there before."""
+
+    kind: str
+    reference: str = field(repr=False)
+    created: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenBack:
+    """A prognosis on the EHR."""
+
+    prognosis_id: str
+    resources: tuple[WrittenResource, ...]
+
+
 class JobState(StrEnum):
     """How far a job is."""
 

@@ -14,7 +14,6 @@ from datetime import timedelta
 from tumorcast_core import logs
 from tumorcast_core.deadline import Deadline
 from tumorcast_core.errors import (
-    Conflict,
     DeadlineExceeded,
     ResourceExhausted,
     ServiceUnavailable,
@@ -37,8 +36,8 @@ PATIENT_ATTEMPTS = 3
 LONGEST_PAUSE_S = 30.0
 
 
-class LeaseLostError(Conflict):
-    """Another worker has the query now."""
+class LeaseLostError(Exception):
+    """Another worker has the query now; what this one made of it is not kept."""
 
 
 class Worker:

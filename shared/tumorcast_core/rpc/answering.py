@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import math
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -32,7 +33,9 @@ def deadline_of(context: CallContext) -> Deadline:
     metadata = dict(context.invocation_metadata() or ())
     seconds = []
     with contextlib.suppress(KeyError, ValueError):
-        seconds.append(float(metadata[BUDGET_MS]) / 1000)
+        budget_ms = float(metadata[BUDGET_MS])
+        if not math.isnan(budget_ms):  # a timer at no time would upset the loop's order of all timers
+            seconds.append(budget_ms / 1000)
     time_remaining = getattr(context, "time_remaining", lambda: None)()
     if time_remaining is not None:
         seconds.append(time_remaining)

@@ -27,7 +27,6 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 REASON = "tumorcast.reason"
 """Where in the ASGI scope whoever renders an error leaves its reason code; without it the HTTP status is the code."""
-UNMATCHED = "unmatched"
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -79,7 +78,7 @@ class RestTelemetry:
 def template(scope: Scope) -> str:
     """The template of the route that matched; ``unmatched`` if none did."""
     path = getattr(scope.get("route"), "path", None)
-    return path if isinstance(path, str) else UNMATCHED
+    return path if isinstance(path, str) else metrics.UNMATCHED
 
 
 def _code(scope: Scope, status: int) -> str:

@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 
 REGISTRY = CollectorRegistry()
 OK = "OK"
+UNMATCHED = "unmatched"
 BREAKER_STATES = ("closed", "half_open", "open")
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600)
 """Up to the longest deadlines: 30 s for a query, 600 s for an upload."""
@@ -69,6 +70,11 @@ loop_lag = Histogram(
     buckets=_LAG_SECONDS,
     registry=REGISTRY,
 )
+
+
+def tell_refusal(service: str, door: str, code: str) -> None:
+    """Count a request that was refused before it was known to be one of any method."""
+    requests.labels(service, door, UNMATCHED, code).inc()
 
 
 def tell_breaker(backend: str, state: str) -> None:

@@ -6,7 +6,7 @@ Reading is strict: what the domain cannot hold raises ``MalformedRequest``, it i
 from tumorcast_core.wire.enums import modality_from, modality_to
 from tumorcast_core.wire.estimates import endpoint_kind_from, endpoint_kind_to
 from tumorcast_core.wire.model_summary import model_summary_from, model_summary_to
-from tumorcast_core.wire.parts import model_ref_from, model_ref_to
+from tumorcast_core.wire.parts import each_from, model_ref_from, model_ref_to
 from tumorcast_core.wire.prognosis import prognosis_from, prognosis_to
 from tumorcast_core.wire.query import (
     document_from,
@@ -36,6 +36,7 @@ from tumorcast_core.wire.snapshot import (
 __all__ = [
     "document_from",
     "document_to",
+    "each_from",
     "embedding_from",
     "embedding_to",
     "endpoint_kind_from",

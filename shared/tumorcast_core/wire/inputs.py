@@ -23,15 +23,19 @@ def input_use_to(i: p.InputUse) -> pp.InputUse:
         status=enum_to(pp.InputStatus, "INPUT_STATUS", i.status),
         reason=reason_to(i.reason) if i.reason else None,
         contributions=map(contribution_to, i.contributions),
-        features=[
-            pp.FeatureContribution(endpoint_id=f.endpoint_id, input=f.input, value=f.value, words=f.words)
-            for f in i.features
-        ],
-        worth=[
-            pp.Worth(endpoint_id=w.endpoint_id, score=w.score, gain=w.gain, interval=interval_to(w.interval))
-            for w in i.worth
-        ],
+        features=map(feature_contribution_to, i.features),
+        worth=map(worth_to, i.worth),
     )
+
+
+def feature_contribution_to(f: p.FeatureContribution) -> pp.FeatureContribution:
+    """Domain contribution of a single input → message."""
+    return pp.FeatureContribution(endpoint_id=f.endpoint_id, input=f.input, value=f.value, words=f.words)
+
+
+def worth_to(w: p.Worth) -> pp.Worth:
+    """Domain worth of a missing group → message."""
+    return pp.Worth(endpoint_id=w.endpoint_id, score=w.score, gain=w.gain, interval=interval_to(w.interval))
 
 
 def input_use_from(m: pp.InputUse) -> p.InputUse:

@@ -2,8 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
+
 from tumorcast.common.v1 import prognosis_pb2 as pp
 from tumorcast_core import prognosis as p
+from tumorcast_core.errors import MalformedRequest
+
+_Message = TypeVar("_Message")
+_Domain = TypeVar("_Domain")
+
+
+def each_from(name: str, convert: Callable[[_Message], _Domain], messages: Iterable[_Message]) -> Iterator[_Domain]:
+    """Convert the elements of the field ``name``; a ``MalformedRequest`` says which of them it is about."""
+    for position, message in enumerate(messages):
+        try:
+            yield convert(message)
+        except MalformedRequest as e:
+            raise e.inside(f"{name}[{position}]") from e
 
 
 def model_ref_to(r: p.ModelRef) -> pp.ModelRef:

@@ -30,9 +30,9 @@ def prognosis_to(a: p.Prognosis) -> pp.Prognosis:
         issues=map(issue_to, a.issues),
         disclaimer=a.disclaimer,
         simulated=a.simulated,
-        typicality=_typicality_to(a.typicality) if a.typicality else None,
-        similar=map(_similar_to, a.similar),
-        observed_under=map(_observed_under_to, a.observed_under),
+        typicality=typicality_to(a.typicality) if a.typicality else None,
+        similar=map(similar_to, a.similar),
+        observed_under=map(observed_under_to, a.observed_under),
     )
 
 
@@ -53,7 +53,8 @@ def prognosis_from(m: pp.Prognosis) -> p.Prognosis:
     )
 
 
-def _typicality_to(t: p.Typicality) -> pp.Typicality:
+def typicality_to(t: p.Typicality) -> pp.Typicality:
+    """Domain typicality → message."""
     return pp.Typicality(percentile=t.percentile, unusual_inputs=t.unusual_inputs)
 
 
@@ -61,7 +62,8 @@ def _typicality_from(m: pp.Typicality) -> p.Typicality:
     return p.Typicality(m.percentile, tuple(m.unusual_inputs))
 
 
-def _similar_to(s: p.SimilarPatients) -> pp.SimilarPatients:
+def similar_to(s: p.SimilarPatients) -> pp.SimilarPatients:
+    """Domain group of similar patients → message."""
     return pp.SimilarPatients(
         id=s.id,
         patients=s.patients,
@@ -91,7 +93,8 @@ def _similar_from(m: pp.SimilarPatients) -> p.SimilarPatients:
     )
 
 
-def _observed_under_to(o: p.ObservedUnder) -> pp.ObservedUnder:
+def observed_under_to(o: p.ObservedUnder) -> pp.ObservedUnder:
+    """Domain answer under a treatment → message."""
     return pp.ObservedUnder(
         input=o.input,
         category=o.category,

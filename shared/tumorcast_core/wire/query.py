@@ -6,6 +6,7 @@ from tumorcast.common.v1 import snapshot_pb2 as sp
 from tumorcast.notes.v1 import notes_service_pb2 as notes
 from tumorcast.prognosis.v1 import prognosis_service_pb2 as pb
 from tumorcast_core.query import Document, FhirPatient, Query
+from tumorcast_core.wire.parts import each_from
 from tumorcast_core.wire.snapshot import (
     feature_from,
     feature_to,
@@ -43,7 +44,7 @@ def query_from(m: pb.CreatePrognosisRequest) -> Query:
         fhir_server=fhir_patient_from(m.fhir_server) if m.HasField("fhir_server") else None,
         documents=tuple(map(document_from, m.documents)),
         timepoints=tuple(map(timepoint_from, m.timepoints)),
-        features=tuple(map(feature_from, m.features)),
+        features=tuple(each_from("features", feature_from, m.features)),
         planned_therapies=tuple(map(planned_therapy_from, m.planned_therapies)),
     )
 

@@ -115,6 +115,9 @@ def lesion_to(x: s.MeasuredLesion) -> sp.Lesion:
         date=x.date,
         measurements=map(feature_to, x.measurements),
         timepoint=x.timepoint,
+        site=coding_to(x.site),
+        organ=x.organ,
+        lymph_node=x.lymph_node,
     )
 
 
@@ -129,6 +132,9 @@ def lesion_from(m: sp.Lesion) -> s.MeasuredLesion:
         date=m.date,
         measurements=tuple(map(feature_from, m.measurements)),
         timepoint=m.timepoint,
+        site=coding_from(m.site) if m.HasField("site") else None,
+        organ=m.organ,
+        lymph_node=m.lymph_node,
     )
 
 

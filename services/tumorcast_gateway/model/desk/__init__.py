@@ -11,6 +11,7 @@ from tumorcast_gateway.model.desk.patients import Patients
 from tumorcast_gateway.model.desk.prognoses import Prognoses
 from tumorcast_gateway.model.desk.remarks import Remarks
 from tumorcast_gateway.model.desk.studies import Stored, Studies, StudyReading
+from tumorcast_gateway.model.desk.write_backs import WriteBacks
 
 __all__ = ["Context", "Desk", "Stored", "StudyReading"]
 
@@ -26,6 +27,7 @@ class Desk:
     studies: Studies = field(init=False)
     jobs: Jobs = field(init=False)
     patients: Patients = field(init=False)
+    write_backs: WriteBacks = field(init=False)
 
     def __post_init__(self) -> None:
         for name, kind in (
@@ -35,5 +37,6 @@ class Desk:
             ("studies", Studies),
             ("jobs", Jobs),
             ("patients", Patients),
+            ("write_backs", WriteBacks),
         ):
             object.__setattr__(self, name, kind(self.context))

@@ -11,7 +11,7 @@ from tumorcast_core import logs
 from tumorcast_core.errors import InvalidInput, PrognosisNotFound, ResourceExhausted, StoreUnavailable, TumorcastError
 from tumorcast_gateway.model.admission import Admission
 from tumorcast_gateway.model.caller import Caller
-from tumorcast_gateway.model.ports import Ports, UploadPort
+from tumorcast_gateway.model.ports import EhrPort, Ports, UploadPort
 from tumorcast_gateway.model.records import AuditEntry, Clock, PredictionRecord, now
 from tumorcast_gateway.model.stores import Stores, Transaction
 
@@ -23,7 +23,7 @@ NOT_AUDITED = (InvalidInput, ResourceExhausted)
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The services, the stores, how much is let in, the clock, and the version of this code."""
+    """The services, the stores, how much is let in, the version of this code, the clock, the EHR (``None``: none)."""
 
     ports: Ports
     uploads: UploadPort
@@ -31,6 +31,7 @@ class Context:
     admission: Admission
     code_version: str
     clock: Clock = field(default=now)
+    ehr: EhrPort | None = None
 
     @asynccontextmanager
     async def doing(self, caller: Caller, action: str, kind: str = "", object_id: str = "") -> AsyncIterator[Deed]:

@@ -15,7 +15,7 @@ from tumorcast_gateway.model.stores import Transaction
 
 
 class Jobs:
-    """What callers do with jobs; each sees its own."""
+    """What callers do with jobs; each sees its own, unless it may see one patient only."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -46,12 +46,14 @@ class Jobs:
     async def get(self, caller: Caller, job_id: str) -> Job:
         """A job and how far it is; raises ``JobNotFound``."""
         caller.require(Permission.READ)
+        caller.require_all_patients()
         async with self._context.stores.transaction() as tx:
             return await _own(tx, caller, job_id)
 
     async def list(self, caller: Caller, page: PageRequest) -> Page[Job]:
         """The caller's jobs, the newest first."""
         caller.require(Permission.READ)
+        caller.require_all_patients()
         page.check()
         async with self._context.stores.transaction() as tx:
             return await tx.jobs.list(page, _owner(caller))
@@ -59,6 +61,7 @@ class Jobs:
     async def results(self, caller: Caller, job_id: str, page: PageRequest) -> Page[JobResult]:
         """What became of the queries of a job, by position."""
         caller.require(Permission.READ)
+        caller.require_all_patients()
         page.check()
         async with self._context.stores.transaction() as tx:
             await _own(tx, caller, job_id)
@@ -67,6 +70,7 @@ class Jobs:
     async def cancel(self, caller: Caller, job_id: str) -> Job:
         """Cancel what is not begun; a job that has ended stays as it is."""
         caller.require(Permission.PREDICT)
+        caller.require_all_patients()
         async with (
             self._context.doing(caller, "job.cancel", "job", job_id) as deed,
             self._context.stores.transaction() as tx,

@@ -109,7 +109,7 @@ class Embedding(_message.Message):
     def __init__(self, embedding_space: _Optional[str] = ..., data: _Optional[bytes] = ..., data_type: _Optional[_Union[DataType, str]] = ..., shape: _Optional[_Iterable[int]] = ..., modality: _Optional[_Union[Modality, str]] = ..., timepoint: _Optional[str] = ..., dicom_modality: _Optional[str] = ..., source: _Optional[str] = ..., effective: _Optional[str] = ..., preparation: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Lesion(_message.Message):
-    __slots__ = ("tracking_uid", "label", "series_instance_uid", "dicom_modality", "source", "date", "measurements", "timepoint")
+    __slots__ = ("tracking_uid", "label", "series_instance_uid", "dicom_modality", "source", "date", "measurements", "timepoint", "site", "organ", "lymph_node")
     TRACKING_UID_FIELD_NUMBER: _ClassVar[int]
     LABEL_FIELD_NUMBER: _ClassVar[int]
     SERIES_INSTANCE_UID_FIELD_NUMBER: _ClassVar[int]
@@ -118,6 +118,9 @@ class Lesion(_message.Message):
     DATE_FIELD_NUMBER: _ClassVar[int]
     MEASUREMENTS_FIELD_NUMBER: _ClassVar[int]
     TIMEPOINT_FIELD_NUMBER: _ClassVar[int]
+    SITE_FIELD_NUMBER: _ClassVar[int]
+    ORGAN_FIELD_NUMBER: _ClassVar[int]
+    LYMPH_NODE_FIELD_NUMBER: _ClassVar[int]
     tracking_uid: str
     label: str
     series_instance_uid: str
@@ -126,7 +129,10 @@ class Lesion(_message.Message):
     date: str
     measurements: _containers.RepeatedCompositeFieldContainer[Feature]
     timepoint: str
-    def __init__(self, tracking_uid: _Optional[str] = ..., label: _Optional[str] = ..., series_instance_uid: _Optional[str] = ..., dicom_modality: _Optional[str] = ..., source: _Optional[str] = ..., date: _Optional[str] = ..., measurements: _Optional[_Iterable[_Union[Feature, _Mapping]]] = ..., timepoint: _Optional[str] = ...) -> None: ...
+    site: Coding
+    organ: str
+    lymph_node: bool
+    def __init__(self, tracking_uid: _Optional[str] = ..., label: _Optional[str] = ..., series_instance_uid: _Optional[str] = ..., dicom_modality: _Optional[str] = ..., source: _Optional[str] = ..., date: _Optional[str] = ..., measurements: _Optional[_Iterable[_Union[Feature, _Mapping]]] = ..., timepoint: _Optional[str] = ..., site: _Optional[_Union[Coding, _Mapping]] = ..., organ: _Optional[str] = ..., lymph_node: _Optional[bool] = ...) -> None: ...
 
 class Issue(_message.Message):
     __slots__ = ("severity", "code", "message", "location", "origin", "timepoint")

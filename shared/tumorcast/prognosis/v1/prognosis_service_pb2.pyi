@@ -109,6 +109,18 @@ class ReplayPrognosisResponse(_message.Message):
     replay: _records_pb2.Replay
     def __init__(self, replay: _Optional[_Union[_records_pb2.Replay, _Mapping]] = ...) -> None: ...
 
+class WriteBackPrognosisRequest(_message.Message):
+    __slots__ = ("prognosis_id",)
+    PROGNOSIS_ID_FIELD_NUMBER: _ClassVar[int]
+    prognosis_id: str
+    def __init__(self, prognosis_id: _Optional[str] = ...) -> None: ...
+
+class WriteBackPrognosisResponse(_message.Message):
+    __slots__ = ("write_back",)
+    WRITE_BACK_FIELD_NUMBER: _ClassVar[int]
+    write_back: _records_pb2.WriteBack
+    def __init__(self, write_back: _Optional[_Union[_records_pb2.WriteBack, _Mapping]] = ...) -> None: ...
+
 class ExplainPrognosisRequest(_message.Message):
     __slots__ = ("prognosis_id",)
     PROGNOSIS_ID_FIELD_NUMBER: _ClassVar[int]

@@ -65,6 +65,11 @@ class PrognosisServiceStub:
                 request_serializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.ExplainPrognosisRequest.SerializeToString,
                 response_deserializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.ExplainPrognosisResponse.FromString,
                 _registered_method=True)
+        self.WriteBackPrognosis = channel.unary_unary(
+                '/tumorcast.prognosis.v1.PrognosisService/WriteBackPrognosis',
+                request_serializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.WriteBackPrognosisRequest.SerializeToString,
+                response_deserializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.WriteBackPrognosisResponse.FromString,
+                _registered_method=True)
         self.CreateFeedback = channel.unary_unary(
                 '/tumorcast.prognosis.v1.PrognosisService/CreateFeedback',
                 request_serializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.CreateFeedbackRequest.SerializeToString,
@@ -188,6 +193,13 @@ class PrognosisServiceServicer:
 
     def ExplainPrognosis(self, request, context):
         """Says why a stored prognosis is as it is.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WriteBackPrognosis(self, request, context):
+        """Writes a stored prognosis to the EHR as FHIR. However often it is asked for, it stands there once.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -337,6 +349,11 @@ def add_PrognosisServiceServicer_to_server(servicer, server):
                     servicer.ExplainPrognosis,
                     request_deserializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.ExplainPrognosisRequest.FromString,
                     response_serializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.ExplainPrognosisResponse.SerializeToString,
+            ),
+            'WriteBackPrognosis': grpc.unary_unary_rpc_method_handler(
+                    servicer.WriteBackPrognosis,
+                    request_deserializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.WriteBackPrognosisRequest.FromString,
+                    response_serializer=tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.WriteBackPrognosisResponse.SerializeToString,
             ),
             'CreateFeedback': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateFeedback,
@@ -582,6 +599,33 @@ class PrognosisService:
             '/tumorcast.prognosis.v1.PrognosisService/ExplainPrognosis',
             tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.ExplainPrognosisRequest.SerializeToString,
             tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.ExplainPrognosisResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WriteBackPrognosis(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tumorcast.prognosis.v1.PrognosisService/WriteBackPrognosis',
+            tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.WriteBackPrognosisRequest.SerializeToString,
+            tumorcast_dot_prognosis_dot_v1_dot_prognosis__service__pb2.WriteBackPrognosisResponse.FromString,
             options,
             channel_credentials,
             insecure,

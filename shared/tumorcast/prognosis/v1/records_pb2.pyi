@@ -172,3 +172,21 @@ class PatientRef(_message.Message):
     patient: str
     prognoses: int
     def __init__(self, patient: _Optional[str] = ..., prognoses: _Optional[int] = ...) -> None: ...
+
+class WriteBack(_message.Message):
+    __slots__ = ("prognosis_id", "resources")
+    PROGNOSIS_ID_FIELD_NUMBER: _ClassVar[int]
+    RESOURCES_FIELD_NUMBER: _ClassVar[int]
+    prognosis_id: str
+    resources: _containers.RepeatedCompositeFieldContainer[WrittenResource]
+    def __init__(self, prognosis_id: _Optional[str] = ..., resources: _Optional[_Iterable[_Union[WrittenResource, _Mapping]]] = ...) -> None: ...
+
+class WrittenResource(_message.Message):
+    __slots__ = ("kind", "reference", "created")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    REFERENCE_FIELD_NUMBER: _ClassVar[int]
+    CREATED_FIELD_NUMBER: _ClassVar[int]
+    kind: str
+    reference: str
+    created: bool
+    def __init__(self, kind: _Optional[str] = ..., reference: _Optional[str] = ..., created: _Optional[bool] = ...) -> None: ...
