@@ -3,20 +3,46 @@
 from __future__ import annotations
 
 from importlib.metadata import version
-from typing import Any
 
 from fastapi import FastAPI
-from fastapi.openapi.utils import get_openapi
 
-from tumorcast_api.bodies import PrognosisBody
-from tumorcast_gateway.rest import health, models, problems, prognosis, studies
+from tumorcast_gateway.rest import (
+    cds,
+    deprecated,
+    fhir_operation,
+    fhir_reading,
+    fhir_write_back,
+    health,
+    jobs,
+    kinds,
+    models,
+    patients,
+    problems,
+    prognoses,
+    remarks,
+    security,
+    smart_configuration,
+    studies,
+)
 from tumorcast_gateway.rest.boundary import Boundary
 from tumorcast_gateway.rest.door import Door
+from tumorcast_gateway.rest.openapi import openapi, query_parameters
 
-_PROBLEM = {
-    "description": "a problem (RFC 9457)",
-    "content": {problems.PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}}},
-}
+RESOURCES = (
+    prognoses,
+    remarks,
+    models,
+    studies,
+    jobs,
+    patients,
+    health,
+    smart_configuration,
+    deprecated,
+    fhir_operation,
+    fhir_reading,
+    fhir_write_back,
+    cds,
+)
 
 
 def make_rest(door: Door) -> FastAPI:
@@ -27,26 +53,15 @@ def make_rest(door: Door) -> FastAPI:
         summary="Prognosis from images, records and notes. Research software: not for care.",
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,
     )
-    for routes in (prognosis.routes, models.routes, studies.routes, health.routes):
-        app.include_router(routes(door))
+    for resource in RESOURCES:
+        app.include_router(resource.routes(door))
+    app.include_router(kinds.routes())
     problems.install(app)
+    security.install(app, door.guard, door.settings)
     app.add_middleware(Boundary)
-    schema = _openapi(app)
+    schema = openapi(app, door.settings.auth != "none")
     app.openapi = lambda: schema  # type: ignore[method-assign]
+    app.state.query_parameters = query_parameters(schema)
     return app
-
-
-def _openapi(app: FastAPI) -> dict[str, Any]:
-    """The schema, with the models that FastAPI does not see since bodies are read and problems made by hand."""
-    schema = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
-    components = schema["components"]["schemas"]
-    for model in (PrognosisBody, problems.Problem):
-        own = model.model_json_schema(ref_template="#/components/schemas/{model}")
-        components.update(own.pop("$defs", {}))
-        components[model.__name__] = own
-    for path in schema["paths"].values():
-        for operation in path.values():
-            operation["responses"].pop("422", None)  # FastAPI's own validation error, which is never sent
-            operation["responses"] |= {"4XX": _PROBLEM, "5XX": _PROBLEM}
-    return schema

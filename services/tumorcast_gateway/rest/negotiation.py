@@ -12,6 +12,7 @@ from tumorcast_core.deadline import Deadline
 JSON = "application/json"
 FHIR_JSON = "application/fhir+json"
 DICOM_JSON = "application/dicom+json"
+MARKDOWN = "text/markdown"
 
 _FORMATS = {"json": JSON, JSON: JSON, "fhir": FHIR_JSON, "fhir+json": FHIR_JSON, FHIR_JSON: FHIR_JSON}
 _WAIT = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?([0-9]{1,6})\"?\s*(?:$|[,;])", re.IGNORECASE)
@@ -28,6 +29,8 @@ def media_type(request: Request, offers: Sequence[str]) -> str:
 
 def wants_fhir(request: Request) -> bool:
     """Whether errors are to be told as OperationOutcome."""
+    if request.url.path.startswith("/fhir/"):
+        return True
     try:
         return media_type(request, (JSON, FHIR_JSON)) == FHIR_JSON
     except HTTPException:

@@ -2,39 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from http import HTTPStatus
 
 import msgspec
 from fastapi import FastAPI, Request, Response
-from pydantic import BaseModel, Field, ValidationError
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
+from tumorcast_api.problem import PROBLEM_JSON, FieldError, Problem, problem_type
 from tumorcast_core import logs
-from tumorcast_core.errors import ResourceExhausted, ServiceUnavailable, TumorcastError
+from tumorcast_core.errors import MalformedRequest, TumorcastError
 from tumorcast_core.status import wire_status
+from tumorcast_core.telemetry import REASON
+from tumorcast_gateway.rest.faults import fault_of
 from tumorcast_gateway.rest.negotiation import FHIR_JSON, wants_fhir
-
-PROBLEM_JSON = "application/problem+json"
-RETRY_AFTER_S = "1"
-
-
-class FieldError(BaseModel):
-    """What is wrong with one part of the body."""
-
-    location: str = Field(description="path into the body, e.g. `timepoints[0].role`; empty: the body as a whole")
-    message: str
-
-
-class Problem(BaseModel):
-    """An error (RFC 9457). Programs switch on `code`."""
-
-    type: str = Field(description="URI of the kind of problem", examples=["urn:tumorcast:problem:unknown-model"])
-    title: str = Field(description="the kind of problem in words")
-    status: int = Field(description="HTTP status")
-    detail: str = Field(description="this problem in words; no patient data")
-    code: str = Field(description="stable reason code, the same over gRPC", examples=["UNKNOWN_MODEL"])
-    request_id: str = Field(description="id of the request, also in the server's log")
-    errors: list[FieldError] = Field(default=[], description="what is wrong where, for a malformed body")
 
 
 def install(app: FastAPI) -> None:
@@ -44,26 +28,51 @@ def install(app: FastAPI) -> None:
     async def _told(request: Request, error: TumorcastError) -> Response:
         return answer(request, error)
 
+    @app.exception_handler(RequestValidationError)
+    async def _parameters(request: Request, error: RequestValidationError) -> Response:
+        fault, places = fault_of(error)
+        return answer(request, fault, places=places)
+
     @app.exception_handler(HTTPException)
     async def _http(request: Request, error: HTTPException) -> Response:
-        phrase = HTTPStatus(error.status_code).phrase
-        issue = "not-found" if error.status_code == HTTPStatus.NOT_FOUND else "not-supported"
-        problem = _problem(HTTPStatus(error.status_code).name, phrase, error.status_code, error.detail)
-        return _render(request, problem, issue, dict(error.headers or {}))
+        status = HTTPStatus(error.status_code)
+        headers = dict(error.headers or {})
+        if status is HTTPStatus.METHOD_NOT_ALLOWED:
+            headers["Allow"] = ", ".join(sorted(_methods(app, request)))
+        issue = "not-found" if status is HTTPStatus.NOT_FOUND else "not-supported"
+        return _render(request, _problem(status.name, status.phrase, status, error.detail), issue, headers)
 
 
-def answer(request: Request, error: TumorcastError, http_status: int = 0) -> Response:
+def answer(
+    request: Request, error: TumorcastError, http_status: int = 0, places: list[FieldError] | None = None
+) -> Response:
     """Render a Tumorcast error, with another HTTP status than usual where one is given."""
     status = wire_status(type(error))
     problem = _problem(error.reason, error.default_message, http_status or status.http_status, error.message)
-    problem.errors = _field_errors(error.__cause__)
-    retry = {"retry-after": RETRY_AFTER_S} if isinstance(error, ResourceExhausted | ServiceUnavailable) else {}
+    problem.errors = places or _field_errors(error.__cause__) or _violations(error)
+    retry = {"retry-after": str(math.ceil(error.retry_after_s))} if error.retry_after_s is not None else {}
     return _render(request, problem, status.fhir_issue, retry)
 
 
+def _methods(app: FastAPI, request: Request) -> set[str]:
+    """Methods of all routes with the path of a request; the router tells those of the first only."""
+    found: set[str] = set()
+    for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
+        scope = {**request.scope, "method": method}
+        if any(route.matches(scope)[0] is Match.FULL for route in app.router.routes):
+            found.add(method)
+    return found
+
+
 def _problem(code: str, title: str, status: int, detail: str) -> Problem:
-    kind = f"urn:tumorcast:problem:{code.lower().replace('_', '-')}"
-    return Problem(type=kind, title=title, status=status, detail=detail, code=code, request_id=logs.request_id.get())
+    return Problem(
+        type=problem_type(code),
+        title=title,
+        status=status,
+        detail=detail,
+        code=code,
+        request_id=logs.request_id.get(),
+    )
 
 
 def _field_errors(cause: BaseException | None) -> list[FieldError]:
@@ -78,6 +87,12 @@ def _field_errors(cause: BaseException | None) -> list[FieldError]:
     return found
 
 
+def _violations(error: TumorcastError) -> list[FieldError]:
+    """What the domain found at fault, as gRPC tells it, too."""
+    found = error.violations if isinstance(error, MalformedRequest) else ()
+    return [FieldError(location=violation.location, message=violation.message) for violation in found]
+
+
 def _location(parts: tuple[int | str, ...]) -> str:
     """Write a path.
 
@@ -88,6 +103,7 @@ def _location(parts: tuple[int | str, ...]) -> str:
 
 
 def _render(request: Request, problem: Problem, issue: str, headers: dict[str, str]) -> Response:
+    request.scope[REASON] = problem.code
     if not wants_fhir(request):
         return Response(problem.model_dump_json(), problem.status, headers, PROBLEM_JSON)
     outcome = _operation_outcome(problem, issue)

@@ -9,19 +9,19 @@ from fastapi import FastAPI
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tumorcast_core.errors import PermissionDenied, TumorcastError, Unauthenticated
+from tumorcast_core.errors import MalformedRequest, PermissionDenied, TumorcastError, Unauthenticated
+from tumorcast_core.settings import is_loopback
 from tumorcast_gateway.auth.guard import Guard, challenge
 from tumorcast_gateway.model.caller import Caller
 from tumorcast_gateway.rest import problems
 from tumorcast_gateway.settings import Settings
 
-OPEN = frozenset(
+PROBES = frozenset({"/healthz", "/readyz"})
+"""Asked by address, as Kubernetes does."""
+OPEN = PROBES | frozenset(
     {
-        "/healthz",
-        "/readyz",
         "/openapi.json",
         "/.well-known/smart-configuration",
         "/fhir/.well-known/smart-configuration",  # SMART App Launch 2.2: beside the FHIR base
@@ -76,11 +76,16 @@ def install(app: FastAPI, guard: Guard, settings: Settings) -> None:
 
 
 class Hardened:
-    """ASGI middleware: security headers on every answer; answers to the ``served_hosts`` only."""
+    """ASGI middleware: security headers on every answer, and no answers under names that are not ours.
+
+    Names are ``served_hosts``; without any, and without authentication on loopback, those of this machine: else a web
+    page could have its own name resolved to 127.0.0.1 and read answers in the browser of whoever runs a gateway there.
+    """
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
         self._hosts = frozenset(host.lower() for host in settings.served_hosts)
+        self._is_local = not self._hosts and settings.auth == "none" and is_loopback(settings.host)
         with_tls = bool(settings.tls_certificate) or settings.tls_elsewhere
         self._headers = HEADERS | ({"strict-transport-security": HSTS} if with_tls else {})
         if settings.cors_origins:
@@ -101,10 +106,14 @@ class Hardened:
                     headers["www-authenticate"] = _CHALLENGES[message["status"]]
             await send(message)
 
-        if self._hosts and _host(scope) not in self._hosts:
-            await PlainTextResponse("This host is not served here.", 421)(scope, receive, send_hardened)
+        if not (scope["path"] in PROBES or self._serves(_host(scope))):
+            refusal = problems.answer(Request(scope), MalformedRequest("This host is not served here."), 421)
+            await refusal(scope, receive, send_hardened)
             return
         await self._app(scope, receive, send_hardened)
+
+    def _serves(self, host: str) -> bool:
+        return host in self._hosts if self._hosts else not self._is_local or is_loopback(host)
 
 
 class Guarded:
@@ -143,4 +152,7 @@ def is_open(path: str) -> bool:
 
 
 def _host(scope: Scope) -> str:
-    return Headers(scope=scope).get("host", "").lower()
+    """The Host header without its port."""
+    host = Headers(scope=scope).get("host", "").lower()
+    name, colon, port = host.rpartition(":")
+    return (name if colon and port.isdigit() else host).strip("[]")

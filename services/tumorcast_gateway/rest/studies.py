@@ -1,128 +1,119 @@
-"""``POST /dicomweb/studies[/{study}]``: STOW-RS (DICOM PS3.18 section 10.5), streamed to the imaging service."""
+"""``/v1/studies`` and ``/dicomweb/studies[/{study}]`` (STOW-RS, DICOM PS3.18 section 10.5)."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import AsyncIterator
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, HTTPException, Request, Response
-from pydantic import Field
+from fastapi import APIRouter, Depends, Path, Request, Response
 
-from tumorcast_api.answers import Answer
-from tumorcast_core.deadline import Deadline
-from tumorcast_core.errors import MalformedRequest, NoInput, PayloadTooLarge, ResourceExhausted
-from tumorcast_gateway.model import Piece, Upload
+from tumorcast_api.answers import StudyAnswer, UploadAnswer
+from tumorcast_core.errors import NoInput, ResourceExhausted, StudyNotFound, UnsoundSeries
+from tumorcast_gateway.model import Stored
 from tumorcast_gateway.rest import problems
-from tumorcast_gateway.rest.body import check_length
+from tumorcast_gateway.rest.answering import json
+from tumorcast_gateway.rest.describing import OF_BODIES, PREFER, SENT_TO_CALLERS, operation
 from tumorcast_gateway.rest.door import Door
-from tumorcast_gateway.rest.multipart import Body, body_files
 from tumorcast_gateway.rest.negotiation import DICOM_JSON, JSON, deadline, media_type
+from tumorcast_gateway.rest.parameters import Asker, StudyId, documented
 from tumorcast_gateway.rest.stow import store_instances_response
+from tumorcast_gateway.rest.uploading import BODY, status_of, stored
 
-_UID = re.compile(r"(?=.{1,64}\Z)[0-9]+(\.[0-9]+)*")
-_BODY = {
-    "required": True,
-    "content": {
-        'multipart/related; type="application/dicom"': {"schema": {"type": "string", "format": "binary"}},
-        "application/dicom": {"schema": {"type": "string", "format": "binary"}},
-    },
-}
-_CONTENT = {
-    DICOM_JSON: {"schema": {"type": "object", "description": "Store Instances Response Module (PS3.18 Annex I)"}}
-}
+UID = r"^[0-9]+(\.[0-9]+)*$"
+_STOW = {DICOM_JSON: {"schema": {"type": "object", "description": "Store Instances Response Module (PS3.18 Annex I)"}}}
+_Study = Annotated[
+    str, Path(pattern=UID, max_length=64, description="Study Instance UID; files of another study are refused")
+]
 
 
-class UploadedStudyAnswer(Answer):
-    """A study that received instances."""
-
-    study_instance_uid: str = Field(description="for `timepoints[].study_instance_uid` of a query")
-    instances: int = Field(description="instances stored by this upload, including those that were there already")
-    segmentation_uids: list[str] = Field(description="SOP instance UIDs of segmentations among them")
-    date: str = Field(description="study date, ISO 8601; empty: none")
-
-
-class UploadRefusalAnswer(Answer):
-    """A file that was not stored."""
-
-    position: int = Field(description="part of the body, from 0")
-    code: str = Field(description="stable reason code")
-    message: str
-
-
-class UploadAnswer(Answer):
-    """What became of an upload."""
-
-    studies: list[UploadedStudyAnswer]
-    refusals: list[UploadRefusalAnswer]
-
-
-_RESPONSES: dict[int | str, dict[str, Any]] = {
-    200: {"description": "everything was stored", "content": _CONTENT},
-    202: {"description": "some files were refused", "content": _CONTENT, "model": UploadAnswer},
-    409: {"description": "every file was refused", "content": _CONTENT, "model": UploadAnswer},
-    503: {"description": "the store is full; none of the files is acknowledged, send them again later"},
-}
+def _uploading(name: str, summary: str, content: dict[str, Any], all_stored: int = 200) -> dict[str, Any]:
+    """What a route that takes files is given."""
+    headers = ("Location",) if all_stored == 201 else ()
+    route = operation(
+        name,
+        summary,
+        UploadAnswer,
+        *SENT_TO_CALLERS,
+        *OF_BODIES,
+        NoInput,
+        status=all_stored,
+        description="everything was stored",
+        headers=headers,
+        content=content,
+    )
+    route["responses"] |= {
+        202: {"description": "some files were refused", "content": content, "model": UploadAnswer},
+        409: {"description": "every file was refused", "content": content, "model": UploadAnswer},
+    }
+    route["openapi_extra"]["requestBody"] = BODY
+    return route
 
 
 def routes(door: Door) -> APIRouter:
-    """Make the route."""
-    router = APIRouter(tags=["studies"])
-    max_bytes, longest_s = door.settings.max_upload_mib << 20, door.settings.upload_deadline_s
-
-    async def store(request: Request, study: str = "") -> Response:
-        form = media_type(request, (DICOM_JSON, JSON))
-        time = deadline(request, longest_s)
-        files = body_files(request.headers.get("content-type", ""), study)
-        if request.headers.get("content-encoding", "identity") != "identity":
-            raise HTTPException(415, "The body must come without content encoding.")
-        check_length(request, max_bytes)
-        with door.admission.one():
-            try:
-                upload = await door.uploads.upload_study(_pieces(request, files, max_bytes, time), time)
-            except ResourceExhausted as e:  # 503, not 429: it is not this caller who sends too much
-                return problems.answer(request, e, 503)
-        return _answer(upload, form)
-
-    how: dict[str, Any] = {"response_model": UploadAnswer, "responses": _RESPONSES}
-
-    @router.post(
-        "/dicomweb/studies", **how, openapi_extra={"requestBody": _BODY}, summary="Store DICOM files (STOW-RS)"
-    )
-    async def store_any(request: Request) -> Response:
-        return await store(request)
-
-    @router.post(
-        "/dicomweb/studies/{study}",
-        **how,
-        openapi_extra={"requestBody": _BODY},
-        summary="Store DICOM files of one study (STOW-RS)",
-    )
-    async def store_one(request: Request, study: str) -> Response:
-        if not _UID.fullmatch(study):
-            raise MalformedRequest("The study in the path is not a DICOM UID.")
-        return await store(request, study)
-
+    """Make the routes."""
+    router = APIRouter(tags=["studies"], dependencies=[Depends(documented)])
+    _own(router, door)
+    _dicomweb(router, door)
     return router
 
 
-def _answer(upload: Upload, form: str) -> Response:
-    if not (upload.studies or upload.refusals):
-        raise NoInput("The body holds no files.")
-    status = 200 if not upload.refusals else 202 if upload.studies else 409
+def _own(router: APIRouter, door: Door) -> None:
+    @router.post("/v1/studies", **_uploading("uploadStudy", "Store DICOM files", {}, 201))
+    async def upload(request: Request, caller: Asker) -> Response:
+        media_type(request, (JSON,))
+        try:
+            found = await stored(door, request, caller)
+        except ResourceExhausted as e:
+            return _full(door, request, e)
+        status = status_of(found, 201)
+        one = {"location": f"/v1/studies/{found.study_ids[0]}"} if status == 201 and len(found.study_ids) == 1 else {}
+        return json(UploadAnswer.of(found), status, one)
+
+    @router.get(
+        "/v1/studies/{study_id}",
+        **operation(
+            "getStudy",
+            "Read one stored study: lesions and measurements",
+            StudyAnswer,
+            *SENT_TO_CALLERS,
+            StudyNotFound,
+            UnsoundSeries,
+            parameters=(PREFER,),
+        ),
+    )
+    async def get(request: Request, caller: Asker, study_id: StudyId) -> Response:
+        media_type(request, (JSON,))
+        time = deadline(request, door.settings.deadline_s)
+        return json(StudyAnswer.model_validate(await door.desk.studies.get(caller, study_id, time)))
+
+
+def _dicomweb(router: APIRouter, door: Door) -> None:
+    async def store(request: Request, caller: Asker, study: str = "") -> Response:
+        form = media_type(request, (DICOM_JSON, JSON))
+        try:
+            return _stow(await stored(door, request, caller, study), form)
+        except ResourceExhausted as e:
+            return _full(door, request, e)
+
+    @router.post("/dicomweb/studies", **_uploading("storeInstances", "Store DICOM files (STOW-RS)", _STOW))
+    async def store_any(request: Request, caller: Asker) -> Response:
+        return await store(request, caller)
+
+    @router.post(
+        "/dicomweb/studies/{study}",
+        **_uploading("storeInstancesOfStudy", "Store DICOM files of one study (STOW-RS)", _STOW),
+    )
+    async def store_one(request: Request, caller: Asker, study: _Study) -> Response:
+        return await store(request, caller, study)
+
+
+def _stow(found: Stored, form: str) -> Response:
+    status = status_of(found, 200)
     if form == JSON:
-        return Response(UploadAnswer.model_validate(upload).model_dump_json(), status, media_type=JSON)
-    return Response(store_instances_response(upload), status, media_type=DICOM_JSON)
+        return json(UploadAnswer.of(found), status)
+    return Response(store_instances_response(found.upload), status, media_type=DICOM_JSON)
 
 
-async def _pieces(request: Request, files: Body, max_bytes: int, time: Deadline) -> AsyncIterator[Piece]:
-    """Pieces as they arrive; never more than the limit, never without the closing boundary."""
-    size = 0
-    async for data in request.stream():
-        size += len(data)
-        if size > max_bytes:
-            raise PayloadTooLarge
-        time.check()
-        for piece in files.feed(data):
-            yield piece
-    files.finish()
+def _full(door: Door, request: Request, error: ResourceExhausted) -> Response:
+    """429 where the gateway is at its limit; 503 where the store is full, for it is not this caller who sends much."""
+    at_limit = door.desk.context.admission.refusal is not None
+    return problems.answer(request, error, 0 if at_limit else 503)

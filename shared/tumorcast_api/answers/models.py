@@ -6,7 +6,7 @@ from typing import Self
 
 from pydantic import Field
 
-from tumorcast_api.answers.base import Answer, Lower, ModelRefAnswer, Upper
+from tumorcast_api.answers.base import Answer, CodingAnswer, Lower, ModelRefAnswer, Upper
 from tumorcast_core import prognosis as p
 from tumorcast_core.snapshot import Modality
 
@@ -19,14 +19,6 @@ class InputGroupAnswer(Answer):
     timepoint: str = Field(description="role of its timepoint; empty: none")
     features: list[str] = Field(description="catalog names it reads")
     embedding_spaces: list[str] = Field(description="embedding spaces it accepts")
-
-
-class CodingAnswer(Answer):
-    """A concept of a code system, as FHIR Coding."""
-
-    system: str = Field(description="URI of the code system; empty: no public code is known")
-    code: str
-    display: str
 
 
 class InputDescriptionAnswer(Answer):
@@ -91,3 +83,10 @@ class ModelsAnswer(Answer):
     """The models that can be asked."""
 
     models: list[ModelAnswer]
+
+
+class ModelCardAnswer(Answer):
+    """What a model learned from, how good it is and for whom it is not."""
+
+    ref: ModelRefAnswer
+    markdown: str = Field(description="CommonMark with tables")
