@@ -12,17 +12,22 @@ from tumorcast_gateway.settings import Settings
 
 
 def outbound_of(settings: Settings) -> Outbound:
-    """Make the client for this process's event loop; raises ``ValueError`` or ``OSError`` for settings that are off.
+    """Make the client for this process's event loop; raises ``ValueError`` for settings that are off.
 
-    Hosts of issuers, of ``oidc_jwks_url`` and in ``cds_clients`` may be asked without being named again in
-    ``outbound_hosts``.
+    Hosts of issuers, of ``oidc_jwks_url``, in ``cds_clients``, and of an EHR that is written to, may be asked without
+    being named again in ``outbound_hosts``.
     """
     keys_of_ehrs = (where for where in settings.cds_clients.values() if "://" in where)
-    own = (*settings.oidc_issuers, *filter(None, [settings.oidc_jwks_url]), *keys_of_ehrs)
+    ehr = settings.fhir_base_url if settings.fhir_write_back else ""
+    own = (*settings.oidc_issuers, *filter(None, [settings.oidc_jwks_url, ehr]), *keys_of_ehrs)
     hosts = (*settings.outbound_hosts, *(urlsplit(url).netloc for url in own))
-    return Outbound(
-        Destinations.of(tuple(dict.fromkeys(hosts)), settings.outbound_networks),
-        ca_file=settings.outbound_ca_file,
-        timeout_s=settings.outbound_timeout_s,
-        max_bytes=settings.outbound_max_mib << 20,
-    )
+    destinations = Destinations.of(tuple(dict.fromkeys(hosts)), settings.outbound_networks)
+    try:
+        return Outbound(
+            destinations,
+            ca_file=settings.outbound_ca_file,
+            timeout_s=settings.outbound_timeout_s,
+            max_bytes=settings.outbound_max_mib << 20,
+        )
+    except OSError as e:
+        raise ValueError("outbound_ca_file cannot be read") from e

@@ -10,6 +10,7 @@ import grpc
 
 from tumorcast_core import rpc
 from tumorcast_core.errors import TumorcastError
+from tumorcast_core.telemetry import metrics
 from tumorcast_gateway.auth.current import caller
 from tumorcast_gateway.auth.guard import Guard
 from tumorcast_gateway.model.caller import ANYONE, Caller
@@ -49,7 +50,9 @@ class GuardInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  #
 
     def _refusing(self, error: TumorcastError) -> Any:
         async def refuse(_: AsyncIterator[bytes], context: Any) -> None:
-            rpc.tell(self._guard.refusal(error, address_of(context)), context)
+            told = self._guard.refusal(error, address_of(context))
+            metrics.tell_refusal("gateway", "grpc", told.reason)
+            rpc.tell(told, context)
 
         return grpc.stream_stream_rpc_method_handler(refuse)  # of every kind of call it reads nothing
 
@@ -86,6 +89,7 @@ class GuardInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  #
             try:
                 self._guard.count(found, address_of(context))
             except TumorcastError as e:
+                metrics.tell_refusal("gateway", "grpc", e.reason)
                 rpc.tell(e, context)
                 await context.abort(context.code(), context.details(), context.trailing_metadata())
         caller.set(found)
