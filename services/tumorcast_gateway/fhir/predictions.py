@@ -19,8 +19,8 @@ from tumorcast_core.prognosis import (
     SurvivalEstimate,
     TrajectoryEstimate,
 )
+from tumorcast_gateway.fhir.codes import UCUM, plain
 
-UCUM = "http://unitsofmeasure.org"
 Prediction = dict[str, Any]
 
 
@@ -62,13 +62,13 @@ def _cannot_exclude(possible: tuple[str, ...]) -> str:
 
 
 def _told(outcome: str, probability: float, when: Prediction | None = None, rationale: str = "") -> Prediction:
-    told = {"outcome": {"text": outcome}, **(when or {}), "probabilityDecimal": _percent(probability)}
-    return told | ({"rationale": rationale} if rationale else {})
+    told = {"outcome": {"text": plain(outcome)}, **(when or {}), "probabilityDecimal": _percent(probability)}
+    return told | ({"rationale": plain(rationale)} if rationale else {})
 
 
 def _range(outcome: str, interval: Interval, when: Prediction | None = None) -> Prediction:
     return {
-        "outcome": {"text": outcome},
+        "outcome": {"text": plain(outcome)},
         **(when or {}),
         "probabilityRange": {"low": _percent_quantity(interval.lower), "high": _percent_quantity(interval.upper)},
         "rationale": f"{100 * interval.level:g} % interval of the probability above, from the limited training data.",

@@ -6,12 +6,11 @@ forecast sizes, abstentions, doubts, issues. Reasons by single input, similar pa
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from html import escape
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
+from tumorcast_core.catalog import catalog
 from tumorcast_core.prognosis import (
     Endpoint,
     EndpointStatus,
@@ -21,38 +20,122 @@ from tumorcast_core.prognosis import (
     SurvivalEstimate,
     TrajectoryEstimate,
 )
+from tumorcast_core.snapshot import Feature
+from tumorcast_gateway.fhir import codes
+from tumorcast_gateway.fhir.codes import Json
+from tumorcast_gateway.fhir.narrative import bullets, narrative, paragraph, table
 from tumorcast_gateway.fhir.predictions import predictions
+from tumorcast_gateway.fhir.subject import NOWHERE, Place, fhir_date
 
-TEST_DATA = {
-    "system": "http://terminology.hl7.org/CodeSystem/v3-ActReason",
-    "code": "HTEST",
-    "display": "test health data",
-}
 SIMULATED = "SIMULATED: the model was trained on simulated patients; this must not inform care."
+HEAD = ("Outcome", "Until", "Probability", "Interval")
 
 
-def risk_assessment(prognosis: Prognosis, patient_id: str) -> bytes:
-    """Render a prognosis as JSON; ``patient_id`` may be empty."""
-    notes = [note for note in _notes(prognosis) if note]
-    resource: dict[str, Any] = {
-        "resourceType": "RiskAssessment",
-        "id": prognosis.prognosis_id,
-        "meta": {"security": [TEST_DATA]} if prognosis.simulated else None,
-        "text": {"status": "generated", "div": _narrative(prognosis, notes)},
-        "status": "final",
-        "method": {
-            "text": f"Tumorcast model {prognosis.model.name} {prognosis.model.version}, {prognosis.model.sha256}"
-        },
-        "code": {"text": "Tumor prognosis"},
-        "subject": {"identifier": {"value": patient_id}} if patient_id else {"display": "anonymous patient"},
-        "occurrenceDateTime": prognosis.index_date,
-        "basis": [
-            {"display": f"{use.group} ({use.modality})"} for use in prognosis.inputs if use.status is InputStatus.USED
-        ],
-        "prediction": [p for endpoint in prognosis.endpoints for p in predictions(endpoint, prognosis.index_date)],
-        "note": [{"text": note} for note in notes],
-    }
-    return msgspec.json.encode({key: value for key, value in resource.items() if value})  # FHIR has no empty values
+def risk_assessment(prognosis: Prognosis, patient_id: str, features: Iterable[Feature] = ()) -> bytes:
+    """Render a prognosis as JSON; ``patient_id`` may be empty, ``features`` are those of its snapshot."""
+    return msgspec.json.encode(assessment(prognosis, patient_id, features))
+
+
+def assessment(prognosis: Prognosis, patient_id: str, features: Iterable[Feature] = (), place: Place = NOWHERE) -> Json:
+    """The resource; its basis are the used input groups and where their features were read."""
+    notes = told_notes(prognosis)
+    used = [use for use in prognosis.inputs if use.status is InputStatus.USED]
+    return codes.filled(
+        {
+            "resourceType": "RiskAssessment",
+            "id": prognosis.prognosis_id,
+            "meta": {"security": [codes.TEST_DATA]} if prognosis.simulated else None,
+            "text": narrative(
+                paragraph("Tumor prognosis", bold=True),
+                estimates(prognosis),
+                bullets(notes),
+                paragraph(_model(prognosis)),
+            ),
+            "contained": [_device(prognosis)],
+            "identifier": [codes.identifier(prognosis.prognosis_id)] if prognosis.prognosis_id else None,
+            "status": "final",
+            "method": {"coding": [_coding(prognosis)], "text": _model(prognosis)},
+            "code": codes.PROGNOSIS,
+            "subject": place.patient(patient_id),
+            "occurrenceDateTime": fhir_date(prognosis.index_date),
+            "performer": {"reference": "#model"},
+            "basis": [
+                *({"display": codes.plain(f"{use.group} ({use.modality})")} for use in used),
+                *place.sources(_sources(used, features)),
+            ],
+            "prediction": [p for endpoint in prognosis.endpoints for p in predictions(endpoint, prognosis.index_date)],
+            "note": [{"text": note} for note in notes],
+        }
+    )
+
+
+def told_notes(prognosis: Prognosis) -> list[str]:
+    """What limits and explains the probabilities, one sentence each."""
+    return [note for note in map(codes.plain, _notes(prognosis)) if note]
+
+
+def estimates(prognosis: Prognosis) -> str:
+    """The probabilities as an XHTML table, each with its interval."""
+    return table("Probabilities", HEAD, _rows(prognosis))
+
+
+def _rows(prognosis: Prognosis) -> Iterator[tuple[str, str, str, str]]:
+    for endpoint in prognosis.endpoints:
+        told = list(predictions(endpoint, prognosis.index_date))
+        for i, prediction in enumerate(told):
+            if "probabilityDecimal" in prediction:
+                beside = told[i + 1] if i + 1 < len(told) else {}
+                until = prediction.get("whenPeriod", {}).get("end", "")
+                yield (
+                    prediction["outcome"]["text"],
+                    until,
+                    f"{prediction['probabilityDecimal']:.0f} %",
+                    _between(beside),
+                )
+        if endpoint.status is EndpointStatus.ABSTAINED:
+            yield endpoint.id, "", "no answer", "the model abstained; this is not a low risk"
+
+
+def _between(prediction: Json) -> str:
+    interval = prediction.get("probabilityRange")
+    return f"{interval['low']['value']:.0f} to {interval['high']['value']:.0f} %" if interval else ""
+
+
+def _model(prognosis: Prognosis) -> str:
+    ref = prognosis.model
+    return codes.plain(f"Tumorcast model {ref.name} {ref.version}, {ref.sha256}")
+
+
+def _coding(prognosis: Prognosis) -> Json:
+    ref = prognosis.model
+    code = "_".join(codes.plain(ref.name).split()) or "unnamed"  # a code has no blanks
+    return codes.filled({"system": codes.MODEL, "version": codes.plain(ref.version), "code": code})
+
+
+def _device(prognosis: Prognosis) -> Json:
+    """The model as the device that performed the assessment."""
+    ref = prognosis.model
+    return codes.filled(
+        {
+            "resourceType": "Device",
+            "id": "model",
+            "identifier": [{"system": codes.MODEL, "value": codes.plain(ref.sha256)}]
+            if codes.plain(ref.sha256)
+            else None,
+            "deviceName": [{"name": codes.plain(ref.name) or "unnamed", "type": "model-name"}],
+            "version": [{"value": codes.plain(ref.version) or "unknown"}],
+            "type": {"text": "prognosis model (software)"},
+        }
+    )
+
+
+def _sources(used: Iterable[InputUse], features: Iterable[Feature]) -> Iterator[str]:
+    """Where the features of the used modalities were read; derived ones name several places."""
+    modalities = {use.modality for use in used}
+    for feature in features:
+        entry = catalog().get(feature.name)
+        if entry and entry.modality in modalities:
+            yield from (feature.source, *feature.sources)
 
 
 def _notes(prognosis: Prognosis) -> Iterator[str]:
@@ -101,16 +184,3 @@ def _forecast(endpoint_id: str, estimate: TrajectoryEstimate) -> Iterator[str]:
 def _unused(use: InputUse) -> str:
     why = f": {use.reason.message} [{use.reason.code}]" if use.reason else "."
     return f"{use.group} ({use.modality}) {use.status}{why}"
-
-
-def _narrative(prognosis: Prognosis, notes: list[str]) -> str:
-    lines = [*_sentences(prognosis), *notes]
-    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
-    return f'<div xmlns="http://www.w3.org/1999/xhtml"><p>Tumor prognosis</p><ul>{items}</ul></div>'
-
-
-def _sentences(prognosis: Prognosis) -> Iterator[str]:
-    for endpoint in prognosis.endpoints:
-        for prediction in predictions(endpoint, prognosis.index_date):
-            if "probabilityDecimal" in prediction:
-                yield f"{prediction['outcome']['text']}: {prediction['probabilityDecimal']:.0f} %"
