@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tumorcast_core import logs
+from tumorcast_core import logs, telemetry
 from tumorcast_core.errors import InvalidInput
 from tumorcast_imaging.model import EncoderManifest
 from tumorcast_imaging.settings import Scaling, Settings
@@ -29,7 +29,10 @@ def encoder_folders(settings: Settings) -> list[Path]:
 
 
 def build(args: Settings) -> "Application":
-    """The Serve application: one ingress, one deployment per encoder (a Serve application builder, for RayService)."""
+    """The Serve application: one ingress, and one deployment per encoder unless the ingress holds them.
+
+    A Serve application builder, for RayService.
+    """
     from ray import serve
 
     from tumorcast_imaging.deployments import Ingress
@@ -38,7 +41,8 @@ def build(args: Settings) -> "Application":
     manifests = [EncoderManifest.load(folder) for folder in folders]
     if unknown := set(args.encoders_scaling) - {manifest.name for manifest in manifests}:
         raise InvalidInput(f"encoders_scaling names no encoder that runs here: {', '.join(sorted(unknown))}.")
-    handles = [_encoder(args, manifest).bind(args, folder) for manifest, folder in zip(manifests, folders, strict=True)]
+    apart = zip(manifests, folders, strict=True) if args.encoder_placement == "apart" else ()
+    handles = [_encoder(args, manifest).bind(args, folder) for manifest, folder in apart]
     application: Application = serve.deployment(
         name="ingress",
         max_ongoing_requests=args.max_concurrent_calls,
@@ -47,7 +51,7 @@ def build(args: Settings) -> "Application":
         health_check_period_s=5,
         graceful_shutdown_timeout_s=args.drain_s,
         **_replicas(args.ingress_scaling, args.ingress_replicas, args.max_concurrent_calls),
-    )(Ingress).bind(args, manifests, *handles)
+    )(Ingress).bind(args, folders, manifests, *handles)
     return application
 
 
@@ -100,6 +104,17 @@ def _drain(seconds: float) -> None:
         log.info("imaging has drained" if ended else "imaging ended calls that were still running")
 
 
+def _metrics_of_replicas() -> dict[str, str]:
+    """Ask every ingress replica; those that do not answer within two seconds are left out with the others."""
+    from ray import serve
+
+    try:
+        return dict(serve.get_deployment_handle("ingress", APPLICATION).broadcast("metrics").results(timeout_s=2))
+    except Exception as e:  # whatever state Serve is in, Prometheus gets an answer
+        log.warning("imaging has no metrics of its replicas: %s", type(e).__name__)
+        return {}
+
+
 def main() -> None:
     """Serve until SIGTERM or SIGINT, then leave no process behind."""
     from tumorcast_imaging import ray_runtime
@@ -114,9 +129,10 @@ def main() -> None:
 
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())  # Ray sets its own
-        serve.run(build(settings), name=APPLICATION)
+        serve.run(build(settings.model_copy(update={"metrics_port": 0})), name=APPLICATION)
         log.info("imaging serves gRPC on %s:%d", settings.host, port)
-        stop.wait()
+        with telemetry.running("imaging", settings, telemetry.merged(_metrics_of_replicas)):
+            stop.wait()
         _drain(settings.drain_s)
 
 

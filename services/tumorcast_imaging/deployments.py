@@ -1,6 +1,7 @@
 """The Ray Serve deployments: thin shells over ``ImagingServicer`` and ``Encoder``.
 
-One ingress that reads and prepares (CPU), and one deployment per encoder, batched by voxel budget.
+One ingress that reads and prepares (CPU), and one deployment per encoder, batched by voxel budget. On a machine without
+a GPU the ingress may hold the encoders: a small network takes less time than a crop's way to another process.
 """
 
 from __future__ import annotations
@@ -11,23 +12,28 @@ import os
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ray import serve
 from ray.exceptions import RayError, RayTaskError
 from ray.serve.exceptions import BackPressureError, RayServeException
 from ray.serve.handle import DeploymentHandle
 
-from tumorcast_core import logs
+from tumorcast_core import logs, telemetry
 from tumorcast_core.deadline import Deadline
 from tumorcast_core.errors import DeadlineExceeded, ResourceExhausted, ServiceUnavailable, TumorcastError
-from tumorcast_imaging.adapters.encoders import CachedEncoder, EmbeddingCache
+from tumorcast_imaging.adapters.answers import AnswerCache, made_by
+from tumorcast_imaging.adapters.encoders import CachedEncoder, EmbeddingCache, LocalEncoder
 from tumorcast_imaging.adapters.encoders.local_encoder import Waiting, encode_wanted
+from tumorcast_imaging.adapters.kept_files import KeptFiles
 from tumorcast_imaging.adapters.studies import open_store
 from tumorcast_imaging.loopback import bind_to_loopback
 from tumorcast_imaging.model import Crop, CropEncoder, Encoded, EncoderManifest
 from tumorcast_imaging.servicer import ImagingServicer
 from tumorcast_imaging.settings import Settings
+
+if TYPE_CHECKING:
+    from tumorcast_imaging.model import Encoder
 
 bind_to_loopback()
 log = logging.getLogger(__name__)
@@ -87,12 +93,20 @@ class ServeEncoder:
 
 
 def _encoders(
-    settings: Settings, manifests: list[EncoderManifest], handles: tuple[DeploymentHandle[Any], ...]
+    settings: Settings,
+    folders: list[Path],
+    manifests: list[EncoderManifest],
+    handles: tuple[DeploymentHandle[Any], ...],
+    files: KeptFiles | None,
 ) -> list[CropEncoder]:
-    encoders = [ServeEncoder(manifest, handle) for manifest, handle in zip(manifests, handles, strict=True)]
-    if not settings.cache_mib:
-        return list(encoders)
-    cache = EmbeddingCache(settings.cache_root, settings.cache_mib << 20)
+    encoders: list[CropEncoder]
+    if settings.encoder_placement == "apart":
+        encoders = [ServeEncoder(manifest, handle) for manifest, handle in zip(manifests, handles, strict=True)]
+    else:
+        encoders = [LocalEncoder(_loaded(settings, folder)) for folder in folders]
+    if files is None:
+        return encoders
+    cache = EmbeddingCache(files)
     return [CachedEncoder(encoder, cache, _device(settings)) for encoder in encoders]
 
 
@@ -100,16 +114,43 @@ def _device(settings: Settings) -> str:
     return "cuda" if settings.encoder_num_gpus > 0 else "cpu"
 
 
-class Ingress(ImagingServicer):
-    """The gRPC ingress: stores, reads and prepares studies, and asks the encoders."""
+def _loaded(settings: Settings, folder: Path) -> Encoder:
+    """An encoder in this process, warm."""
+    import torch
 
-    def __init__(self, settings: Settings, manifests: list[EncoderManifest], *handles: DeploymentHandle[Any]) -> None:
+    from tumorcast_imaging.model import Encoder
+
+    torch.set_num_threads(settings.encoder_threads or os.cpu_count() or 1)
+    encoder = Encoder.load(folder, precision=settings.precision, device=_device(settings))
+    encoder.warm_up()
+    return encoder
+
+
+class Ingress(ImagingServicer):
+    """The gRPC ingress: stores, reads and prepares studies, and asks the encoders, or holds them."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        folders: list[Path],
+        manifests: list[EncoderManifest],
+        *handles: DeploymentHandle[Any],
+    ) -> None:
         _quiet(settings)
+        files = KeptFiles(settings.cache_root, settings.cache_mib << 20) if settings.cache_mib else None
+        answers = AnswerCache(files, made_by(), _device(settings)) if files and settings.cache_answers else None
         super().__init__(
             open_store(settings),
-            _encoders(settings, manifests, handles),
+            _encoders(settings, folders, manifests, handles, files),
+            answers=answers,
+            studies_at_once=settings.studies_at_once,
             encoder_timeout_s=settings.encoder_timeout_s,
         )
+        telemetry.start_replica("imaging", settings)
+
+    def metrics(self) -> tuple[str, str]:
+        """This replica's id and its metrics as text, for the process that Prometheus asks."""
+        return serve.get_replica_context().replica_id.unique_id, telemetry.exposition()
 
 
 def _batch_wait_s(settings: Settings) -> float:
@@ -127,14 +168,8 @@ class EncoderReplica:
     """One encoder on one device."""
 
     def __init__(self, settings: Settings, folder: Path) -> None:
-        import torch
-
-        from tumorcast_imaging.model import Encoder
-
         _quiet(settings)
-        torch.set_num_threads(settings.encoder_threads or os.cpu_count() or 1)
-        self._encoder = Encoder.load(folder, precision=settings.precision, device=_device(settings))
-        self._encoder.warm_up()
+        self._encoder = _loaded(settings, folder)
         batch: Any = self._encode_batch
         batch.set_max_batch_size(max(settings.batch_voxels, self._encoder.manifest.crop.voxels**3))  # one always fits
         batch.set_batch_wait_timeout_s(_batch_wait_s(settings))

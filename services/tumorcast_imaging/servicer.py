@@ -22,6 +22,7 @@ from tumorcast_core.errors import (
     UnknownModel,
 )
 from tumorcast_core.snapshot import Extraction, Timepoint, WantedOfImages
+from tumorcast_imaging.adapters.answers import AnswerCache
 from tumorcast_imaging.model import (
     Crop,
     CropEncoder,
@@ -29,6 +30,7 @@ from tumorcast_imaging.model import (
     EncoderManifest,
     PreparedStudy,
     Ready,
+    StudyReader,
     StudyStore,
     finish,
     prepare_study,
@@ -81,8 +83,17 @@ class _Calls:
 class ImagingServicer(health_pb2_grpc.HealthServicer):  # type: ignore[misc]
     """Answers ``ImagingService`` and, of ``grpc.health.v1``, Check, which Ray Serve does not bring."""
 
-    def __init__(self, store: StudyStore, encoders: Sequence[CropEncoder], *, encoder_timeout_s: float = 30) -> None:
-        self._store = store
+    def __init__(
+        self,
+        store: StudyStore,
+        encoders: Sequence[CropEncoder],
+        *,
+        answers: AnswerCache | None = None,
+        encoder_timeout_s: float = 30,
+        studies_at_once: int = 1,
+    ) -> None:
+        self._store, self._answers = store, answers
+        self._preparing = asyncio.Semaphore(studies_at_once)
         self._encoders = {encoder.manifest.name: encoder for encoder in encoders}
         self._encoder_timeout_s = encoder_timeout_s
         self._calls = _Calls()
@@ -101,8 +112,7 @@ class ImagingServicer(health_pb2_grpc.HealthServicer):  # type: ignore[misc]
             if not timepoint.study_instance_uid:
                 raise MalformedRequest("timepoint.study_instance_uid is required.")
             wanted = wanted_from(request)
-            manifests = [encoder.manifest for encoder in self._chosen(request.encoders, wanted)]
-            return encode_response(await self._extract(timepoint, manifests, deadline, wanted))
+            return await self._answer(timepoint, self._chosen(request.encoders, wanted), deadline, wanted)
 
     @rpc.answers(pb.UploadStudyResponse)
     async def UploadStudy(
@@ -142,8 +152,31 @@ class ImagingServicer(health_pb2_grpc.HealthServicer):  # type: ignore[misc]
             raise InvalidInput("The upload was broken off; its last file was not stored.")
         return await asyncio.to_thread(upload.end)
 
+    async def _answer(
+        self,
+        timepoint: Timepoint,
+        encoders: Sequence[CropEncoder],
+        deadline: Deadline,
+        wanted: WantedOfImages | None,
+    ) -> pb.EncodeStudyResponse:
+        """The answer that was kept for this question, or a new one, which is."""
+        manifests = [encoder.manifest for encoder in encoders]
+        if self._answers is None:
+            return encode_response(await self._extract(self._store, timepoint, manifests, deadline, wanted))
+        spaces = await _spaces(encoders, deadline)
+        deadline.check()
+        looked = await asyncio.to_thread(self._answers.look, self._store, timepoint, wanted, spaces)
+        if looked.answer is not None:
+            return pb.EncodeStudyResponse.FromString(looked.answer)
+        extraction = await self._extract(looked, timepoint, manifests, deadline, wanted)
+        answer = encode_response(extraction)
+        if looked.ticket is not None:
+            await asyncio.to_thread(self._answers.put, looked.ticket, extraction, answer.SerializeToString())
+        return answer
+
     async def _extract(
         self,
+        store: StudyReader,
         timepoint: Timepoint,
         manifests: Sequence[EncoderManifest],
         deadline: Deadline,
@@ -162,7 +195,7 @@ class ImagingServicer(health_pb2_grpc.HealthServicer):  # type: ignore[misc]
             loop.call_soon_threadsafe(ask, crop)
 
         try:
-            prepared = await self._prepare(timepoint, manifests, deadline, ready, wanted)
+            prepared = await self._prepare(store, timepoint, manifests, deadline, ready, wanted)
             return finish(prepared, await asyncio.gather(*asked))
         finally:  # what still runs when one fails or the caller is gone is cancelled, not left to itself
             over = True
@@ -172,13 +205,17 @@ class ImagingServicer(health_pb2_grpc.HealthServicer):  # type: ignore[misc]
 
     async def _prepare(
         self,
+        store: StudyReader,
         timepoint: Timepoint,
         manifests: Sequence[EncoderManifest],
         deadline: Deadline,
         ready: Ready,
         wanted: WantedOfImages | None,
     ) -> PreparedStudy:
-        """The thread cannot be interrupted: it looks between two stages whether anybody still waits."""
+        """The thread cannot be interrupted: it looks between two stages whether anybody still waits.
+
+        Studies take turns: threads that read at once contend for the interpreter, and each takes half as long again.
+        """
         gone = threading.Event()
 
         def check() -> None:
@@ -186,10 +223,11 @@ class ImagingServicer(health_pb2_grpc.HealthServicer):  # type: ignore[misc]
                 raise DeadlineExceeded
             deadline.check()
 
-        try:
-            return await asyncio.to_thread(prepare_study, self._store, timepoint, manifests, check, ready, wanted)
-        finally:
-            gone.set()
+        async with self._preparing:
+            try:
+                return await asyncio.to_thread(prepare_study, store, timepoint, manifests, check, ready, wanted)
+            finally:
+                gone.set()
 
     async def _encode(self, crop: Crop, deadline: Deadline) -> Encoded:
         """A crop by its encoder; one that is dead or late is told, not waited for."""
@@ -201,6 +239,14 @@ class ImagingServicer(health_pb2_grpc.HealthServicer):  # type: ignore[misc]
             deadline.check()  # the caller's, or the encoder's own
             raise ServiceUnavailable("An image encoder does not answer.") from e
         return encoded
+
+
+async def _spaces(encoders: Sequence[CropEncoder], deadline: Deadline) -> list[tuple[EncoderManifest, str]] | None:
+    """Each encoder with the space it names; ``None`` where one does not answer, as it will tell when it is asked."""
+    try:
+        return [(encoder.manifest, await encoder.space(deadline)) for encoder in encoders]
+    except TumorcastError:
+        return None
 
 
 async def _read_to_end(request_iterator: AsyncIterator[pb.UploadStudyRequest]) -> None:

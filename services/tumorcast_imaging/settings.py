@@ -46,8 +46,9 @@ class Settings(ServiceSettings):
     dicomweb_timeout_s: float = Field(30, gt=0, description="a DICOMweb server silent for this long is unavailable")
     dicomweb_longest_s: float = Field(300, gt=0, description="longest time for one answer of a DICOMweb server")
     max_file_mib: int = Field(256, ge=1, le=2048, description="largest DICOM file taken, in MiB")
-    cache_root: Path = Field(Path("embeddings"), description="folder of the vectors computed before")
+    cache_root: Path = Field(Path("embeddings"), description="folder of the vectors and answers computed before")
     cache_mib: int = Field(256, ge=0, description="most that the folder takes on disk, in MiB; 0: no cache")
+    cache_answers: bool = Field(True, description="whether whole answers are kept there, not vectors alone")
     encoder_root: Path = Field(SHIPPED, description="folder with one folder per encoder")
     encoders: tuple[str, ...] = Field((), description="encoders to run, by name; empty: every one in encoder_root")
     precision: Literal["", "bf16", "float32"] = Field("", description="empty: bf16 where the hardware has it")
@@ -64,6 +65,12 @@ class Settings(ServiceSettings):
         64, ge=0, description="calls that wait beyond max_concurrent_calls, per ingress replica"
     )
     ingress_num_cpus: float = Field(0.2, ge=0, description="CPUs reserved for one ingress replica")
+    studies_at_once: int = Field(
+        1, ge=1, description="studies that one ingress replica reads and measures at once; the others wait"
+    )
+    encoder_placement: Literal["apart", "ingress"] = Field(
+        "apart", description="apart: a deployment for each encoder; ingress: on the CPU, in every ingress replica"
+    )
     encoder_replicas: int = Field(1, ge=1, description="replicas of each encoder")
     encoder_scaling: Scaling | None = Field(None, description="of each encoder, in place of encoder_replicas")
     encoders_scaling: dict[str, Scaling] = Field({}, description="of single encoders, by name")
@@ -84,6 +91,14 @@ class Settings(ServiceSettings):
     def _ingress_is_scaled_within_what_it_takes(self) -> Self:
         if self.ingress_scaling and self.ingress_scaling.target_ongoing > self.max_concurrent_calls:
             raise ValueError("ingress_scaling.target_ongoing must not exceed max_concurrent_calls")
+        return self
+
+    @model_validator(mode="after")
+    def _encoders_in_the_ingress_have_nothing_of_their_own(self) -> Self:
+        if self.encoder_placement == "ingress" and (
+            self.encoder_num_gpus > 0 or self.encoder_scaling or self.encoders_scaling or self.encoder_replicas > 1
+        ):
+            raise ValueError("encoders in the ingress have no GPU, replicas or scaling of their own")
         return self
 
     def scaling_of(self, encoder: str) -> Scaling | None:

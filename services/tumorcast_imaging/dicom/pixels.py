@@ -32,6 +32,8 @@ _TISSUE_HU = (-900.0, 3100.0)
 _PIXEL_VRS = frozenset({b"", b"OB", b"OW", b"OF", b"OD", b"UN"})
 _DEFLATED = uids.DeflatedExplicitVRLittleEndian
 _THREADS = 2
+_WORTH_THREADS_BYTES = 8 << 20
+"""A smaller volume is read before a thread has started."""
 _FRAMES_PER_JOB = 8
 Words = NDArray[np.unsignedinteger]
 
@@ -95,9 +97,12 @@ def read_into(
     places = list(zip(array, slices, factors, strict=True))
     native = [place for place in places if place[1].transfer_syntax_uid in NATIVE]
     seen: frozenset[str] = frozenset()
-    with ThreadPoolExecutor(_THREADS) as threads:
-        for found in threads.map(_read_native, [native[i::_THREADS] for i in range(_THREADS)]):
-            seen |= found
+    if array.nbytes < _WORTH_THREADS_BYTES:
+        seen = _read_native(native)
+    else:
+        with ThreadPoolExecutor(_THREADS) as threads:
+            for found in threads.map(_read_native, [native[i::_THREADS] for i in range(_THREADS)]):
+                seen |= found
     rest = [place for place in places if place[1].transfer_syntax_uid not in NATIVE]
     for (out, h, factor), words in zip(rest, _unpacked([h for _, h, _ in rest], limits), strict=True):
         seen |= convert(words, out, h, factor)

@@ -107,6 +107,8 @@ def features(lesion: Lesion, timepoint: str = "") -> tuple[tuple[Feature, ...], 
 
 def measured(lesion: Lesion, timepoint: str = "") -> MeasuredLesion:
     """The lesion as it goes into an extraction."""
+    from tumorcast_imaging.model.change.organ import is_node, organ_of
+
     return MeasuredLesion(
         tracking_uid=lesion.region.tracking_uid,
         label=lesion.region.label,
@@ -116,6 +118,9 @@ def measured(lesion: Lesion, timepoint: str = "") -> MeasuredLesion:
         date=lesion.date,
         measurements=features(lesion, timepoint)[0],
         timepoint=timepoint,
+        site=lesion.region.site,
+        organ=organ_of(lesion.region),
+        lymph_node=is_node(lesion.region),
     )
 
 
