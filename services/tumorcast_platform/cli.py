@@ -25,6 +25,7 @@ from tumorcast_platform.commands.predict import predict
 from tumorcast_platform.commands.predict_table import predict_table
 from tumorcast_platform.commands.recalibrate import recalibrate
 from tumorcast_platform.commands.simulate import simulate
+from tumorcast_platform.commands.store import store_app
 from tumorcast_platform.commands.train import train
 from tumorcast_platform.commands.up import up
 
@@ -42,6 +43,7 @@ for command in (demo, up, predict, predict_table, train, evaluate, recalibrate, 
 app.add_typer(clinical_app, name="clinical")
 app.add_typer(imaging_app, name="imaging")
 app.add_typer(models_app, name="models")
+app.add_typer(store_app, name="store")
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from tumorcast_core.deadline import Deadline
 from tumorcast_core.errors import Incident, InvalidInput, StudyNotFound, TumorcastError
-from tumorcast_core.prognosis import ModelSummary, Prognosis
+from tumorcast_core.prognosis import ModelCard, ModelSummary, Prognosis
 from tumorcast_core.query import Document, FhirPatient, Record
 from tumorcast_core.snapshot import Extraction, PatientSnapshot, Timepoint, WantedOfImages
 from tumorcast_gateway.model import Ports, answer_query
@@ -171,6 +171,9 @@ class LocalFusion:
 
     async def get_model(self, name: str, deadline: Deadline) -> ModelSummary:
         return await _in_thread(lambda: self._models().get(name).summary())
+
+    async def get_model_card(self, name: str, deadline: Deadline) -> ModelCard:
+        return await _in_thread(lambda: self._models().card(name))
 
     def _models(self) -> ModelStore:
         from tumorcast_fusion.model import ModelStore

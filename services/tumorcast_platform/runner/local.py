@@ -15,6 +15,11 @@ from tumorcast_platform.weights import Weights
 START_TIMEOUT_S = 240.0
 _KILL_AFTER_S = DRAIN_S + 10.0
 """A service gets its own time to drain, and then some to end."""
+_ON_ONE_MACHINE = {
+    "TUMORCAST_IMAGING_ENCODER_PLACEMENT": "ingress",
+    "TUMORCAST_IMAGING_INGRESS_REPLICAS": str(min(4, os.cpu_count() or 1)),
+}
+"""One process per core that reads, measures and encodes whole studies; the environment's own settings go first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,7 @@ def running(
         "TUMORCAST_IMAGING_CACHE_ROOT": str(options.data / "embeddings"),
     }
     more |= options.weights.environment() if options.weights else {}
+    more |= {name: value for name, value in _ON_ONE_MACHINE.items() if name not in os.environ}
     specs, doors = five_services(options.rest_port, options.grpc_port, more)
     supervisor = Supervisor(specs, options.data / "logs", stop, report, _KILL_AFTER_S)
     with supervisor.running():

@@ -16,6 +16,8 @@ import psutil
 from tumorcast_platform.runner import family
 
 _RESTART_DELAYS_S = (1.0, 2.0, 4.0, 8.0, 16.0)
+_KIN_EVERY_S = 1.0
+"""Looking for them takes 10 ms; what was born since the last look becomes an orphan, and is swept at the end."""
 _STEADY_S = 60.0
 """A service that ran this long has recovered; its next failure counts as the first."""
 
@@ -38,6 +40,7 @@ class ServiceProcess:
     log_file: Path
     _process: subprocess.Popen[bytes] | None = None
     _kin: list[psutil.Process] = field(default_factory=list)
+    _kin_noted_at_s: float = 0.0
     _failures: int = 0
     _started_at_s: float = 0.0
     _restart_at_s: float | None = None
@@ -74,7 +77,7 @@ class ServiceProcess:
     def note_kin(self) -> None:
         """Remember which processes it has started, since nobody can tell once it is dead."""
         if self.pid is not None and self.runs:
-            self._kin = family.descendants(self.pid)
+            self._kin, self._kin_noted_at_s = family.descendants(self.pid), time.monotonic()
 
     def kill_kin(self) -> None:
         """End what it left behind."""
@@ -84,7 +87,8 @@ class ServiceProcess:
     def tend(self, report: Callable[[str], None]) -> None:
         """Restart it when it died: after 1, 2, 4, 8, 16 s, then no more."""
         if self.runs:
-            self.note_kin()
+            if time.monotonic() - self._kin_noted_at_s > _KIN_EVERY_S:
+                self.note_kin()
         elif self._restart_at_s is None:
             self._plan_restart(report)
         elif time.monotonic() >= self._restart_at_s:

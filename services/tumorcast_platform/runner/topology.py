@@ -35,7 +35,9 @@ def five_services(rest_port: int, grpc_port: int, more: Mapping[str, str]) -> tu
     addresses = {name: f"{HOST}:{port}" for name, port in zip(INNER, inner, strict=True)}
     doors = Doors(f"http://{HOST}:{rest}", f"{HOST}:{grpc_}")
     targets = {f"TUMORCAST_GATEWAY_{name.upper()}_TARGET": address for name, address in addresses.items()}
-    gateway = _spec("gateway", grpc_, {"TUMORCAST_GATEWAY_REST_PORT": str(rest), **targets, **more}, rest_url=doors.rest)
+    gateway = _spec(
+        "gateway", grpc_, {"TUMORCAST_GATEWAY_REST_PORT": str(rest), **targets, **more}, rest_url=doors.rest
+    )
     return [*(_spec(name, port, more) for name, port in zip(INNER, inner, strict=True)), gateway], doors
 
 
