@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 import re
 import ssl
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -15,6 +19,7 @@ import pytest
 from support.certificates import Authority, Pair
 from support.gateway_served import Served, free_port, served
 from support.issuer import AUDIENCE, OTHER_RSA_KEY, Issuer, served_issuer
+from support.routes import routes_of_the_door
 from tumorcast.prognosis.v1 import prognosis_service_pb2 as pb
 from tumorcast_gateway.app import run
 from tumorcast_gateway.auth.tls import TlsFiles, keep_fresh
@@ -22,7 +27,6 @@ from tumorcast_gateway.rest.protocol import MAX_HEAD_BYTES
 from tumorcast_gateway.rest.security import HEADERS, OPEN, OPEN_BELOW
 from tumorcast_gateway.settings import Settings
 
-METHODS = ("get", "post", "put", "patch", "delete")
 JSON = {"content-type": "application/json"}
 QUERY = b'{"model": "simulated", "patient_id": "p1", "fhir": {"resourceType": "Bundle"}}'
 
@@ -43,11 +47,6 @@ def filled(path: str) -> str:
     return re.sub(r"\{[^}]+\}", "a" * 32, path)
 
 
-async def operations(gateway: Served) -> list[tuple[str, str]]:
-    paths = (await gateway.http.get("/openapi.json")).json()["paths"]
-    return [(method, path) for path, item in paths.items() for method in METHODS if method in item]
-
-
 def is_meant_to_be_open(path: str) -> bool:
     return path in OPEN or path.startswith(OPEN_BELOW)
 
@@ -55,10 +54,10 @@ def is_meant_to_be_open(path: str) -> bool:
 # Closed by default
 
 
-def test_no_route_answers_without_a_token_but_those_that_are_meant_to() -> None:
+def test_no_route_answers_without_a_token_but_those_that_are_meant_to(tmp_path) -> None:
     async def test(gateway: Served, issuer: Issuer) -> None:
-        found = await operations(gateway)
-        assert len(found) > 20
+        found = await routes_of_the_door(tmp_path)
+        assert {path.split("/")[1] for _, path in found} >= {"v1", "fhir", "cds-services", "dicomweb", "healthz"}
         closed = 0
         for method, path in found:
             answer = await gateway.http.request(method, filled(path), content=QUERY, headers=JSON)
@@ -294,6 +293,22 @@ def test_a_patient_token_sees_nothing_of_other_patients() -> None:
     with_gateway(test)
 
 
+def test_a_patient_token_reads_no_jobs_of_the_same_person() -> None:
+    """A user's one app may see all patients, another one of them only: the batches of the first are not for it."""
+
+    async def test(gateway: Served, issuer: Issuer) -> None:
+        wide, narrow = issuer.bearer(), issuer.bearer(scope="patient/*.cruds", patient="p1", azp="app-2")
+        made = await gateway.http.post("/v1/jobs", json={"queries": [json.loads(QUERY)]}, headers=wide)
+        assert made.status_code in (201, 202), made.text
+        place = made.headers["location"]
+        for path in (place, f"{place}/results", "/v1/jobs"):
+            assert (await gateway.http.get(path, headers=wide)).status_code == 200
+            assert (await gateway.http.get(path, headers=narrow)).status_code == 403
+        assert (await gateway.http.post(f"{place}/cancel", headers=narrow)).status_code == 403
+
+    with_gateway(test)
+
+
 # What every answer says
 
 
@@ -338,8 +353,26 @@ def test_only_hosts_that_were_named_are_served() -> None:
         for host, status in (("gateway.example.org", 200), ("GATEWAY.example.org", 200), ("evil.example", 421)):
             answer = await gateway.http.get("/v1/models", headers={"host": host, **issuer.bearer()})
             assert answer.status_code == status
+        with_port = {"host": "gateway.example.org:8443", **issuer.bearer()}
+        assert (await gateway.http.get("/v1/models", headers=with_port)).status_code == 200
+        assert (await gateway.http.get("/healthz", headers={"host": "10.1.2.3:8080"})).status_code == 200
 
     with_gateway(test, served_hosts=("gateway.example.org",))
+
+
+def test_a_web_page_cannot_have_its_name_resolved_to_a_gateway_without_authentication() -> None:
+    async def main() -> None:
+        async with served() as gateway:
+            for host, status in (
+                ("127.0.0.1", 200), ("localhost:8080", 200), ("[::1]:8080", 200), ("LOCALHOST", 200),
+                ("evil.example", 421), ("evil.example:8080", 421), ("127.0.0.1.evil.example", 421),
+                ("localhost.evil.example", 421), ("192.0.2.1", 421), ("", 421),
+            ):  # fmt: skip
+                answer = await gateway.http.get("/v1/models", headers={"host": host})
+                assert answer.status_code == status, host
+            assert answer.headers["content-type"] == "application/problem+json"
+
+    asyncio.run(main())
 
 
 def test_who_asks_too_often_is_told_when_to_come_again() -> None:
@@ -483,3 +516,37 @@ def test_a_new_certificate_is_taken_without_a_restart(tmp_path) -> None:
         assert certificates[2].strip() == new.certificate.read_text().strip()
 
     asyncio.run(main())
+
+
+# What stops the process from starting
+
+
+@pytest.mark.parametrize(
+    ("environment", "words"),
+    [
+        ({"HOST": "0.0.0.0"}, b"insecure_demo=true overrides it"),
+        ({"AUTH": "oidc"}, b"needs oidc_issuers and oidc_audiences"),
+        ({"TLS_CERTIFICATE": "/nowhere/c.pem", "TLS_KEY": "/nowhere/k.pem"}, b"cannot be read or do not fit together"),
+        ({"OUTBOUND_CA_FILE": "/nowhere/ca.pem"}, b"outbound_ca_file cannot be read"),
+        ({"OUTBOUND_NETWORKS": '["hospital"]'}, b"hospital"),
+        ({"OIDC_ADMIN_SCOPE_FILE": "/nowhere/scope"}, b"the file for oidc_admin_scope cannot be read"),
+        (
+            {
+                "AUTH": "oidc",
+                "OIDC_ISSUERS": '["https://login.example.org"]',
+                "OIDC_AUDIENCES": '["x"]',
+                "OIDC_JWKS_FILE": "/nowhere/keys.json",
+            },
+            b"oidc_jwks_file cannot be read",
+        ),
+    ],
+)
+def test_settings_that_are_off_end_the_process_with_one_line(tmp_path, environment, words) -> None:
+    named = {f"TUMORCAST_GATEWAY_{name}": value for name, value in environment.items()}
+    named |= {"TUMORCAST_GATEWAY_DATA_DIR": str(tmp_path), "TUMORCAST_GATEWAY_REST_PORT": str(free_port())}
+    ended = subprocess.run(
+        [sys.executable, "-m", "tumorcast_gateway.app"], env=os.environ | named, capture_output=True, timeout=60
+    )
+    assert ended.returncode == 1
+    assert words in ended.stderr.splitlines()[-1]
+    assert b"Traceback" not in ended.stderr

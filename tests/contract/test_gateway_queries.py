@@ -203,7 +203,7 @@ def test_without_fusion_there_is_no_answer_and_a_reason() -> None:
         began = time.monotonic()
         answer = await gateway.http.post("/v1/prognosis", content=body(), headers=JSON)
         assert (answer.status_code, answer.json()["code"]) == (503, "SERVICE_UNAVAILABLE")
-        assert answer.headers["retry-after"] == "1"
+        assert answer.headers["retry-after"] == "2"
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await gateway.grpc.CreatePrognosis(message(), timeout=10)
         assert caught.value.code() is grpc.StatusCode.UNAVAILABLE

@@ -22,6 +22,7 @@ from tumorcast_core.errors import (
     ServiceUnavailable,
 )
 from tumorcast_imaging.adapters.encoders import CachedEncoder, EmbeddingCache, LocalEncoder
+from tumorcast_imaging.adapters.kept_files import KeptFiles
 from tumorcast_imaging.adapters.encoders.local_encoder import Waiting, encode_wanted
 from tumorcast_imaging.adapters.studies import FolderStudyStore
 from tumorcast_imaging.model import SHIPPED as ENCODERS
@@ -187,7 +188,7 @@ def test_a_call_that_outlives_the_drain_is_ended_and_told(store, files):
 def test_a_study_encoded_before_is_not_computed_again(tmp_path, store, files, encoder):
     counted = CountingEncoder(encoder)
     counted.manifest = encoder.manifest
-    cached = CachedEncoder(LocalEncoder(counted), EmbeddingCache(tmp_path / "cache", 1 << 20), "cpu")
+    cached = CachedEncoder(LocalEncoder(counted), EmbeddingCache(KeptFiles(tmp_path / "cache", 1 << 20)), "cpu")
     for path in files:
         store.add(path)
 

@@ -1,4 +1,4 @@
-"""A small FHIR R4 server on loopback: ``$everything``, searches, paging, metadata, SMART; goes wrong when told to.
+"""A small FHIR R4 server on loopback: ``$everything``, searches, paging, transactions, SMART; goes wrong when told to.
 
 with served_fhir([patient(), observation()]) as fhir:
     ...  # fhir.base_url, fhir.requests
@@ -24,6 +24,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from support.fhir_transactions import Refused, transact
 from support.smart import Smart
 
 Resource = dict[str, Any]
@@ -77,6 +78,15 @@ class ServedFhir:
         if operation or (id_ and not found):
             return fhir(outcome("not-found"), 404)
         return fhir(found[0]) if id_ else self._search(kind, found, request)
+
+    def transact(self, bundle: Resource, authorization: str) -> Response:
+        """Do one transaction."""
+        if not self._allowed(authorization):
+            return fhir(outcome("login"), 401)
+        try:
+            return fhir(transact(self.resources, bundle))
+        except Refused as e:
+            return fhir(outcome("processing"), e.status)
 
     def _allowed(self, authorization: str) -> bool:
         good = self.smart.good if self.smart else {self.token}
@@ -217,6 +227,15 @@ def _app(state: ServedFhir) -> Starlette:
             return JSONResponse({"token_endpoint": state.smart.token_url, "scopes_supported": [state.smart.scope]})
         return state.answer(path, request)
 
+    async def post(request: Request) -> Response:
+        state.requests.append("POST transaction")
+        state.headers.append(dict(request.headers))
+        body = await request.body()
+        for fault in state.faults:
+            if answer := fault("transaction", request):
+                return answer
+        return state.transact(json.loads(body), request.headers.get("authorization", ""))
+
     async def token(request: Request) -> Response:
         state.requests.append("POST token")
         for fault in state.faults:
@@ -227,7 +246,12 @@ def _app(state: ServedFhir) -> Starlette:
         status, answer_ = state.smart.grant({key: str(value) for key, value in form.items()})
         return JSONResponse(answer_, status)
 
-    routes = [Route("/token", token, methods=["POST"]), Route("/fhir", get), Route("/fhir/{path:path}", get)]
+    routes = [
+        Route("/token", token, methods=["POST"]),
+        Route("/fhir", post, methods=["POST"]),
+        Route("/fhir", get),
+        Route("/fhir/{path:path}", get),
+    ]
     return Starlette(routes=routes)
 
 

@@ -85,6 +85,7 @@ class ImagingServicer(imaging_grpc.ImagingServiceServicer):
         return imaging_pb.EncodeStudyResponse(
             **_parts(found),
             embeddings=map(wire.embedding_to, found.embeddings),
+            lesions=map(wire.lesion_to, found.lesions),
             patient_id=found.patient_id,
             date=found.date,
         )
@@ -184,6 +185,8 @@ class Served:
     rest_port: int
     stop: asyncio.Event
     process: asyncio.Task[None]
+    channel: grpc.aio.Channel
+    grpc_port: int
 
 
 @asynccontextmanager
@@ -208,7 +211,7 @@ async def served(fakes: Fakes | None = None, down: tuple[str, ...] = (), **setti
         channel = await stack.enter_async_context(grpc.aio.insecure_channel(f"127.0.0.1:{chosen.port}"))
         await channel.channel_ready()
         stub = prognosis_grpc.PrognosisServiceStub(channel)
-        yield Served(fakes, uploads, client, stub, chosen.rest_port, stop, process)
+        yield Served(fakes, uploads, client, stub, chosen.rest_port, stop, process, channel, chosen.port)
 
 
 async def _end(process: asyncio.Task[None], stop: asyncio.Event) -> None:

@@ -10,7 +10,7 @@ from tumorcast_api.bodies import EXAMPLE, SERVER_EXAMPLE
 from tumorcast_core.errors import MalformedRequest
 from tumorcast_core.query import Document, FhirPatient
 from tumorcast_core.snapshot import Coding, Feature, PlannedTherapy, Timepoint
-from tumorcast_gateway.rest.body import query_from
+from tumorcast_gateway.rest.parsing import query_from
 
 _blank = st.text(" \t\r\n", max_size=2)
 _string = st.text(st.characters(exclude_categories=["Cs"]), max_size=5).map(json.dumps)

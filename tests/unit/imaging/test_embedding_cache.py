@@ -15,6 +15,7 @@ from tumorcast_core.errors import ServiceUnavailable
 from tumorcast_imaging.adapters.encoders import CachedEncoder, EmbeddingCache
 from tumorcast_imaging.adapters.encoders.cached_encoder import FRESH_S
 from tumorcast_imaging.adapters.encoders.embedding_cache import key_of
+from tumorcast_imaging.adapters.kept_files import KeptFiles
 from tumorcast_imaging.model import Crop, CropSpec, Encoded, EncoderManifest, Window
 
 MIB = 1 << 20
@@ -77,7 +78,7 @@ def files(root: Path) -> list[Path]:
 
 @pytest.fixture
 def cache(tmp_path: Path) -> EmbeddingCache:
-    return EmbeddingCache(tmp_path / "cache", MIB)
+    return EmbeddingCache(KeptFiles(tmp_path / "cache", MIB))
 
 
 def test_the_same_crop_is_computed_once_and_its_vector_is_the_same(cache):
@@ -100,14 +101,14 @@ def test_hits_and_misses_of_one_call_keep_their_places(cache):
 def test_two_processes_share_what_one_has_computed(tmp_path):
     fakes = [FakeEncoder(), FakeEncoder()]
     for fake in fakes:
-        encode(CachedEncoder(fake, EmbeddingCache(tmp_path, MIB), "cpu"), crop(1))
+        encode(CachedEncoder(fake, EmbeddingCache(KeptFiles(tmp_path, MIB)), "cpu"), crop(1))
     assert [fake.computed for fake in fakes] == [1, 0]
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.sampled_from(["cpu", "cuda"]), st.sampled_from("ab")), max_size=20))
 def test_no_sequence_of_crops_devices_and_upgrades_gives_a_wrong_vector(tmp_path_factory, steps):
     """The law: whatever was asked before, the answer is what the encoder would compute now, in its space of now."""
-    cache, clock = EmbeddingCache(tmp_path_factory.mktemp("cache"), MIB), Clock()
+    cache, clock = EmbeddingCache(KeptFiles(tmp_path_factory.mktemp("cache"), MIB)), Clock()
     fake = FakeEncoder()
     encoders = {device: CachedEncoder(fake, cache, device, clock_s=clock) for device in ("cpu", "cuda")}
     for seed, device, weights in steps:
@@ -122,7 +123,7 @@ def test_no_sequence_of_crops_devices_and_upgrades_gives_a_wrong_vector(tmp_path
 @given(st.integers(0, 10_000), st.integers(0, 7))
 def test_one_flipped_bit_is_a_miss_and_the_file_is_removed(tmp_path_factory, position, bit):
     root = tmp_path_factory.mktemp("cache")
-    cache = EmbeddingCache(root, MIB)
+    cache = EmbeddingCache(KeptFiles(root, MIB))
     key = key_of(crop(1), WEIGHTS, "fake@a/float32", "cpu")
     cache.put(key, Encoded("fake@a/float32", vector_of(crop(1), WEIGHTS)))
     (file,) = files(root)
@@ -136,7 +137,7 @@ def test_one_flipped_bit_is_a_miss_and_the_file_is_removed(tmp_path_factory, pos
 @given(st.binary(max_size=200))
 def test_any_other_content_is_a_miss(tmp_path_factory, content):
     root = tmp_path_factory.mktemp("cache")
-    cache, key = EmbeddingCache(root, MIB), "0" * 64
+    cache, key = EmbeddingCache(KeptFiles(root, MIB)), "0" * 64
     (root / "00").mkdir()
     (root / "00" / key).write_bytes(content)
     assert cache.get(key) is None
@@ -203,7 +204,7 @@ def test_a_dead_encoder_is_told_by_the_encoder_not_by_the_cache(cache):
 def test_a_folder_that_cannot_be_written_costs_the_hits_only(tmp_path, caplog):
     (tmp_path / "file").write_bytes(b"in the way")
     fake = FakeEncoder()
-    encoder = CachedEncoder(fake, EmbeddingCache(tmp_path / "file", MIB), "cpu")
+    encoder = CachedEncoder(fake, EmbeddingCache(KeptFiles(tmp_path / "file", MIB)), "cpu")
     for _ in range(2):
         assert np.array_equal(encode(encoder, crop(1))[0].vector, vector_of(crop(1), WEIGHTS))
     assert fake.computed == 2
@@ -216,20 +217,20 @@ def test_a_full_disk_costs_the_hits_only(tmp_path):
     if not full.exists():
         pytest.skip("this machine has no /dev/full")
 
-    class OnAFullDisk(EmbeddingCache):
+    class OnAFullDisk(KeptFiles):
         @staticmethod
         def _write(path: Path, content: bytes) -> None:
             with full.open("wb", buffering=0) as file:
                 file.write(content)
 
     fake = FakeEncoder()
-    encoder = CachedEncoder(fake, OnAFullDisk(tmp_path, MIB), "cpu")
+    encoder = CachedEncoder(fake, EmbeddingCache(OnAFullDisk(tmp_path, MIB)), "cpu")
     assert np.array_equal(encode(encoder, crop(1))[0].vector, vector_of(crop(1), WEIGHTS))
 
 
 def test_the_folder_stays_within_its_bound_and_loses_what_was_used_longest_ago(tmp_path):
     most = 64 * 4096
-    cache = EmbeddingCache(tmp_path, most)
+    cache = EmbeddingCache(KeptFiles(tmp_path, most))
     encoded = Encoded("s", np.zeros(32, np.float32))
     keys = [f"{number:064x}"[::-1] for number in range(200)]
     for number, key in enumerate(keys):
@@ -241,7 +242,8 @@ def test_the_folder_stays_within_its_bound_and_loses_what_was_used_longest_ago(t
 
 
 def test_what_is_read_is_kept_longer(tmp_path):
-    cache = EmbeddingCache(tmp_path, 16 * 4096)
+    files = KeptFiles(tmp_path, 16 * 4096)
+    cache = EmbeddingCache(files)
     encoded = Encoded("s", np.zeros(32, np.float32))
     keys = [f"{number:064x}"[::-1] for number in range(15)]
     for number, key in enumerate(keys[:14]):
@@ -249,7 +251,7 @@ def test_what_is_read_is_kept_longer(tmp_path):
         os.utime(tmp_path / key[:2] / key, (number, number))
     assert cache.get(keys[0]) is not None
     cache.put(keys[14], encoded)
-    cache.trim()
+    files.trim()
     assert cache.get(keys[0]) is not None
     assert cache.get(keys[1]) is None
 
@@ -262,6 +264,6 @@ def test_trimming_touches_no_foreign_file_and_sweeps_what_a_crash_left(tmp_path)
     old = time.time() - 7200
     for file in (foreign, left):
         os.utime(file, (old, old))
-    EmbeddingCache(tmp_path, 1).trim()
+    KeptFiles(tmp_path, 1).trim()
     assert foreign.exists()
     assert not left.exists()

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from support.full_prognosis import FULL, SUMMARY
 from support.prognoses import example, prognoses, summaries
+from tumorcast_client import Retries
 from tumorcast_core.errors import (
     Incident,
     InvalidInput,
@@ -26,12 +27,13 @@ from tumorcast_core.prognosis import ModelSummary, Prognosis
 from tumorcast_core.query import Document, FhirPatient, Query
 from tumorcast_core.snapshot import Feature, Timepoint
 from tumorcast_gateway.model import FileStart
-from tumorcast_gateway.rest.body import query_from
 from tumorcast_gateway.rest.multipart import Files, boundary_of
+from tumorcast_gateway.rest.parsing import query_from
 from tumorcast_platform.answers import model_from_json, model_to_json, prognosis_from_json, prognosis_to_json
 from tumorcast_platform.client import Client, query_body
 from tumorcast_platform.inputs import Case, Study
 
+ONCE = Retries(times=0)
 texts = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=50)
 queries = st.builds(
     Query,
@@ -146,7 +148,7 @@ def test_files_are_uploaded_as_the_gateway_reads_them(tmp_path: Path) -> None:
     with Client("http://server", server) as client:
         client.upload(files, lambda done, total: steps.append((done, total)))
     path, headers, body = server.asked[0]
-    assert path == "/dicomweb/studies"
+    assert path == "/v1/studies"
     parser = Files(boundary_of(headers["content-type"]))
     received: list[bytes] = []
     for piece in parser.feed(body):
@@ -166,8 +168,8 @@ def test_studies_are_uploaded_before_the_query_is_posted(tmp_path: Path) -> None
     server = FakeServer(httpx.Response(200, json={"studies": [], "refusals": []}), httpx.Response(200, content=answer))
     case = Case(Query("simulated"), (Study("baseline", "1.2", "", (file,)),))
     with Client("http://server", server) as client:
-        assert client.ask(case, lambda done, total: None) == answer
-    assert [path for path, _, _ in server.asked] == ["/dicomweb/studies", "/v1/prognosis"]
+        assert json.loads(client.ask(case, lambda done, total: None)) == json.loads(answer)
+    assert [path for path, _, _ in server.asked] == ["/v1/studies", "/v1/prognoses"]
 
 
 @pytest.mark.parametrize(
@@ -183,7 +185,7 @@ def test_studies_are_uploaded_before_the_query_is_posted(tmp_path: Path) -> None
     ],
 )
 def test_the_servers_error_is_told_as_ours(response: httpx.Response, error: type[TumorcastError]) -> None:
-    with Client("http://server", FakeServer(response)) as client, pytest.raises(error):
+    with Client("http://server", FakeServer(response), ONCE) as client, pytest.raises(error):
         client.prognosis(Query("simulated"))
 
 
@@ -197,5 +199,5 @@ def test_a_refused_file_is_an_error_with_its_reason(status: int) -> None:
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1", "nonsense", "http://[", "ftp://127.0.0.1"])
 def test_a_server_that_cannot_be_reached_is_a_clear_error(url: str) -> None:
-    with pytest.raises((ServiceUnavailable, InvalidInput)), Client(url) as client:
+    with pytest.raises((ServiceUnavailable, InvalidInput)), Client(url, retries=ONCE) as client:
         client.prognosis(Query("simulated"))
