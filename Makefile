@@ -6,7 +6,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 PACKAGES := core api client imaging clinical notes fusion gateway training platform
 # What make bench compares with; apart from .venv, for pydicom takes up GDCM wherever it finds it.
-PEERS := simpleitk==2.5.7 dicom2nifti==2.6.2 python-gdcm==3.2.6 fhirpathpy==2.2.4 antlr4-python3-runtime==4.13.2
+PEERS := simpleitk==2.5.7 dicom2nifti==2.6.2 python-gdcm==3.2.6 fhirpathpy==2.2.4 antlr4-python3-runtime==4.13.2 litserve==0.2.19 pyzmq==27.3.0
 LATEST_TAG = $(shell git describe --tags --abbrev=0 2>/dev/null)
 
 .PHONY: help demo test test-all check proto constraints tools charts bench fuzz reproduce clean
@@ -53,9 +53,10 @@ bench: $(INSTALLED) ## readers against their peers, encoder, serving, records, o
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target .tools/peers $(PEERS)
 	PYTHONPATH=$(CURDIR)/.tools/peers $(BIN)/pytest tests/benchmarks -s -m ""
 
-fuzz: $(INSTALLED) ## 20,000 damaged DICOM files and 20,000 damaged FHIR records (some minutes; FUZZ="--seed 2")
+fuzz: $(INSTALLED) ## 20,000 damaged DICOM files 20,000 damaged FHIR records, 5,000 gRPC calls (some minutes; FUZZ="--seed 2")
 	PYTHONPATH=tests $(BIN)/python -m fuzz.dicom_fuzz $(FUZZ)
 	PYTHONPATH=tests $(BIN)/python -m fuzz.record_fuzz $(FUZZ)
+	PYTHONPATH=tests $(BIN)/python -m fuzz.grpc_fuzz $(FUZZ)
 
 DATA ?= ../shared/data
 reproduce: $(INSTALLED) ## train the shipped models of real cohorts again from DATA and compare (ARGS="--only glioma --update")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ray.serve import Application, Deployment
 
 APPLICATION = "imaging"
-log = logging.getLogger(__name__)
+log = logging.getLogger("tumorcast_imaging.app")  # run as a module, its own name would not say whose words these are
 
 
 def encoder_folders(settings: Settings) -> list[Path]:
@@ -100,8 +100,11 @@ def _drain(seconds: float) -> None:
         ended = all(ingress.broadcast("drain", seconds).results(timeout_s=seconds + 5))
     except Exception as e:  # whatever state Serve is in, it is shut down next
         log.warning("imaging could not drain: %s", type(e).__name__)
+        return
+    if ended:
+        log.info("imaging has drained")
     else:
-        log.info("imaging has drained" if ended else "imaging ended calls that were still running")
+        log.info("imaging ended calls that were still running")
 
 
 def _metrics_of_replicas() -> dict[str, str]:

@@ -1,6 +1,6 @@
 """A typed Python client of the REST API: ``pip install tumorcast[client]``.
 
-``Tumorcast`` and ``AsyncTumorcast`` have the same methods; ``sync`` is made from ``aio`` (``make client``).
+``Tumorcast`` and ``AsyncTumorcast`` have the same methods: ``tests/support/sync_client.py`` makes ``sync`` of ``aio``.
 """
 
 from tumorcast_api.bodies import CodingBody as Coding

@@ -32,6 +32,7 @@ from tumorcast_api.answers import (
     StudyAnswer,
     UploadAnswer,
 )
+from tumorcast_api.answers.write_backs import WriteBackAnswer
 from tumorcast_api.bodies import Decision, FeedbackBody, OutcomeBody, PatientSearchBody
 from tumorcast_client.inquiry import Inquiry
 from tumorcast_client.telling import malformed
@@ -102,6 +103,11 @@ def replay(prognosis_id: str) -> Request[ReplayAnswer]:
 def explanation(prognosis_id: str) -> Request[ExplanationAnswer]:
     """Read why a prognosis is as it is."""
     return get(f"{_prognosis(prognosis_id)}/explanation", ExplanationAnswer)
+
+
+def write_back(prognosis_id: str) -> Request[WriteBackAnswer]:
+    """Have a prognosis written to the EHR; repeatable, as it stands there once."""
+    return post(f"{_prognosis(prognosis_id)}/write-back", WriteBackAnswer)
 
 
 def feedback(

@@ -51,8 +51,9 @@ def test_no_server_may_be_asked_and_no_secret_is_shown_unless_the_deployer_says_
 
 
 def test_the_service_reads_the_hosts_that_the_values_name(helm: Helm, monkeypatch: pytest.MonkeyPatch):
-    settings = settings_of(pod_of(helm, HOSTS), monkeypatch)
+    settings = settings_of(pod_of(helm, HOSTS | {"fhir.networks": ["10.20.0.0/16", "fd00::/8"]}), monkeypatch)
     assert settings.fhir_allowed_hosts == ("ehr.example.org", "login.example.org:8443")
+    assert settings.fhir_networks == ("10.20.0.0/16", "fd00::/8")
     assert (settings.smart_client_id, settings.smart_key_file, settings.fhir_token_file) == ("", "", "")
 
 

@@ -222,6 +222,18 @@ def test_no_other_way_in(headers) -> None:
     with_gateway(test)
 
 
+def test_no_websocket_is_opened() -> None:
+    async def test(gateway: Served, issuer: Issuer) -> None:
+        for path in (b"/v1/models", b"/healthz"):
+            reader, writer = await asyncio.open_connection("127.0.0.1", gateway.rest_port)
+            upgrade = b"connection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n"
+            writer.write(b"GET " + path + b" HTTP/1.1\r\nhost: x\r\n" + upgrade + b"sec-websocket-key: eA==\r\n\r\n")
+            assert b" 101 " not in await reader.readline()
+            writer.close()
+
+    with_gateway(test)
+
+
 def test_two_authorization_headers_are_refused_even_if_one_is_good() -> None:
     async def test(gateway: Served, issuer: Issuer) -> None:
         good = issuer.bearer()["Authorization"]
@@ -401,6 +413,29 @@ def test_without_authentication_there_is_nowhere_to_send_them() -> None:
     async def main() -> None:
         async with served() as gateway:
             assert (await gateway.http.get("/.well-known/smart-configuration")).status_code == 404
+
+    asyncio.run(main())
+
+
+def test_a_page_of_another_site_cannot_send_requests_to_a_gateway_without_authentication() -> None:
+    origin = "https://sandbox.cds-hooks.org"
+
+    async def main() -> None:
+        async with served(cors_origins=(origin,)) as gateway:
+            for headers, status in (
+                ({}, 200),
+                ({"sec-fetch-site": "none"}, 200),
+                ({"sec-fetch-site": "same-origin"}, 200),
+                ({"sec-fetch-site": "cross-site"}, 403),
+                ({"sec-fetch-site": "same-site"}, 403),
+                ({"sec-fetch-site": "cross-site", "origin": "https://evil.example"}, 403),
+                ({"sec-fetch-site": "cross-site", "origin": "null"}, 403),
+                ({"sec-fetch-site": "cross-site", "origin": origin}, 200),
+            ):
+                answer = await gateway.http.get("/v1/models", headers=headers)
+                assert answer.status_code == status, headers
+            answer = await gateway.http.get("/openapi.json", headers={"sec-fetch-site": "cross-site"})
+            assert answer.status_code == 200
 
     asyncio.run(main())
 

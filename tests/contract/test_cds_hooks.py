@@ -7,6 +7,7 @@ import json
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from support.cds import (
     view,
 )
 from support.cds_rules import faults_of_cards, faults_of_discovery
-from support.gateway import Clinical, Fakes, Fusion
+from support.gateway import PROGNOSIS, Clinical, Fakes, Fusion
 from support.records import observation, patient
 from tumorcast_core.catalog import entry
 from tumorcast_core.errors import (
@@ -40,10 +41,11 @@ from tumorcast_core.errors import (
     ServiceUnavailable,
     TumorcastError,
 )
+from tumorcast_core.prognosis import EndpointStatus, Reason
 from tumorcast_core.query import FhirPatient
 from tumorcast_core.snapshot import Extraction, Feature
 from tumorcast_fusion.model import SHIPPED, ModelStore
-from tumorcast_gateway.cds.services import INDICATED
+from tumorcast_gateway.cds.services import INDICATED, offered
 from tumorcast_gateway.model.caller import ANYONE
 from tumorcast_gateway.model.records import Decision, PageRequest
 
@@ -83,8 +85,10 @@ def test_models_are_offered_as_the_operator_says(at: Callable[..., Any]):
     assert [s["id"] for s in services] == ["tumorcast-glioma-patient-view"]
 
 
-def test_every_shipped_model_has_its_patients_in_words_of_the_catalog():
-    assert set(INDICATED) == set(ModelStore(SHIPPED).names)
+def test_every_shipped_model_that_reads_more_than_images_has_its_patients_in_words_of_the_catalog():
+    summaries = [ModelStore(SHIPPED).get(name).summary() for name in ModelStore(SHIPPED).names]
+    assert set(INDICATED) == {s.model.ref.name for s in offered(summaries, (), simulated=True)}
+    assert set(ModelStore(SHIPPED).names) - set(INDICATED) == {"colorectal-growth", "sarcoma"}
     for name, values in INDICATED.values():
         assert values <= set(entry(name).categories)
 
@@ -182,7 +186,22 @@ def test_without_patient_or_conditions_the_precondition_fails(at: Callable[..., 
 def test_other_gaps_make_the_answer_narrower_and_the_card_says_so(at: Callable[..., Any]):
     (card,) = at(lambda ehr: ehr.cards(view(prefetch=prefetch(procedures=...))))
     assert "- procedures: not handed over" in card["detail"]
-    assert card["indicator"] == "warning"
+    assert card["indicator"] == "info"
+
+
+@pytest.mark.parametrize(("reason", "cards"), [("NO_USABLE_INPUT", 0), ("UNLIKE_TRAINING", 1)])
+def test_an_abstention_is_told_unless_there_was_nothing_to_read(at: Callable[..., Any], reason: str, cards: int):
+    silent = replace(
+        PROGNOSIS,
+        endpoints=tuple(
+            replace(e, status=EndpointStatus.ABSTAINED, estimate=None, reasons=(Reason(reason, "Why."),))
+            for e in PROGNOSIS.endpoints
+        ),
+    )
+    fakes = Fakes(clinical=Clinical(Extraction((CANCER,), patient_id="p1")), fusion=Fusion(prognosis=silent))
+    found = at(lambda ehr: ehr.cards(view(), SIMULATED), fakes)
+    assert len(found) == cards
+    assert all("abstains" in card["summary"] for card in found)
 
 
 def test_a_record_is_fetched_only_if_the_operator_says_so_and_without_the_callers_token(at: Callable[..., Any]):
@@ -229,7 +248,7 @@ def test_a_slow_source_ends_the_hook_in_time(at: Callable[..., Any]):
         (b"{", IMMUNOTHERAPY, 400), (select(), IMMUNOTHERAPY, 400), (view(), AT_ORDER, 400), (view(), "x", 404),
         (view(), "tumorcast-no-such-model-patient-view", 404), (view(context={}), IMMUNOTHERAPY, 400),
         (view(prefetch=prefetch(patient=patient(id="p9"))), IMMUNOTHERAPY, 422),
-        (view(context={"patientId": "p1", "userId": "javascript:alert(1)"}), IMMUNOTHERAPY, 403),
+        (view(context={"patientId": "p1", "userId": "javascript:alert(1)"}), IMMUNOTHERAPY, 400),
     ],
 )  # fmt: skip
 def test_unsound_requests_are_refused_in_problems(at: Callable[..., Any], body: Any, service: str, status: int):
@@ -304,11 +323,11 @@ def test_every_card_leaves_its_trace_in_the_audit_log(at: Callable[..., Any]):
 
 
 def test_nothing_of_the_patient_is_logged_or_told(at: Callable[..., Any], caplog: pytest.LogCaptureFixture):
-    """Ids, codes, comments and tokens in every field; whatever becomes of the request."""
+    """Ids, codes, comments and tokens in every field; whatever becomes of the request. Issues may name a resource."""
     caplog.set_level(logging.DEBUG)
     caplog.set_level(logging.WARNING, "httpx")  # the client here, which tells its URLs
     secret = "Zz7secret"
-    resource = {"resourceType": "Condition", "id": secret, "code": {"text": secret}, secret: secret}
+    resource = {"resourceType": "Condition", "id": "c2", "code": {"text": secret}, secret: secret}
     bodies: list[tuple[Any, str]] = [
         (view(prefetch=prefetch(conditions=searchset(melanoma(), resource))), IMMUNOTHERAPY),
         (view(context={"patientId": secret, "userId": f"Practitioner/{secret}"}), IMMUNOTHERAPY),

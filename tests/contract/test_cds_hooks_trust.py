@@ -11,10 +11,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from support.cds import AT_ORDER, PUBLIC, Ehr, ehr_of, view
 from support.gateway import Clinical, Fakes
-from support.issuer import EC384_KEY, OTHER_RSA_KEY, RSA_KEY, Issuer, hmac_of_public_key, jwt_of, public_jwk
+from support.issuer import (
+    EC384_KEY,
+    OTHER_RSA_KEY,
+    RSA_KEY,
+    Issuer,
+    hmac_of_public_key,
+    jwt_of,
+    public_jwk,
+    served_issuer,
+)
 from tumorcast_core.snapshot import Extraction
 from tumorcast_gateway.auth.cds_clients import of_patient
 from tumorcast_gateway.model.caller import Caller
@@ -138,6 +148,29 @@ def test_an_unsound_token_is_not(at: Callable[..., Any], which: str):
     assert answer.json()["code"] in ("UNAUTHENTICATED", "INVALID_TOKEN", "TOKEN_EXPIRED")
     assert "evil" not in answer.text
     assert set(at.web.asked) <= {JKU}  # type: ignore[attr-defined]
+
+
+def test_keys_are_fetched_where_the_settings_say_and_follow_their_rotation(tmp_path: Path):
+    """Over sockets: the allow-list of what goes out knows the hosts in ``cds_clients``."""
+
+    async def work(ehr: Ehr, issuer: Issuer) -> None:
+        def headers(kid: str, key: Any) -> dict[str, str]:
+            return signed(key=key, header={"kid": kid, "jku": f"{issuer.url}/keys"}, iss=issuer.url)
+
+        assert (await ehr.call(view(), SERVICE, **headers("k1", EC384_KEY))).status_code == 200
+        rotated = ec.generate_private_key(ec.SECP384R1())
+        issuer.keys = {"k2": (rotated, "ES384")}
+        await asyncio.sleep(1.1)
+        assert (await ehr.call(view(), SERVICE, **headers("k2", rotated))).status_code == 200
+        assert (await ehr.call(view(), SERVICE, **headers("k1", EC384_KEY))).status_code == 401
+
+    async def main() -> None:
+        trust = {"public_url": PUBLIC, "cds_clients": {issuer.url: f"{issuer.url}/keys"}, "oidc_refetch_s": 1.0}
+        async with ehr_of(tmp_path, quiet(), **OIDC | trust) as ehr:  # type: ignore[arg-type]
+            await work(ehr, issuer)
+
+    with served_issuer(keys={"k1": (EC384_KEY, "ES384")}) as issuer:
+        asyncio.run(main())
 
 
 def test_a_token_counts_once_also_after_a_restart(at: Callable[..., Any]):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from support.fhir_server import served_fhir
 from support.gateway_served import Served, served
 from tumorcast_client import (
     AsyncTumorcast,
@@ -21,7 +23,9 @@ from tumorcast_client import (
     Timepoint,
     Tumorcast,
     inquiry,
+    requests,
 )
+from tumorcast_client.requests import Request
 from tumorcast_core.errors import (
     DeadlineExceeded,
     IdempotencyKeyReused,
@@ -128,6 +132,18 @@ def test_a_prognosis_is_made_read_listed_replayed_and_explained(kind: type[Clien
         assert explained.endpoints[0].groups[0].group == "labs"
 
     with_client(kind, test)
+
+
+@kinds
+def test_a_prognosis_is_written_to_the_ehr_once(kind: type[Client]) -> None:
+    async def test(s: Session) -> None:
+        made = await s.asked(patient_id="SIM-000017")
+        first, second = [await s.do(s.client.prognoses.write_back, made.prognosis_id) for _ in range(2)]
+        assert {(r.kind, r.created) for r in first.resources} >= {("RiskAssessment", True)}
+        assert {r.reference: r.created for r in second.resources} == {r.reference: False for r in first.resources}
+
+    with served_fhir([{"resourceType": "Patient", "id": "SIM-000017"}]) as server:
+        with_client(kind, test, fhir_base_url=server.base_url, fhir_write_back=True)
 
 
 @kinds
@@ -252,6 +268,49 @@ def test_an_error_is_ours_with_the_servers_request_id(kind: type[Client]) -> Non
         assert [where for where, _ in malformed.value.violations] == ["index_date"]
 
     with_client(kind, test)
+
+
+def test_every_operation_has_a_method_of_the_client() -> None:
+    """By what the methods send: each route of ours once, whatever the methods are called."""
+    sent = {(request.method, _template(request.path)) for request in every_request()}
+
+    async def test(s: Session) -> None:
+        paths = (await s.gateway.http.get("/openapi.json")).json()["paths"]
+        routes = {
+            (method.upper(), path)
+            for path, operations in paths.items()
+            for method, operation in operations.items()
+            if path.startswith("/v1/") and isinstance(operation, dict) and not operation.get("deprecated")
+        }
+        assert sent == {(method, _template(path)) for method, path in routes}
+
+    with_client(Tumorcast, test)
+
+
+def _template(path: str) -> str:
+    return re.sub(r"\{[^}]*\}|0{32}|(?<=models/)simulated", "*", path)
+
+
+def every_request() -> list[Request[Any]]:
+    """One of each."""
+    one, asked = "0" * 32, inquiry("simulated")
+    return [
+        requests.prognosis(asked, "", None),
+        *(make(one) for make in (requests.stored_prognosis, requests.replay, requests.explanation)),
+        *(make(one) for make in (requests.feedback_list, requests.outcomes, requests.write_back, requests.study)),
+        *(make(one) for make in (requests.stored_job, requests.cancellation, requests.erasure)),
+        requests.prognoses("", "", 1, ""),
+        requests.feedback(one, "noted", "", "", ""),
+        requests.outcome(one, "", endpoint_id="response"),
+        requests.models(),
+        requests.model("simulated"),
+        requests.model_card("simulated"),
+        requests.upload([], None),
+        requests.job([asked], ""),
+        requests.jobs(1, ""),
+        requests.job_results(one, 1, ""),
+        requests.patient_search("SIM-000017"),
+    ]
 
 
 @kinds

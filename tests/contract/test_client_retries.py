@@ -274,9 +274,7 @@ asyncio.run(main())
 )
 def test_a_users_script_is_checked_strictly(tmp_path: Path, script: str, faults: int) -> None:
     (tmp_path / "script.py").write_text(script)
-    (tmp_path / "mypy.ini").write_text(
-        "[mypy]\nstrict = true\n"
-    )
+    (tmp_path / "mypy.ini").write_text("[mypy]\nstrict = true\n")
     command = [sys.executable, "-m", "mypy", "--cache-dir", str(ROOT / ".mypy_cache" / "client"), "script.py"]
     found = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert found.returncode == faults, found.stdout

@@ -1,5 +1,6 @@
 """Where a request may go and where not, and what is never said: who, where, and with what token."""
 
+import asyncio
 import datetime
 import ipaddress
 import logging
@@ -15,7 +16,9 @@ from support.fetching import fetch, names, resources_of, told
 from support.fhir_server import ServedFhir, at, cut_off, fhir, outcome, searchset, served_fhir, silent
 from support.records import observation, patient
 from support.smart import ec_key, write_pem
+from tumorcast_clinical.adapters.fhir_server import FhirAccess, FhirServer
 from tumorcast_clinical.adapters.fhir_server.addresses import check_host, checked_base, next_page
+from tumorcast_core.deadline import Deadline
 from tumorcast_core.errors import (
     FhirAccessDenied,
     FhirServerNotAllowed,
@@ -121,6 +124,33 @@ def test_a_next_link_to_another_server_is_refused_and_nothing_is_sent_there() ->
         assert elsewhere.requests == []
     assert told(record) == [("error", "NEXT_LINK_REFUSED")]
     assert len(resources_of(record)) == len(OWN)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "10.1.2.3", "169.254.169.254", "::ffff:10.1.2.3"])
+def test_an_allowed_name_that_leads_inside_is_not_asked(address) -> None:
+    """Whoever answers for the name in the DNS cannot turn the service to a server within the hospital."""
+
+    async def leads_inside(host: str, port: int) -> list[str]:
+        return [address]
+
+    async def fetched(port: str, networks: tuple[str, ...] = ()) -> None:
+        host = f"ehr.example.org:{port}"
+        access = FhirAccess(allowed_hosts=(host,), networks=networks, retries=0, timeout_s=1)
+        fhir = FhirServer(access, leads_inside)
+        try:
+            await fhir.fetch(f"https://{host}/fhir", "p1", Deadline.after(5))
+        finally:
+            await fhir.close()
+
+    with served_fhir(OWN) as server:
+        port = server.host.split(":")[1]
+        with pytest.raises(FhirServerNotAllowed) as caught:
+            asyncio.run(fetched(port))
+        assert server.requests == []
+    assert address not in str(caught.value)
+    if "10.1.2.3" in address:  # and is reached for where the operator names the network
+        with pytest.raises(ServiceUnavailable):
+            asyncio.run(fetched("9", ("10.1.0.0/16",)))
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

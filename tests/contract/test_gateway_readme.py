@@ -8,17 +8,19 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from support.up import up
 from support.whole import whole
+from tumorcast_gateway.rest.kinds import kinds
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "services" / "tumorcast_gateway" / "README.md"
-WRITTEN_URL = "http://127.0.0.1:8080"
+REST, GRPC = "127.0.0.1:8080", "127.0.0.1:50050"
+"""Where the README says that the doors are."""
+CODE = re.compile(r"`([A-Z_]+)`")
 PYTHON = "python - <<'END_OF_PYTHON'\n{}END_OF_PYTHON\n"
 # What starts the services is the test's matter; that `make demo` is what it says, `make` is asked, without doing it.
 INSTEAD = """set -euo pipefail
@@ -28,29 +30,32 @@ tumorcast() {{ [ "$1" = up ] || command tumorcast "$@"; }}
 
 
 def blocks() -> dict[str, str]:
-    """What is run, by the words in bold before it."""
+    """What is run, in order, by the bold words or the heading before it; fences other than these are only shown."""
     found: dict[str, str] = {}
     name, language, lines = "", "", list[str]()
     for line in README.read_text().splitlines():
         if language and line == "```":
             code = "\n".join(lines) + "\n"
-            assert name, f"a command stands outside the walk: {code}"
-            found[name] = PYTHON.format(code) if language == "python" else code
-            name, language, lines = "", "", []
+            found[name if name not in found else f"{name} {len(found)}"] = (
+                PYTHON.format(code) if language == "python" else code
+            )
+            language, lines = "", []
         elif language:
             lines.append(line)
-        elif fence := re.fullmatch(r"```(sh|bash|shell|console|python)", line):
+        elif fence := re.fullmatch(r"```(sh|python)", line):
             language = fence[1]
-        elif bold := re.match(r"\*\*([^*]+?)\.?\*\*", line):
-            name = bold[1]
+        elif title := re.match(r"\*\*([^*]+?)\.?\*\*|#+ (.+)", line):
+            name = (title[1] or title[2]).replace("/", " ")
     return found
 
 
-def script_of(url: str, said: Path) -> str:
+def script_of(places: dict[str, str], said: Path) -> str:
     """One shell session; what each block says goes to a file of its own."""
     parts = [INSTEAD.format(root=ROOT)]
     for name, code in blocks().items():
-        parts.append(f"{{\n{code.replace(WRITTEN_URL, url)}\n}} > '{said / name}'\n")
+        for written, real in places.items():
+            code = code.replace(written, real)
+        parts.append(f"{{\n{code}\n}} > '{said / name}'\n")
     return "".join(parts)
 
 
@@ -59,11 +64,15 @@ def environment() -> dict[str, str]:
     return os.environ | {"PATH": path, "NO_PROXY": "127.0.0.1"}
 
 
-def walk(run: Callable[[str], tuple[int, str]], url: str, folder: Path) -> None:
+def walk(rest: str, grpc: str, folder: Path, seconds: float) -> None:
     """Walk, and check what was said on the way."""
     said = folder / "said"
     said.mkdir()
-    code, errors = run(script_of(url, said))
+    script = script_of({REST: rest, GRPC: grpc}, said)
+    done = subprocess.run(
+        ["bash", "-c", script], cwd=folder, env=environment(), capture_output=True, text=True, timeout=seconds
+    )
+    code, errors = done.returncode, done.stderr
     last = max(said.iterdir(), key=lambda path: path.stat().st_mtime, default=None)
     assert code == 0, f"{last}\n{last.read_text()[-3000:] if last else ''}\n{errors[-3000:]}"
     check({path.name: path.read_text() for path in said.iterdir()})
@@ -122,14 +131,8 @@ def check(said: dict[str, str]) -> None:
 def test_every_command_of_the_readme_does_what_it_says(tmp_path: Path) -> None:
     async def main() -> None:
         async with whole(tmp_path / "data") as gateway:
-
-            def run(script: str) -> tuple[int, str]:
-                done = subprocess.run(
-                    ["bash", "-c", script], cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=180
-                )
-                return done.returncode, done.stderr
-
-            await asyncio.to_thread(walk, run, f"http://127.0.0.1:{gateway.rest_port}", tmp_path)
+            doors = f"127.0.0.1:{gateway.rest_port}", f"127.0.0.1:{gateway.port}"
+            await asyncio.to_thread(walk, *doors, tmp_path, 180)
 
     asyncio.run(main())
 
@@ -137,11 +140,17 @@ def test_every_command_of_the_readme_does_what_it_says(tmp_path: Path) -> None:
 @pytest.mark.ray
 @pytest.mark.timeout(600)
 def test_the_same_before_tumorcast_up(tmp_path: Path) -> None:
-    def run(script: str) -> tuple[int, str]:
-        done = subprocess.run(
-            ["bash", "-c", script], cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=300
-        )
-        return done.returncode, done.stderr
-
     with up(tmp_path / "data", TUMORCAST_GATEWAY_DATA_DIR=str(tmp_path / "records")) as running:
-        walk(run, running.rest, tmp_path)
+        walk(running.rest.removeprefix("http://"), running.grpc, tmp_path, 300)
+
+
+def test_links_of_the_readme_lead_somewhere_and_its_codes_are_told() -> None:
+    text = README.read_text()
+    for link in re.findall(r"\]\(([^)#]+)[^)]*\)", text):
+        assert link.startswith("https://") or (README.parent / link).exists(), link
+    errors = text.split("## Errors")[1].split("\n## ")[0]
+    told = {code for line in errors.splitlines() if line.startswith("| `") for code in CODE.findall(line.split("|")[1])}
+    assert told <= {kind.code for kind in kinds()}
+    steps = text.split("## Follow one query")[1].split("\n## ")[0]
+    for path in re.findall(r"`([a-z_/]+(?:\.py|/))`", steps):
+        assert (README.parent / path).exists(), path

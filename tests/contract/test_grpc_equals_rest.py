@@ -64,7 +64,18 @@ def measured(timepoint: Timepoint) -> Any:
         sources=("a", "b"),
         formula="a+b",
     )
-    lesion = MeasuredLesion("2.25.1", "target 1", "1.2.3.4", "CT", "1.2.3.9", "2026-02-04", (volume,))
+    lesion = MeasuredLesion(
+        "2.25.1",
+        "target 1",
+        "1.2.3.4",
+        "CT",
+        "1.2.3.9",
+        "2026-02-04",
+        (volume,),
+        site=Coding("http://example.org", "node", "Node"),
+        organ="lymph-node",
+        lymph_node=True,
+    )
     issue = Issue(Severity.WARNING, "THICK_SLICES", "The slices are thick.", "1.2.3.4", "imaging")
     return replace(study(timepoint), lesions=(lesion,), issues=(issue,))
 

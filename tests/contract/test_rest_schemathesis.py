@@ -65,6 +65,7 @@ def test_no_operation_that_asks_for_a_token_answers_without_one() -> None:
             auth="oidc",
             oidc_issuers=(issuer.url,),
             oidc_audiences=(AUDIENCE,),
+            failures_per_minute=1_000_000,
         )
 
 

@@ -74,6 +74,7 @@ class Connections:
     async def __aexit__(self, *_: object) -> None:
         for _reader, writer in self._idle:
             writer.close()
+        await asyncio.gather(*(writer.wait_closed() for _, writer in self._idle), return_exceptions=True)
 
     async def post(self, body: bytes) -> tuple[int, bytes]:
         """Status and content of the answer; status 0 where there was none."""

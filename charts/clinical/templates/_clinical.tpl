@@ -33,6 +33,10 @@
 - name: TUMORCAST_CLINICAL_FHIR_ALLOWED_HOSTS
   value: {{ toJson . | quote }}
 {{- end }}
+{{- with $fhir.networks }}
+- name: TUMORCAST_CLINICAL_FHIR_NETWORKS
+  value: {{ toJson . | quote }}
+{{- end }}
 {{- with $fhir.ca }}{{ if .existingConfigMap }}
 - name: TUMORCAST_CLINICAL_FHIR_CA_FILE
   value: {{ printf "%s/%s" (include "clinical.caFolder" $) .configMapKey }}

@@ -17,8 +17,8 @@ from tumorcast_core.errors import (
     IdempotencyKeyInUse,
     IdempotencyKeyReused,
     InvalidToken,
+    MalformedRequest,
     NotFound,
-    PermissionDenied,
     Unauthenticated,
 )
 from tumorcast_core.outbound import Outbound
@@ -34,7 +34,7 @@ from tumorcast_gateway.settings import Settings
 LONGEST_LIFE_S = 300.0
 _LONGEST_NAME = 512
 _USER = re.compile(r"(Practitioner|PractitionerRole|Patient|RelatedPerson)/[A-Za-z0-9.-]{1,64}")
-_MAY = frozenset({Permission.PREDICT, Permission.READ, Permission.WRITE})
+_MAY = frozenset({Permission.PREDICT, Permission.WRITE})
 _SENT_BEFORE = "The token was sent before."
 
 
@@ -118,10 +118,10 @@ class CdsClients:
 def of_patient(caller: Caller, patient_id: str, user_id: str) -> Caller:
     """The caller of one hook: sees the patient in context only. The audit log names the user whom the EHR names.
 
-    Raises ``PermissionDenied`` where the user is no reference to a person.
+    Raises ``MalformedRequest`` where the user is no reference to a person.
     """
     if user_id and not _USER.fullmatch(user_id):
-        raise PermissionDenied("context.userId must be a reference to a practitioner or a patient.")
+        raise MalformedRequest("context.userId must be a reference to a practitioner or a patient.")
     person = user_id if user_id.startswith("Practitioner") else user_id.partition("/")[0]
     return Caller(person or caller.subject, caller.client_id, caller.issuer, caller.permissions, patient_id)
 
@@ -129,7 +129,10 @@ def of_patient(caller: Caller, patient_id: str, user_id: str) -> Caller:
 def _keys(where: str, settings: Settings, outbound: Outbound) -> Keys:
     if "://" in where:
         return FetchedKeys(lambda: outbound.get_json(where), settings.oidc_refetch_s)
-    return FileKeys(Path(where))
+    try:
+        return FileKeys(Path(where))
+    except ValueError as e:
+        raise ValueError("a file in cds_clients holds no keys, or cannot be read") from e
 
 
 def _name(value: Any) -> str:

@@ -36,12 +36,7 @@ class Guard:
 
     async def identify(self, authorization: str | None) -> Caller:
         """Who it is; raises ``Unauthenticated``, ``PermissionDenied`` or ``ServiceUnavailable``."""
-        try:
-            return await self._authenticator.caller(authorization)
-        except (Unauthenticated, PermissionDenied) as e:
-            if authorization is not None:
-                log.warning("credentials refused: %s, %s", e.reason, e)
-            raise
+        return await self._authenticator.caller(authorization)
 
     def refusal(self, error: TumorcastError, peer: str) -> TumorcastError:
         """What to tell ``peer``: the error, or after many of them only that there were too many."""
@@ -50,6 +45,8 @@ class Guard:
                 self._failures.take(digest(network_of(peer)))
             except RateLimited as e:
                 return e
+            if type(error) is not Unauthenticated:  # as often as it is told, so that guessing floods no log
+                log.warning("credentials refused: %s, %s", error.reason, error)
         return error
 
     def count(self, caller: Caller, peer: str) -> None:

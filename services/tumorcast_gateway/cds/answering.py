@@ -18,6 +18,7 @@ from tumorcast_core.errors import (
     PrefetchMissing,
     PrognosisNotFound,
 )
+from tumorcast_core.prognosis import Prognosis
 from tumorcast_core.query import FhirPatient, Query, Record
 from tumorcast_core.snapshot import Extraction
 from tumorcast_gateway.cds.cards import Beside, Places, card_of
@@ -29,6 +30,8 @@ from tumorcast_gateway.model import ClinicalPort, Desk
 from tumorcast_gateway.model.caller import Caller, Permission
 from tumorcast_gateway.model.records import Decision, Feedback
 
+NO_USABLE_INPUT = "NO_USABLE_INPUT"
+"""Fusion's reason where a model abstains for want of anything that it reads."""
 _OVERRIDE_SYSTEM = "urn:tumorcast:cds-override-reason"
 
 
@@ -65,7 +68,7 @@ async def answer_call(
         planned_therapies=drafts.planned,
     )
     prognosis = await desk.prognoses.create(caller, query, deadline)
-    if service.hook == ORDER_SELECT and not prognosis.observed_under and any(e.estimate for e in prognosis.endpoints):
+    if _says_nothing(prognosis, service.hook):
         return []
     wanting = call.prefetch.wanting if isinstance(record, bytes) else {}
     beside = Beside(wanting, None if service.hook == PATIENT_VIEW else drafts)
@@ -92,6 +95,13 @@ async def _looked_at_first(
     if extraction.patient_id not in ("", call.patient_id):
         raise PatientMismatch
     return drafts if is_indicated(service.model.ref.name, extraction.features) else None
+
+
+def _says_nothing(prognosis: Prognosis, hook: str) -> bool:
+    """Whether nothing could be used, or beside an order nothing is known of treatments; other abstentions are told."""
+    if any(endpoint.estimate for endpoint in prognosis.endpoints):
+        return hook == ORDER_SELECT and not prognosis.observed_under
+    return {reason.code for endpoint in prognosis.endpoints for reason in endpoint.reasons} == {NO_USABLE_INPUT}
 
 
 def _record(call: HookCall, manner: Manner) -> Record:

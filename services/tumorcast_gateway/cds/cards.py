@@ -1,8 +1,8 @@
 """A prognosis as a card: the headline in the summary, everything that qualifies it in the detail.
 
 A card informs and suggests nothing: no model here knows the effect of an order. It is never ``critical``, as no
-estimate is urgent; ``warning`` says that it must be taken with care: simulated, an unusual patient, or a part of the
-record wanting.
+estimate is urgent; ``warning`` says that it must be taken with care: simulated, an unusual patient, or a search of
+which only the first page came.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from tumorcast_core.prognosis import (
 from tumorcast_gateway.cds.documents import CdsCard, CdsCoding, CdsLink, CdsSource
 from tumorcast_gateway.cds.drafts import Drafts
 from tumorcast_gateway.cds.markdown import bullets, one_line, plain, table
+from tumorcast_gateway.cds.request import FIRST_PAGE_ONLY
 from tumorcast_gateway.cds.rows import Row, headline_of, percent, rows_of, words
 
 LONGEST_SUMMARY = 139
@@ -106,7 +107,7 @@ def _shortened(text: str) -> str:
 
 def _with_care(prognosis: Prognosis, beside: Beside) -> bool:
     limited = any(e.reasons and e.status is EndpointStatus.PREDICTED for e in prognosis.endpoints)
-    return prognosis.simulated or limited or bool(beside.wanting)
+    return prognosis.simulated or limited or FIRST_PAGE_ONLY in beside.wanting.values()
 
 
 def _parts(prognosis: Prognosis, beside: Beside) -> Iterator[str]:

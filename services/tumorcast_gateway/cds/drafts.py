@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from tumorcast_core.deadline import Deadline
-from tumorcast_core.errors import MalformedRequest, PatientMismatch
+from tumorcast_core.errors import MalformedRequest, PatientMismatch, PayloadTooLarge
 from tumorcast_core.snapshot import Coding, Feature, PlannedTherapy
 from tumorcast_gateway.cds.request import HookCall, bundle, entries_of, typed
 from tumorcast_gateway.model.ports import ClinicalPort
@@ -22,7 +22,7 @@ _KEPT = ("resourceType", "id", "medicationCodeableConcept", "medicationReference
 _TREATMENT = "systemic_therapy"
 _CLASSES = ("therapy_class", _TREATMENT)
 _LONGEST = 200
-MAX_ORDERS = 100
+MAX_ORDERS, MAX_BYTES = 100, 4 << 20
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -40,7 +40,8 @@ class Drafts:
 async def read_drafts(call: HookCall, clinical: ClinicalPort, today: str, deadline: Deadline) -> Drafts:
     """Read them; empty where none of them acts on a cancer.
 
-    Raises ``MalformedRequest``, ``PatientMismatch`` for an order of somebody else, and what the service raises.
+    Raises ``MalformedRequest``, ``PayloadTooLarge``, ``PatientMismatch`` for an order of somebody else, and what the
+    service raises.
     """
     orders, medications = _selected(call)
     if not orders:
@@ -57,6 +58,8 @@ async def read_drafts(call: HookCall, clinical: ClinicalPort, today: str, deadli
 
 def _selected(call: HookCall) -> tuple[list[dict[str, Any]], list[bytes]]:
     """The selected MedicationRequests, and the Medications that stand beside them as entries of a Bundle."""
+    if len(call.draft_orders) > MAX_BYTES:
+        raise PayloadTooLarge
     if call.draft_orders in (b"", b"null") or typed(call.draft_orders).resource_type != "Bundle":
         raise MalformedRequest("context.draftOrders must be a Bundle.")
     orders, medications = [], []

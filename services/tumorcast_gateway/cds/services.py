@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from tumorcast_core.errors import NotFound
 from tumorcast_core.prognosis import ModelSummary
-from tumorcast_core.snapshot import Feature
+from tumorcast_core.snapshot import Feature, Modality
 from tumorcast_gateway.cds.documents import CdsServiceDescription
 
 PATIENT_VIEW, ORDER_SELECT = "patient-view", "order-select"
@@ -45,11 +45,9 @@ TREATMENTS = frozenset({"checkpoint_inhibitor_class", "therapy_class"})
 
 INDICATED: dict[str, tuple[str, frozenset[str]]] = {
     "breast-neoadjuvant": ("primary_cancer", frozenset({"breast"})),
-    "colorectal-growth": ("primary_cancer", frozenset({"colorectal"})),
     "glioma": ("primary_cancer", frozenset({"brain"})),
     "hepatocellular": ("primary_cancer", frozenset({"liver"})),
     "immunotherapy": ("immunotherapy_cancer_type", frozenset()),
-    "sarcoma": ("primary_cancer", frozenset({"sarcoma_soft_tissue"})),
     "simulated": ("primary_cancer", frozenset({"liver"})),
 }
 """Model → the feature that tells its patients, and its values (none: any); any primary cancer for models not here."""
@@ -89,12 +87,14 @@ class CdsService:
 def offered(models: Iterable[ModelSummary], only: Iterable[str], *, simulated: bool) -> tuple[CdsService, ...]:
     """Services of the models named in ``only``; of all where none is named, with simulated ones only if wanted.
 
-    Beside orders, only models that read of a treatment that orders tell.
+    Models that read images alone have none, as hooks bring no images; beside orders stand only models that read of a
+    treatment that orders tell.
     """
     names = frozenset(only)
     found = []
     for model in models:
-        if model.ref.name in names if names else simulated or not model.simulated:
+        wanted = model.ref.name in names if names else simulated or not model.simulated
+        if wanted and any(group.modality is not Modality.IMAGING for group in model.groups):
             found.append(CdsService(PATIENT_VIEW, model))
             if not model.simulated and any(described.feature in TREATMENTS for described in model.inputs):
                 found.append(CdsService(ORDER_SELECT, model))

@@ -141,6 +141,6 @@ async def answered(door: Door, request: Request, caller: Caller, key: str) -> tu
 def rendered(record: PredictionRecord, form: str, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """A prognosis in the media type that was asked for."""
     if form == FHIR_JSON:
-        content = risk_assessment(record.prognosis, record.snapshot.patient_id)
+        content = risk_assessment(record.prognosis, record.snapshot.patient_id, record.snapshot.features)
         return Response(content, status, headers, FHIR_JSON)
     return json(PrognosisAnswer.of(record.prognosis), status, headers)

@@ -80,12 +80,14 @@ class Hardened:
 
     Names are ``served_hosts``; without any, and without authentication on loopback, those of this machine: else a web
     page could have its own name resolved to 127.0.0.1 and read answers in the browser of whoever runs a gateway there.
+    Nor may pages of other sites, but for ``cors_origins``, send requests there, whose answers they could not read.
     """
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
         self._hosts = frozenset(host.lower() for host in settings.served_hosts)
-        self._is_local = not self._hosts and settings.auth == "none" and is_loopback(settings.host)
+        self._origins = frozenset(settings.cors_origins)
+        self._is_local = settings.auth == "none" and is_loopback(settings.host)
         with_tls = bool(settings.tls_certificate) or settings.tls_elsewhere
         self._headers = HEADERS | ({"strict-transport-security": HSTS} if with_tls else {})
         if settings.cors_origins:
@@ -110,7 +112,18 @@ class Hardened:
             refusal = problems.answer(Request(scope), MalformedRequest("This host is not served here."), 421)
             await refusal(scope, receive, send_hardened)
             return
+        if self._is_local and self._is_of_another_site(scope):
+            refusal = problems.answer(Request(scope), PermissionDenied("Pages of other sites may not ask here."))
+            await refusal(scope, receive, send_hardened)
+            return
         await self._app(scope, receive, send_hardened)
+
+    def _is_of_another_site(self, scope: Scope) -> bool:
+        """Whether a browser says so (Fetch Metadata Request Headers, section 2.4), of what is not for everyone."""
+        headers = Headers(scope=scope)
+        is_foreign = headers.get("sec-fetch-site", "none").lower() not in ("none", "same-origin")
+        for_everyone = scope["path"] in OPEN or scope["path"].startswith(OPEN_BELOW)
+        return is_foreign and not for_everyone and headers.get("origin") not in self._origins
 
     def _serves(self, host: str) -> bool:
         return host in self._hosts if self._hosts else not self._is_local or is_loopback(host)
@@ -123,7 +136,10 @@ class Guarded:
         self._app, self._guard = app, guard
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
+        """Serve one request; WebSockets are closed, since nothing here speaks them."""
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+            return
         if scope["type"] != "http" or is_open(scope["path"]):
             await self._app(scope, receive, send)
             return

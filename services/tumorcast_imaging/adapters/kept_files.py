@@ -74,7 +74,7 @@ class KeptFiles:
         except OSError as e:
             if not self._warned:
                 self._warned = True
-                log.warning("embeddings cannot be kept: %s", os.strerror(e.errno or 0))
+                log.warning("embeddings and answers cannot be kept: %s", os.strerror(e.errno or 0))
 
     def drop(self, key: str) -> None:
         """Remove an entry that is unsound."""

@@ -72,6 +72,6 @@ def _show(patient: Path, url: str, *, as_json: bool) -> None:
         *prognosis_page(prognosis),
         Line(),
         Line(f"Used: {', '.join(used)}", Style.HEADING),
-        Line(f"Asked of {url}/v1/prognosis: five services over gRPC, the image encoder on Ray Serve"),
+        Line(f"Asked of {url}/v1/prognoses: five services over gRPC, the image encoder on Ray Serve"),
     ]
     console.answer({"rest": url, "used": used, "prognosis": json.loads(answer)}, lines, as_json=as_json)

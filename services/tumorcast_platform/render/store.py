@@ -11,7 +11,8 @@ from tumorcast_platform.render.text import Line, Style, wrapped
 def verdict_page(document: Mapping[str, Any]) -> list[Line]:
     """Whole or not; where it breaks; the head to note."""
     if document["ok"]:
-        told = f"OK: the audit log is whole, {document['entries']} entries."
+        count = document["entries"]
+        told = f"OK: the audit log is whole, {count} {'entry' if count == 1 else 'entries'}."
         return [Line(told, Style.GOOD), Line(f"Head, to be noted elsewhere: {document['head']}")]
     told = f"NOT OK: the audit log is wrong from entry {document['broken_at']} on. {document['fault']}"
     return [*wrapped(told, Style.ALARM), Line(f"Sound up to: {document['head']}")]

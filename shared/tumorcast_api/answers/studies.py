@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from pydantic import Field
 
-from tumorcast_api.answers.base import Answer, FeatureAnswer
+from tumorcast_api.answers.base import Answer, CodingAnswer, FeatureAnswer
 from tumorcast_api.answers.inputs import IssueAnswer
 
 
@@ -55,6 +55,9 @@ class LesionAnswer(Answer):
     source: str = Field(description="SOP instance UID of where it was drawn")
     date: str = Field(description="ISO 8601; empty: none")
     measurements: list[FeatureAnswer]
+    site: CodingAnswer | None = Field(description="where it lies, as the drawing codes it")
+    organ: str = Field(description="organ that it is said to lie in; empty: not said")
+    lymph_node: bool = Field(description="whether it is said to be a lymph node")
 
 
 class StudyAnswer(Answer):

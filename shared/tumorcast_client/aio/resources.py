@@ -21,6 +21,7 @@ from tumorcast_api.answers import (
     StudyAnswer,
     UploadAnswer,
 )
+from tumorcast_api.answers.write_backs import WriteBackAnswer
 from tumorcast_api.bodies import (
     Decision,
     DocumentBody,
@@ -111,6 +112,10 @@ class AsyncPrognoses:
     async def explain(self, prognosis_id: str) -> ExplanationAnswer:
         """Why a prognosis is as it is."""
         return await self._sender.send(requests.explanation(prognosis_id))
+
+    async def write_back(self, prognosis_id: str) -> WriteBackAnswer:
+        """Have a prognosis written to the EHR as FHIR; what is there already stays as it is."""
+        return await self._sender.send(requests.write_back(prognosis_id))
 
 
 class AsyncFeedback:

@@ -21,6 +21,7 @@ from tumorcast_api.answers import (
     StudyAnswer,
     UploadAnswer,
 )
+from tumorcast_api.answers.write_backs import WriteBackAnswer
 from tumorcast_api.bodies import (
     Decision,
     DocumentBody,
@@ -110,6 +111,10 @@ class Prognoses:
     def explain(self, prognosis_id: str) -> ExplanationAnswer:
         """Why a prognosis is as it is."""
         return self._sender.send(requests.explanation(prognosis_id))
+
+    def write_back(self, prognosis_id: str) -> WriteBackAnswer:
+        """Have a prognosis written to the EHR as FHIR; what is there already stays as it is."""
+        return self._sender.send(requests.write_back(prognosis_id))
 
 
 class Feedback:

@@ -127,6 +127,16 @@ def test_guessing_is_slowed_down_for_its_address_alone_and_locks_out_nobody_who_
     assert outcomes(guarded, "good", "192.0.2.1", 1) == ["in"]
 
 
+def test_refusals_are_logged_as_often_as_they_are_told_and_visits_without_a_token_are_not(caplog) -> None:
+    guarded = guard(failures_per_minute=3)
+    outcomes(guarded, None, "192.0.2.9", 1)
+    assert caplog.records == []
+    outcomes(guarded, "bad", "192.0.2.1", 20)
+    assert [record.getMessage() for record in caplog.records] == [
+        "credentials refused: INVALID_TOKEN, The token is not valid."
+    ] * 3
+
+
 def test_a_caller_is_counted_by_who_it_is_not_where_it_is() -> None:
     guarded = guard(rate_per_minute=2)
     assert outcomes(guarded, "good", "192.0.2.1", 1) == ["in"]

@@ -132,7 +132,7 @@ def test_what_is_wanting_is_told_and_asks_for_care():
     made = card(wanting={"medicationRequests": "first page only"})
     assert "- medicationRequests: first page only" in made.detail
     assert made.indicator == "warning"
-    assert card().indicator == "info"
+    assert card(wanting={"procedures": "not handed over"}).indicator == "info"
 
 
 def test_a_card_without_public_places_links_nowhere():

@@ -56,7 +56,7 @@ def test_what_the_facade_says_of_itself_is_valid() -> None:
     check(operation_definition(BASE, date(2026, 3, 4)))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(prognoses)
 def test_every_prognosis_becomes_valid_resources(prognosis: Prognosis) -> None:
     for resource in resources(record(prognosis=prognosis), BESIDE):
@@ -68,7 +68,7 @@ HOSTILE = st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=40
 )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(HOSTILE, HOSTILE, HOSTILE, HOSTILE)
 def test_no_text_of_a_caller_is_markup(label: str, organ: str, site: str, patient: str) -> None:
     hostile = replace(lesion("1.5.1", "2026-03-01", 35.0), label=label, organ=organ, site=Coding("s", site, site))

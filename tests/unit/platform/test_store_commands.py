@@ -231,6 +231,16 @@ def test_a_lost_database_comes_back_and_the_list_of_the_erased_is_applied(
     assert store("erased")[1] == {"erased": [patient]}
 
 
+def test_patients_that_another_way_of_restoring_brought_back_are_erased_again(
+    store: Callable[..., Any], data: Path, tmp_path: Path
+):
+    patient, listed = opaque_id(data), tmp_path / "erased.txt"
+    listed.write_text(f"{patient}\n{'0' * 32}\n")
+    assert store("erase-again", str(listed)) == (0, {"erased_again": 1})
+    assert store("erase-again", str(listed)) == (0, {"erased_again": 0})
+    assert store("erase-again", str(tmp_path / "none"))[1]["error"]["code"] == "INVALID_INPUT"
+
+
 def test_a_backup_under_another_master_key_is_not_put_back(store: Callable[..., Any], data: Path, tmp_path: Path):
     copy = tmp_path / "backup.db"
     store("backup", str(copy))

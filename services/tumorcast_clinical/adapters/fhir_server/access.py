@@ -17,7 +17,7 @@ class FhirAccess:
     allowed_hosts: tuple[str, ...] = ()
     """``host`` (standard port) or ``host:port`` of FHIR servers and their token endpoints; empty: none may be asked."""
     networks: tuple[str, ...] = ()
-    """Networks (CIDR) beside the public ones where those hosts may lie; none is needed for a host that is an address."""
+    """Networks (CIDR) beside the public ones where those hosts may lie; none for a host that is an address."""
     timeout_s: float = 15
     """A server that is silent for this long does not answer."""
     longest_s: float = 120

@@ -13,6 +13,7 @@ from tumorcast_clinical.adapters.fhir_server.transport import Failure, Transport
 from tumorcast_clinical.adapters.fhir_server.walk import Walk
 from tumorcast_core.deadline import Deadline
 from tumorcast_core.errors import DeadlineExceeded
+from tumorcast_core.outbound import Resolve, resolve
 from tumorcast_core.snapshot import Issue
 
 
@@ -30,9 +31,9 @@ class FhirServer:
     Raises ``ValueError`` or ``OSError`` where keys or certificates cannot be read.
     """
 
-    def __init__(self, access: FhirAccess) -> None:
+    def __init__(self, access: FhirAccess, resolve: Resolve = resolve) -> None:
         self._access = access
-        self._transport = Transport(access)
+        self._transport = Transport(access, resolve)
         self._credentials = credentials_of(access)
 
     async def fetch(self, base_url: str, patient_id: str, deadline: Deadline) -> FetchedRecord:

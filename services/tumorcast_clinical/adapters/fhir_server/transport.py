@@ -23,7 +23,7 @@ from tumorcast_core.errors import (
     ServiceUnavailable,
     TumorcastError,
 )
-from tumorcast_core.outbound import Broken, Destinations, PinnedTransport, read_body
+from tumorcast_core.outbound import Broken, Destinations, PinnedTransport, Resolve, read_body, resolve
 
 UNREADABLE = "The FHIR server gave an answer that cannot be read."
 _PASSING = (429, 500, 502, 503, 504)
@@ -49,10 +49,10 @@ class Unreachable(Failure):
 class Transport:
     """Connections to all servers that may be asked; no redirects, no proxies, nothing else from the environment."""
 
-    def __init__(self, access: FhirAccess) -> None:
+    def __init__(self, access: FhirAccess, resolve: Resolve = resolve) -> None:
         self._timeout_s, self._retries = access.timeout_s, access.retries
         tls = ssl.create_default_context(cafile=access.ca_file) if access.ca_file else None
-        self._shared = PinnedTransport(Destinations.of(access.allowed_hosts, access.networks), tls)
+        self._shared = PinnedTransport(Destinations.of(access.allowed_hosts, access.networks), tls, resolve)
 
     def client(self) -> httpx.AsyncClient:
         """A client for one record: its cookies, such as a load balancer's, go with no other patient's requests."""

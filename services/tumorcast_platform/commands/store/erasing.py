@@ -1,9 +1,10 @@
-"""``tumorcast store erase``, ``retain`` and ``erased``: what nobody is to read again."""
+"""``tumorcast store erase``, ``retain``, ``erased`` and ``erase-again``: what nobody is to read again."""
 
 from __future__ import annotations
 
 import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -93,6 +94,29 @@ def erased(database_url: DatabaseUrl = "", data_dir: DataDir = None, as_json: As
     """List the opaque ids of all patients whose keys are destroyed, one in a line, for `restore --erased`."""
     ids = opened(place(database_url, data_dir), _erased)
     console.answer({"erased": ids}, map(Line, ids), as_json=as_json)
+
+
+@store_app.command("erase-again")
+def erase_again(
+    erased: Annotated[Path, typer.Argument(metavar="FILE", help="What `erased` listed.", show_default=False)],
+    database_url: DatabaseUrl = "",
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Erase patients again whom an older backup brought back: after pg_restore; `restore` does so by itself."""
+    from tumorcast_gateway.stores import reapply_erasures
+
+    ids = ids_in(erased)
+    again = opened(place(database_url, data_dir), lambda stores: reapply_erasures(stores, ids, operator()))
+    console.answer({"erased_again": again}, [Line(f"Erased again: {again} patients.", Style.GOOD)], as_json=as_json)
+
+
+def ids_in(erased: Path) -> list[str]:
+    """The opaque ids in a file that `erased` listed; raises ``InvalidInput``."""
+    try:
+        return erased.read_text("utf-8").split()
+    except (OSError, UnicodeDecodeError) as e:
+        raise InvalidInput("The list of erased patients cannot be read.") from e
 
 
 async def _erased(stores: SqlStores) -> list[str]:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tumorcast_core.errors import InvalidInput
 from tumorcast_platform import console
 from tumorcast_platform.commands.store.app import DatabaseUrl, DataDir, done, opened, operator, place, store_app
+from tumorcast_platform.commands.store.erasing import ids_in
 from tumorcast_platform.console import AsJson
 from tumorcast_platform.render import Line, Style
 
@@ -57,7 +57,7 @@ def restore(
     from tumorcast_gateway.stores import restore as put_back
 
     where = place(database_url, data_dir, new=True)
-    ids = _ids(erased)
+    ids = ids_in(erased) if erased else []
     if not yes and not typer.confirm("Replace the database by the backup?", err=True):
         raise typer.Abort
     again = done(lambda: put_back(where.url, where.secrets, source, operator()))
@@ -68,15 +68,6 @@ def restore(
         Line(f"Head of the audit log: {noted['head']}"),
     ]
     console.answer(noted, lines, as_json=as_json)
-
-
-def _ids(erased: Path | None) -> list[str]:
-    if erased is None:
-        return []
-    try:
-        return erased.read_text("utf-8").split()
-    except (OSError, UnicodeDecodeError) as e:
-        raise InvalidInput("The list of erased patients cannot be read.") from e
 
 
 async def _reapply(stores: SqlStores, ids: list[str]) -> int:
