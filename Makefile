@@ -53,7 +53,7 @@ bench: $(INSTALLED) ## readers against their peers, encoder, serving, records, o
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target .tools/peers $(PEERS)
 	PYTHONPATH=$(CURDIR)/.tools/peers $(BIN)/pytest tests/benchmarks -s -m ""
 
-fuzz: $(INSTALLED) ## 20,000 damaged DICOM files 20,000 damaged FHIR records, 5,000 gRPC calls (some minutes; FUZZ="--seed 2")
+fuzz: $(INSTALLED) ## 20,000 damaged DICOM files, 20,000 damaged FHIR records, 5,000 gRPC calls (some minutes; FUZZ="--seed 2")
 	PYTHONPATH=tests $(BIN)/python -m fuzz.dicom_fuzz $(FUZZ)
 	PYTHONPATH=tests $(BIN)/python -m fuzz.record_fuzz $(FUZZ)
 	PYTHONPATH=tests $(BIN)/python -m fuzz.grpc_fuzz $(FUZZ)

@@ -6,6 +6,8 @@ import re
 from http import HTTPStatus
 from typing import Any
 
+from jsonschema import Draft202012Validator
+
 from support.gateway_served import Served
 from support.rest import QUERY, problem, with_gateway
 from tumorcast.prognosis.v1 import prognosis_service_pb2 as pb
@@ -56,6 +58,19 @@ def test_every_operation_says_what_it_does_what_it_answers_and_who_may_ask() -> 
         for reference in references:
             kind, name = reference.split("/")
             assert name in schema["components"][kind], reference
+
+    with_gateway(test)
+
+
+def test_every_example_follows_its_schema() -> None:
+    async def test(gateway: Served) -> None:
+        schema = await _schema(gateway)
+        examples = [(name, e) for name, s in schema["components"]["schemas"].items() for e in s.get("examples", ())]
+        assert {name for name, _ in examples} >= {"PrognosisBody", "JobBody", "PrognosisAnswer", "JobAnswer"}
+        examples += [("Problem", e["value"]) for e in schema["components"]["examples"].values()]
+        for name, example in examples:
+            reference = {"$ref": f"#/components/schemas/{name}", "components": schema["components"]}
+            Draft202012Validator(reference).validate(example)
 
     with_gateway(test)
 

@@ -15,13 +15,14 @@ from typing import Any
 
 import msgspec
 
-from tumorcast_core.errors import MalformedRequest
-from tumorcast_core.query import Document, FhirPatient, Query
+from tumorcast_core.errors import MalformedRequest, PayloadTooLarge
+from tumorcast_core.query import MAX_DOCUMENTS, MAX_HORIZONS, MAX_TIMEPOINTS, Document, FhirPatient, Query
 from tumorcast_core.snapshot import Timepoint
 from tumorcast_gateway.fhir.codes import DICOM_UID, UCUM, Json
 
 DAYS = {"d": 1.0, "wk": 7.0, "mo": 30.4375, "a": 365.25}  # UCUM table 4
 MOST_DAYS = 1e9
+MAX_PARAMETERS = MAX_DOCUMENTS + MAX_TIMEPOINTS + MAX_HORIZONS + 10
 MANY = frozenset({"document", "timepoint", "horizon"})
 KNOWN = MANY | {"model", "subject", "patient", "record", "index-date"}
 _STRINGS = ("valueString", "valueCode", "valueId", "valueUri", "valueMarkdown")
@@ -39,7 +40,8 @@ class _Parameter(msgspec.Struct):
 def from_body(body: bytes, subject: str = "", server: str = "") -> Query:
     """Read Parameters; ``subject`` is the patient in the URL, ``server`` the EHR's base URL, or either is empty.
 
-    Without a ``record`` a patient's record is fetched from the server. Raises ``MalformedRequest``.
+    Without a ``record`` a patient's record is fetched from the server. Raises ``MalformedRequest``, and
+    ``PayloadTooLarge`` for more parameters than any query has.
     """
     return _query(_parameters(body), subject, server)
 
@@ -65,13 +67,14 @@ def _parameters(body: bytes) -> list[tuple[str, _Parameter]]:
         top = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
         given = msgspec.json.decode(top.get("parameter", msgspec.Raw(b"[]")), type=list[dict[str, msgspec.Raw]])
         kind = msgspec.json.decode(top.get("resourceType", msgspec.Raw(b"null")))
+        if len(given) > MAX_PARAMETERS:
+            raise PayloadTooLarge(f"There are more than {MAX_PARAMETERS} parameters.")
         found = list(map(_parameter, given))
-        if sum(bool(parameter.resource) for _, parameter in found) > 1:
+        resources = [parameter.resource for _, parameter in found if parameter.resource]
+        if len(resources) > 1:
             raise MalformedRequest("There is more than one resource; record may stand once.")
-        rest = body
-        for _, parameter in found:
-            rest = rest.replace(parameter.resource, b"null", 1) if parameter.resource else rest
-        json.loads(rest, object_pairs_hook=_no_key_twice)
+        unread = resources[0] if resources else b"null"
+        json.loads(body.replace(unread, b"null", 1), object_pairs_hook=_no_key_twice)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError) as e:
         raise MalformedRequest("The body is not a Parameters resource in JSON, each key once.") from e
     if kind != "Parameters":

@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from tumorcast_api.answers.examples import EXAMPLES
 from tumorcast_api.bodies import FeedbackBody, JobBody, OutcomeBody, PatientSearchBody, PrognosisBody
 from tumorcast_api.problem import Problem
 from tumorcast_gateway.cds.documents import CdsCall, CdsFeedbackBody
@@ -83,6 +84,8 @@ def openapi(app: FastAPI, with_tokens: bool) -> dict[str, Any]:
         own = model.model_json_schema(ref_template="#/components/schemas/{model}")
         components["schemas"].update(own.pop("$defs", {}))
         components["schemas"][model.__name__] = own
+    for name, example in EXAMPLES.items():
+        components["schemas"][name]["examples"] = [example]  # FastAPI would leave its nulls out
     components["schemas"] |= {name: _resource(name) for name in ("OperationOutcome", "RiskAssessment")}
     for name in ("HTTPValidationError", "ValidationError"):  # FastAPI's own, which is never sent
         components["schemas"].pop(name, None)

@@ -18,8 +18,6 @@ from tumorcast_gateway.model.explaining import explain
 
 AT = datetime(2026, 3, 4, 12, tzinfo=UTC)
 ALBUMIN = Feature("albumin", 3.9, "g/dL", Coding("http://loinc.org", "1751-7", "Albumin"), "2026-03-01", "Obs/1")
-    "albumin", 3.9, "g/dL", Coding("http://loinc.org", "1751-7", "Albumin"), "2026-03-01", "Observation/1"
-)
 
 
 def test_closed_lists_of_words_and_limits_are_the_domains() -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tumorcast_core.errors import MalformedRequest, TumorcastError
+from tumorcast_core.errors import MalformedRequest, PayloadTooLarge, TumorcastError
 from tumorcast_core.query import Query
 from tumorcast_gateway.fhir.parameters import KNOWN, from_body, from_url
 
@@ -212,6 +212,16 @@ def test_what_is_not_understood_is_refused_without_its_words(given: Json) -> Non
 def test_what_is_no_parameters_resource_is_refused(body: bytes) -> None:
     with pytest.raises(MalformedRequest):
         from_body(body)
+
+
+def test_more_parameters_than_any_query_has_are_refused_before_they_are_read() -> None:
+    with pytest.raises(PayloadTooLarge):
+        read(*[{"name": "horizon", "valueDecimal": 1}] * 2_000)
+
+
+def test_a_second_resource_is_refused() -> None:
+    with pytest.raises(MalformedRequest):
+        read(*[{"name": "record", "resource": {"a": 1}}] * 2)
 
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=12)

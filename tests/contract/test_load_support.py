@@ -38,11 +38,14 @@ def with_server(
         await writer.wait_closed()
 
     async def run() -> list[Sample]:
-        async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
-            port = server.sockets[0].getsockname()[1]
-            samples = await load(f"http://127.0.0.1:{port}/v1/x")
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        try:
+            samples = await load(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1/x")
             await asyncio.sleep(0.05)
             return samples
+        finally:
+            server.close()
+            await server.wait_closed()
 
     return asyncio.run(run()), bodies
 
