@@ -30,7 +30,7 @@ with open({log!r}, "a") as log:
     log.write(json.dumps([name, *words]) + "\\n")
 if name == "helm":
     if words[0] == "upgrade":
-        if "--reset-then-reuse-values" in words:
+        if "--reset-then-reuse-values" in words and "gateway.auth.insecureDemo=false" not in words:
             words += ["--set", "gateway.auth.insecureDemo=true"]
         words = ["template", *(word for word in words[1:] if word not in {modes})]
     sys.exit(subprocess.run([{helm!r}, *words]).returncode)
@@ -91,7 +91,7 @@ def releases(calls: Calls, helm: Helm) -> list[list[Manifest]]:
 
 def test_each_line_of_the_readme_calls_a_tool_that_was_watched(calls: Calls):
     lines = [shlex.split(line) for line in commands().replace("\\\n", " ").splitlines()]
-    assert {words[0] for words in lines if words} == {"helm", "kubectl", "docker", "for", "done"}
+    assert {words[0] for words in lines if words} == {"helm", "kubectl", "docker", "openssl", "for", "done"}
     assert {call[0] for call in calls} == {"helm", "kubectl", "docker"}
 
 
@@ -126,7 +126,7 @@ def test_helm_knows_every_option_that_the_readme_uses(calls: Calls, helm: Helm):
 
 
 def test_the_commands_that_scale_do_so(calls: Calls, helm: Helm):
-    _, clinical, encoder, ingress, gpu, _ = releases(calls, helm)
+    _, clinical, encoder, ingress, gpu, *_ = releases(calls, helm)
     assert pick(clinical, "Deployment", "tumorcast-clinical")["spec"]["replicas"] == 3
     groups = [
         pick(m, "RayService", "tumorcast-imaging")["spec"]["rayClusterConfig"]["workerGroupSpecs"]
@@ -138,9 +138,22 @@ def test_the_commands_that_scale_do_so(calls: Calls, helm: Helm):
     assert encoder_pod["tolerations"] == [{"key": "nvidia.com/gpu", "operator": "Exists"}]
 
 
+def test_the_commands_that_let_callers_sign_in_show_the_secrets_that_were_made(calls: Calls, helm: Helm):
+    made = {words[words.index("create") + 3]: words for words in of("kubectl", calls) if "create" in words}
+    [pod] = pod_specs(pick(releases(calls, helm)[-1], "Deployment", "tumorcast-gateway"))
+    secrets = [volume["secret"] for volume in pod["volumes"] if "secret" in volume]
+    assert {secret["secretName"] for secret in secrets} == made.keys() - {"tumorcast-smart"}
+    for secret in secrets:
+        for item in secret.get("items", ()):
+            assert any(word.startswith(f"--from-file={item['key']}=") for word in made[secret["secretName"]])
+    settings = {variable["name"]: variable.get("value") for variable in pod["containers"][0]["env"]}
+    assert settings["TUMORCAST_GATEWAY_AUTH"] == "oidc"
+
+
 def test_the_command_that_opens_a_fhir_server_shows_the_secret_that_was_made(calls: Calls, helm: Helm):
-    [created] = [words for words in of("kubectl", calls) if "create" in words]
-    name, source = created[-2], created[-1]
+    [(name, source)] = [
+        words[-2:] for words in of("kubectl", calls) if "create" in words and "tumorcast-smart" in words
+    ]
     [pod] = pod_specs(pick(releases(calls, helm)[-1], "Deployment", "tumorcast-clinical"))
     [secret] = [volume["secret"] for volume in pod["volumes"] if "secret" in volume]
     assert secret["secretName"] == name

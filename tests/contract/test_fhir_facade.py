@@ -6,6 +6,8 @@ import asyncio
 import itertools
 import json
 import logging
+import random
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import date
 from typing import Any
@@ -69,6 +71,28 @@ def test_a_record_in_parameters_is_answered_by_a_bundle_and_reaches_the_clinical
         assert gateway.fakes.clinical.calls[0][0] == RECORD
 
     with_gateway(test)
+
+
+def test_damaged_parameters_are_answered_and_never_by_an_incident() -> None:
+    whole = parameters(SUBJECT, *STUDIES, {"name": "horizon", "valueDecimal": 90}, record=RECORD)
+    chance = random.Random(7)
+
+    async def test(gateway: Served) -> None:
+        statuses: Counter[int] = Counter()
+        for _ in range(200):
+            damaged = bytearray(whole)
+            for _ in range(chance.randint(1, 3)):
+                at, kind = chance.randrange(len(damaged)), chance.randrange(4)
+                piece = chance.choice([b'"', b"{}", b"[", b"null", b"\xff", b"\x00", b"1e999", b'"part"', b"-", b","])
+                damaged[at : at + (0, 1, 7, 40)[kind]] = piece
+            answer = await ask(gateway, bytes(damaged))
+            statuses[answer.status_code] += 1
+            assert answer.status_code < 500, bytes(damaged)
+            assert answer.json()["resourceType"] in ("Bundle", "OperationOutcome")
+        assert statuses[200] > 0
+        assert statuses[400] > 100
+
+    with_gateway(test, fakes=Fakes(imaging=Followed()))
 
 
 class Followed(Imaging):

@@ -28,9 +28,10 @@ class Place:
 
     def patient(self, patient_id: str) -> Json:
         """The subject; with an EHR, an id that can be one is that server's (FHIR id of ``Patient``)."""
-        if not patient_id:
+        told = plain(patient_id)
+        if not told:
             return {"display": "anonymous patient"}
-        named: Json = {"type": "Patient", "identifier": {"value": plain(patient_id) or "?"}}
+        named: Json = {"type": "Patient", "identifier": {"value": told}}
         if not (self.ehr and is_id(patient_id)):
             return named
         base = "" if self.at_ehr else f"{self.ehr.rstrip('/')}/"
