@@ -43,8 +43,9 @@ constraints: $(INSTALLED) ## pin what is installed now in constraints.txt
 	$(BIN)/python tests/support/constraints.py
 	@touch $(INSTALLED)
 
-tools: $(INSTALLED) ## fetch Helm into .tools, for the chart tests
+tools: $(INSTALLED) ## fetch Helm and a second FHIR validator into .tools, for the tests
 	$(BIN)/python tests/support/install_helm.py .tools
+	-$(BIN)/python tests/support/install_fhir_validator.py .tools # needs npm; without it those tests skip and say so
 
 charts: tools ## the chart and image tests alone
 	$(BIN)/pytest tests/charts

@@ -149,7 +149,7 @@ class Ingress(ImagingServicer):
         telemetry.start_replica("imaging", settings)
 
     def metrics(self) -> tuple[str, str]:
-        """This replica's id and its metrics as text, for the process that Prometheus asks."""
+        """Tell the replica's id and its metrics as text, for the process that Prometheus asks."""
         return serve.get_replica_context().replica_id.unique_id, telemetry.exposition()
 
 

@@ -110,7 +110,8 @@ def test_a_rest_caller_who_hangs_up_ends_the_work_of_the_services() -> None:
     async def test(gateway: Served, slow: SlowFusion) -> None:
         _, writer = await asyncio.open_connection("127.0.0.1", gateway.rest_port)
         head = (
-            f"POST /v1/prognoses HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {len(BODY)}"
+            "POST /v1/prognoses HTTP/1.1\r\nhost: localhost\r\n"
+            f"content-type: application/json\r\ncontent-length: {len(BODY)}"
         )
         writer.write(head.encode() + b"\r\n\r\n" + BODY)
         await asyncio.wait_for(slow.begun.wait(), 5)

@@ -87,7 +87,8 @@ def test_a_body_that_never_ends_is_given_up_at_the_deadline() -> None:
     async def test(gateway: Served) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", gateway.rest_port)
         writer.write(
-            b"POST /v1/prognosis HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{"
+            b"POST /v1/prognosis HTTP/1.1\r\nhost: localhost\r\n"
+            b"content-type: application/json\r\ncontent-length: 9\r\n\r\n{"
         )
         began = time.monotonic()
         assert b" 504 " in await asyncio.wait_for(reader.readline(), 5)

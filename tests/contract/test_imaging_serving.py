@@ -22,8 +22,8 @@ from tumorcast_core.errors import (
     ServiceUnavailable,
 )
 from tumorcast_imaging.adapters.encoders import CachedEncoder, EmbeddingCache, LocalEncoder
-from tumorcast_imaging.adapters.kept_files import KeptFiles
 from tumorcast_imaging.adapters.encoders.local_encoder import Waiting, encode_wanted
+from tumorcast_imaging.adapters.kept_files import KeptFiles
 from tumorcast_imaging.adapters.studies import FolderStudyStore
 from tumorcast_imaging.model import SHIPPED as ENCODERS
 from tumorcast_imaging.model import Crop, Encoded, Encoder

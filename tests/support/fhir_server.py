@@ -62,6 +62,10 @@ class ServedFhir:
         """All Authorization headers that ever came."""
         return {headers.get("authorization", "") for headers in self.headers}
 
+    def fault(self, path: str, request: Request) -> Response | None:
+        """The answer of the first fault that takes this request."""
+        return next((answer for fault in self.faults if (answer := fault(path, request))), None)
+
     def answer(self, path: str, request: Request) -> Response:
         """Answer one GET."""
         if path == "metadata":
@@ -218,9 +222,8 @@ def _app(state: ServedFhir) -> Starlette:
         asked = f"{path}?{request.url.query}" if request.url.query else path
         state.requests.append(f"GET {asked}")
         state.headers.append(dict(request.headers))
-        for fault in state.faults:
-            if answer := fault(asked, request):
-                return answer
+        if answer := state.fault(asked, request):
+            return answer
         if path == ".well-known/smart-configuration":
             if not state.smart:
                 return Response(status_code=404)
@@ -231,16 +234,14 @@ def _app(state: ServedFhir) -> Starlette:
         state.requests.append("POST transaction")
         state.headers.append(dict(request.headers))
         body = await request.body()
-        for fault in state.faults:
-            if answer := fault("transaction", request):
-                return answer
+        if answer := state.fault("transaction", request):
+            return answer
         return state.transact(json.loads(body), request.headers.get("authorization", ""))
 
     async def token(request: Request) -> Response:
         state.requests.append("POST token")
-        for fault in state.faults:
-            if answer := fault("token", request):
-                return answer
+        if answer := state.fault("token", request):
+            return answer
         assert state.smart
         form = await request.form()
         status, answer_ = state.smart.grant({key: str(value) for key, value in form.items()})

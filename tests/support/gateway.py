@@ -187,7 +187,6 @@ class Fusion(Port):
             raise UnknownModel
         return self.summary
 
-
     async def get_model_card(self, name: str, deadline: Deadline) -> ModelCard:
         return ModelCard((await self.get_model(name, deadline)).ref, "# simulated\n\nFor tests.\n")
 

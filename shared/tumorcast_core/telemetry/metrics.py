@@ -62,6 +62,12 @@ model_endpoints = Counter(
     ("model", "status"),
     registry=REGISTRY,
 )
+kept_lookups = Counter(
+    "tumorcast_kept_lookups",
+    "looks for what imaging computed before: answer, vector; found or not",
+    ("what", "found"),
+    registry=REGISTRY,
+)
 job_queries = Gauge("tumorcast_job_queries", "queries of jobs by state", ("state",), registry=REGISTRY)
 loop_lag = Histogram(
     "tumorcast_event_loop_lag_seconds",
@@ -92,6 +98,11 @@ def tell_prognosis(model: str, statuses: Iterable[str]) -> None:
     """Count the endpoints of one answer. ``model`` is the name of the model that answered, not of the one asked for."""
     for status in statuses:
         model_endpoints.labels(model, status).inc()
+
+
+def tell_lookup(what: str, *, found: bool) -> None:
+    """Count one look for an answer or a vector that was computed before."""
+    kept_lookups.labels(what, "yes" if found else "no").inc()
 
 
 def tell_job_queries(counts: Mapping[str, int]) -> None:
