@@ -22,6 +22,7 @@ from tumorcast_core.errors import (
     UnknownModel,
 )
 from tumorcast_core.snapshot import Extraction, Timepoint, WantedOfImages
+from tumorcast_core.telemetry.metrics import tell_lookup
 from tumorcast_imaging.adapters.answers import AnswerCache
 from tumorcast_imaging.model import (
     Crop,
@@ -166,6 +167,7 @@ class ImagingServicer(health_pb2_grpc.HealthServicer):  # type: ignore[misc]
         spaces = await _spaces(encoders, deadline)
         deadline.check()
         looked = await asyncio.to_thread(self._answers.look, self._store, timepoint, wanted, spaces)
+        tell_lookup("answer", found=looked.answer is not None)
         if looked.answer is not None:
             return pb.EncodeStudyResponse.FromString(looked.answer)
         extraction = await self._extract(looked, timepoint, manifests, deadline, wanted)

@@ -34,7 +34,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.ray, pytest.mark.timeout(1800)]
 SECONDS = float(os.environ.get("TUMORCAST_BENCH_S", "12"))
 PATIENTS, LARGE_PATIENTS = 16, 4
 CORES = os.cpu_count() or 1
-AT_ONCE = 4 * CORES
+AT_ONCE = 3 * CORES
 LOAD = 0.6
 """Share of the slowest contender's greatest throughput at which the arrivals of the open loop come."""
 OF_THE_BEST = 0.9

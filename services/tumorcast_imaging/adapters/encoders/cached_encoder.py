@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from tumorcast_core.deadline import Deadline
 from tumorcast_core.errors import TumorcastError
+from tumorcast_core.telemetry.metrics import tell_lookup
 from tumorcast_imaging.adapters.encoders.embedding_cache import EmbeddingCache, key_of
 from tumorcast_imaging.model import Crop, CropEncoder, Encoded, EncoderManifest
 
@@ -68,6 +69,7 @@ class CachedEncoder:
     def _kept(self, key: str, space: str) -> Encoded | None:
         encoded = self._cache.get(key)
         sound = encoded and encoded.embedding_space == space and encoded.vector.shape == (self.manifest.embedding_dim,)
+        tell_lookup("vector", found=bool(sound))
         return encoded if sound else None
 
     def _heard(self, space: str) -> None:
