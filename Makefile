@@ -34,7 +34,7 @@ check: $(INSTALLED) ## lint, format, types, import contracts, protos, doctests, 
 	$(if $(LATEST_TAG),$(BIN)/buf breaking proto --against '.git#tag=$(LATEST_TAG)$(,)subdir=proto',@echo 'No tag yet: nothing to compare the protos with.')
 	$(BIN)/python tests/support/protos.py --check
 	$(BIN)/python tests/support/constraints.py --check
-	$(BIN)/pytest --doctest-modules --ignore-glob="*/migrations/env.py" -q shared/tumorcast_core shared/tumorcast_api shared/tumorcast_client $(wildcard services/*/model services/*/dicom services/*/rest services/*/auth services/*/stores services/*/fhir services/*/cds) services/tumorcast_clinical/adapters services/tumorcast_platform services/tumorcast_training
+	$(BIN)/pytest --doctest-modules -q shared/tumorcast_core shared/tumorcast_api shared/tumorcast_client $(wildcard services/*/model services/*/dicom services/*/rest services/*/auth services/*/stores services/*/fhir services/*/cds) services/tumorcast_clinical/adapters services/tumorcast_platform services/tumorcast_training
 
 proto: $(INSTALLED) ## regenerate shared/tumorcast from proto/
 	$(BIN)/python tests/support/protos.py

@@ -91,6 +91,7 @@ async def wired(settings: Settings, stop: asyncio.Event) -> AsyncIterator[Door]:
             Admission(settings.max_concurrent_calls),
             version("tumorcast"),
             ehr=ehr_of(settings, outbound),
+            ehr_url=settings.fhir_base_url,
         )
         guard = Guard(authenticator_of(settings, outbound), settings)
         yield Door(Desk(context), backends, settings, guard, outbound, discovery)

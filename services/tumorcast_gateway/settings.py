@@ -153,6 +153,8 @@ class Settings(ServiceSettings):
     def _cds_clients_can_be_checked(self) -> Self:
         if self.cds_clients and not self.public_url:
             raise ValueError("cds_clients needs public_url, which the tokens of EHRs must name as `aud`")
+        if self.cds_fetch and len(self.cds_clients) > 1:
+            raise ValueError("cds_fetch is for one EHR: any other of cds_clients could have its records fetched")
         return self
 
     @model_validator(mode="after")

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from support.load import ANSWERED, Connections, Sample, closed_loop, first_in_line, open_loop, poisson
+from support.load import ANSWERED, Ask, Connections, Sample, closed_loop, first_in_line, open_loop, poisson
 from support.load_contenders import Contender, Server, litserve, plain_fastapi, tumorcast
 from support.load_figures import latencies_ms, predicted_ms, quantile_ms, table, throughput
 from support.load_patients import Queries, queries
@@ -54,6 +54,7 @@ class Run:
     flat_out: list[Sample] = field(default_factory=list)
     cpu_ms: float = 0.0
     answers: list[Any] = field(default_factory=list)
+    asks: list[Ask] = field(default_factory=list)
     arriving: list[Sample] = field(default_factory=list)
 
     @property
@@ -108,9 +109,9 @@ def test_throughput_and_tail(
             runs[OURS] = flat_out(server, bodies, kept)
             rate = LOAD * min(run.per_s for run in runs.values())
             arrivals = poisson(rate, SECONDS, len(bodies), SEED)
-            runs[OURS].arriving = first_in_line(open_loop(server.url, bodies, arrivals))
+            runs[OURS].arriving = first_in_line(open_loop(server.url, runs[OURS].asks, arrivals))
         for name, server in beside.items():
-            runs[name].arriving = first_in_line(open_loop(server.url, bodies, arrivals))
+            runs[name].arriving = first_in_line(open_loop(server.url, runs[name].asks, arrivals))
     assert all(numbers(run.answers) == numbers(runs[OURS].answers) for run in runs.values())
     with capsys.disabled():
         print(told(case, runs, rate, arrivals))  # noqa: T201
@@ -132,15 +133,15 @@ def test_what_is_too_much_is_refused_at_once_and_the_rest_is_served(
     ratios, refusals = [], []
     for case, kept, bodies in (("uncached study", False, asked.full), ("labs only", True, asked.labs)):
         with tumorcast(data, kept) as server:
-            warmed(server, bodies, kept)
-            capacity = throughput(first_in_line(closed_loop(server.url, bodies, AT_ONCE, SECONDS)), SECONDS).value
-            usual = first_in_line(open_loop(server.url, bodies, poisson(LOAD * capacity, SECONDS, len(bodies), SEED)))
-            much = first_in_line(
-                open_loop(server.url, bodies, poisson(OVERLOAD * capacity, SECONDS, len(bodies), SEED))
-            )
+            asks = asks_of(bodies, warmed(server, bodies, kept))
+            capacity = throughput(first_in_line(closed_loop(server.url, asks, AT_ONCE, SECONDS)), SECONDS).value
+            usual = first_in_line(open_loop(server.url, asks, poisson(LOAD * capacity, SECONDS, len(asks), SEED)))
+            much = first_in_line(open_loop(server.url, asks, poisson(OVERLOAD * capacity, SECONDS, len(asks), SEED)))
         accepted = [sample for sample in much if sample.status in ANSWERED]
         refused = [sample for sample in much if sample.status in REFUSED]
-        assert len(accepted) + len(refused) == len(much)
+        assert {sample.status for sample in usual} <= {*ANSWERED, *REFUSED}
+        usual = [sample for sample in usual if sample.status in ANSWERED]
+        assert len(accepted) + len(refused) == len(much), {sample.status for sample in much}
         ratios.append(float(np.quantile(latencies_ms(accepted), 0.99) / np.quantile(latencies_ms(usual), 0.99)))
         refusals.append(float(np.quantile(latencies_ms(refused), 0.99)))
         rows[case] = {
@@ -165,12 +166,13 @@ def test_what_is_too_much_is_refused_at_once_and_the_rest_is_served(
 def flat_out(server: Server, bodies: list[bytes], kept: bool) -> Run:
     """One contender: idle, one request at a time, then as many at once as keep every core busy."""
     run = Run(answers=warmed(server, bodies, kept), memory_mib=server.memory_mib())
+    run.asks = asks_of(bodies, run.answers)
     before = server.cpu_s()
     time.sleep(2)
     run.idle_cores = (server.cpu_s() - before) / 2
-    run.alone = first_in_line(closed_loop(server.url, bodies, 1, SECONDS / 2))
+    run.alone = first_in_line(closed_loop(server.url, run.asks, 1, SECONDS / 2))
     before = server.cpu_s()
-    run.flat_out = first_in_line(closed_loop(server.url, bodies, AT_ONCE, SECONDS))
+    run.flat_out = first_in_line(closed_loop(server.url, run.asks, AT_ONCE, SECONDS))
     run.cpu_ms = 1000 * (server.cpu_s() - before) / len(run.flat_out)
     return run
 
@@ -188,6 +190,16 @@ def warmed(server: Server, bodies: Sequence[bytes], kept: bool) -> list[Any]:
     if kept:
         asyncio.run(everything())
     return asyncio.run(everything())
+
+
+def asks_of(bodies: Sequence[bytes], answers: Sequence[Any]) -> list[Ask]:
+    """The bodies with the number of inputs that their answers used; all of their images among them."""
+    asks = []
+    for body, answer in zip(bodies, answers, strict=True):
+        used = {use["group"] for use in answer["inputs"] if use["status"] == "used"}
+        assert ({"ct_baseline", "ct_follow_up"} <= used) == (b'"timepoints"' in body), used
+        asks.append(Ask(body, len(used)))
+    return asks
 
 
 def numbers(answers: Sequence[Any]) -> list[Any]:

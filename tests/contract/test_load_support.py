@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from support.load import Arrival, Sample, closed_loop, open_loop, poisson
+from support.load import NARROWER, Arrival, Ask, Sample, closed_loop, open_loop, poisson
 from support.load_figures import predicted_ms, quantile_ms, throughput
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
@@ -52,7 +52,7 @@ def with_server(
 
 def test_an_open_loop_sends_every_request_though_none_is_answered_yet():
     arrivals = [Arrival(0.01 * number, number % 2) for number in range(20)]
-    samples, bodies = with_server(lambda _: ANSWER, 0.3, lambda url: open_loop(url, [b"a", b"bb"], arrivals))
+    samples, bodies = with_server(lambda _: ANSWER, 0.3, lambda url: open_loop(url, [Ask(b"a"), Ask(b"bb")], arrivals))
     assert len(samples) == len(bodies) == 20
     assert sorted(bodies) == [b"a"] * 10 + [b"bb"] * 10
     assert all(sample.status == 200 for sample in samples)
@@ -60,7 +60,7 @@ def test_an_open_loop_sends_every_request_though_none_is_answered_yet():
 
 
 def test_a_closed_loop_keeps_so_many_under_way_and_no_more():
-    samples, _ = with_server(lambda _: ANSWER, 0.1, lambda url: closed_loop(url, [b"a"], 3, 0.55))
+    samples, _ = with_server(lambda _: ANSWER, 0.1, lambda url: closed_loop(url, [Ask(b"a")], 3, 0.55))
     assert 3 <= len(samples) <= 18
     times = sorted([(s.due_s, 1) for s in samples] + [(s.done_s, -1) for s in samples])
     assert max(np.cumsum([change for _, change in times])) <= 3
@@ -70,13 +70,20 @@ def test_refusals_keep_their_status_and_their_connection_ends():
     samples, _ = with_server(
         lambda body: REFUSAL if body == b"no" else ANSWER,
         0,
-        lambda url: open_loop(url, [b"yes", b"no"], [Arrival(0.02 * n, n % 2) for n in range(10)]),
+        lambda url: open_loop(url, [Ask(b"yes"), Ask(b"no")], [Arrival(0.02 * n, n % 2) for n in range(10)]),
     )
     assert [sample.status for sample in samples] == [200, 429] * 5
 
 
+def test_an_answer_that_used_fewer_inputs_is_no_whole_answer():
+    asks = [Ask(b"a", inputs=1), Ask(b"a", inputs=2)]
+    whole = b'HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n["used"]'
+    samples, _ = with_server(lambda _: whole, 0, lambda url: open_loop(url, asks, [Arrival(0, 0), Arrival(0.05, 1)]))
+    assert [sample.status for sample in samples] == [200, NARROWER]
+
+
 def test_no_server_is_status_0():
-    samples = asyncio.run(open_loop("http://127.0.0.1:1/", [b""], [Arrival(0, 0)]))
+    samples = asyncio.run(open_loop("http://127.0.0.1:1/", [Ask(b"")], [Arrival(0, 0)]))
     assert [sample.status for sample in samples] == [0]
 
 

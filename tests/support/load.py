@@ -19,6 +19,10 @@ import numpy as np
 
 TIMEOUT_S = 60.0
 ANSWERED = (200, 201)
+NARROWER = 206
+"""In place of its status: an answer that used fewer inputs than it should have, so less work."""
+USED = b'"used"'
+"""What stands in an answer for every input group that it used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,14 @@ def poisson(rate: float, seconds: float, bodies: int, seed: int) -> list[Arrival
     return [Arrival(float(at), number % bodies) for number, at in enumerate(times[times < seconds])]
 
 
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A body to post, and how many inputs a whole answer to it uses."""
+
+    body: bytes
+    inputs: int = 0
+
+
 class Connections:
     """Posts JSON to one URL over as many kept connections as are needed at once."""
 
@@ -75,6 +87,11 @@ class Connections:
         for _reader, writer in self._idle:
             writer.close()
         await asyncio.gather(*(writer.wait_closed() for _, writer in self._idle), return_exceptions=True)
+
+    async def status(self, ask: Ask) -> int:
+        """Status of the answer; ``NARROWER`` if it is not whole."""
+        status, content = await self.post(ask.body)
+        return NARROWER if status in ANSWERED and content.count(USED) < ask.inputs else status
 
     async def post(self, body: bytes) -> tuple[int, bytes]:
         """Status and content of the answer; status 0 where there was none."""
@@ -125,7 +142,7 @@ def first_in_line(work: Coroutine[Any, Any, list[Sample]]) -> list[Sample]:
         os.setpriority(os.PRIO_PROCESS, 0, usual)
 
 
-async def open_loop(url: str, bodies: Sequence[bytes], arrivals: Sequence[Arrival]) -> list[Sample]:
+async def open_loop(url: str, asks: Sequence[Ask], arrivals: Sequence[Arrival]) -> list[Sample]:
     """Send every request when it is due, and await all answers; samples in order of arrival."""
     samples: list[Sample] = []
     async with Connections(url) as connections:
@@ -134,7 +151,7 @@ async def open_loop(url: str, bodies: Sequence[bytes], arrivals: Sequence[Arriva
         async def one(arrival: Arrival) -> None:
             await asyncio.sleep(start + arrival.at_s - time.perf_counter())
             sent = time.perf_counter() - start
-            status, _ = await connections.post(bodies[arrival.body])
+            status = await connections.status(asks[arrival.body])
             done = time.perf_counter() - start
             samples.append(Sample(arrival.at_s, sent - arrival.at_s, done - arrival.at_s, status, arrival.body))
 
@@ -142,7 +159,7 @@ async def open_loop(url: str, bodies: Sequence[bytes], arrivals: Sequence[Arriva
     return sorted(samples, key=lambda sample: sample.due_s)
 
 
-async def closed_loop(url: str, bodies: Sequence[bytes], at_once: int, seconds: float) -> list[Sample]:
+async def closed_loop(url: str, asks: Sequence[Ask], at_once: int, seconds: float) -> list[Sample]:
     """Keep ``at_once`` requests under way for so many seconds; samples in order of sending."""
     samples: list[Sample] = []
     numbers = iter(range(1 << 62))
@@ -151,8 +168,8 @@ async def closed_loop(url: str, bodies: Sequence[bytes], at_once: int, seconds: 
 
         async def some() -> None:
             while (sent := time.perf_counter() - start) < seconds:
-                body = next(numbers) % len(bodies)
-                status, _ = await connections.post(bodies[body])
+                body = next(numbers) % len(asks)
+                status = await connections.status(asks[body])
                 samples.append(Sample(sent, 0.0, time.perf_counter() - start - sent, status, body))
 
         await asyncio.gather(*(some() for _ in range(at_once)))

@@ -171,13 +171,14 @@ class IdempotencySuite:
             with pytest.raises(IdempotencyKeyReused):
                 await tx.idempotency.begin("me", "k", "other", until, START)
             assert await tx.idempotency.begin("you", "k", "other", until, START) == ""
-            await tx.idempotency.complete("me", "k", made)
+            await tx.idempotency.complete("me", "k", made, until + minutes(60))
             await tx.idempotency.abandon("me", "k")
         async with stores.transaction() as tx:
-            assert await tx.idempotency.begin("me", "k", "digest", until, START + minutes(59)) == made
+            assert await tx.idempotency.begin("me", "k", "digest", until, START + minutes(119)) == made
             with pytest.raises(IdempotencyKeyReused):
                 await tx.idempotency.begin("me", "k", "other", until, START)
-            assert await tx.idempotency.begin("me", "k", "other", until + minutes(60), until) == ""
+            over = until + minutes(60)
+            assert await tx.idempotency.begin("me", "k", "other", over + minutes(60), over) == ""
 
     @stored
     async def test_a_request_that_failed_frees_its_key(self, stores: SqlStores) -> None:

@@ -88,6 +88,14 @@ class PredictionSuite:
         assert (page.items[0].patient, page.items[0].model.name, page.items[0].erased) == (patient, "lung", False)
 
     @stored
+    async def test_a_model_of_an_impossible_name_is_none(self, stores: SqlStores) -> None:
+        """PostgreSQL takes no NUL in a text, and must not be told to be down for it."""
+        await kept(stores, "a", model="lung")
+        async with stores.transaction() as tx:
+            assert not (await tx.predictions.list(PageRequest(), model="lung\0")).items
+
+    @stored
+    @stored
     async def test_a_token_is_good_for_its_own_list_only(self, stores: SqlStores) -> None:
         for i in range(3):
             await kept(stores, created_at=START + minutes(i), model="lung")

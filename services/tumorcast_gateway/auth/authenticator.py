@@ -53,7 +53,8 @@ class Bearers:
 
     def _caller(self, claims: Claims) -> Caller:
         settings = self._settings
-        may = granted(scopes_of(claims), settings.oidc_admin_scope, settings.oidc_contexts)
+        contexts = set(settings.oidc_contexts) - ({"user"} if _is_no_staff(claims.get("fhirUser")) else set())
+        may = granted(scopes_of(claims), settings.oidc_admin_scope, contexts)
         patient_id = _patient(claims.get(settings.oidc_patient_claim)) if may.one_patient else None
         if may.one_patient and patient_id is None and not may.all_patients:
             raise PermissionDenied("The token is for one patient and does not say for which.")
@@ -111,3 +112,13 @@ def _patient(value: Any) -> str | None:
     """The patient's FHIR id; a claim that is none counts as absent."""
     found = _FHIR_ID.fullmatch(value) if isinstance(value, str) else None
     return found[1] if found else None
+
+
+def _is_no_staff(user: Any) -> bool:
+    """Whether a user is a patient or a relative, who may not see all that ``user/`` scopes say here.
+
+    >>> _is_no_staff("https://ehr.example.org/fhir/Patient/7"), _is_no_staff("Practitioner/1"), _is_no_staff(None)
+    (True, False, False)
+    """
+    parts = user.split("/") if isinstance(user, str) else []
+    return not {"Patient", "RelatedPerson"}.isdisjoint(parts)

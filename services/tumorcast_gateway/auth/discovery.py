@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Any
 
 import httpx
 
-from tumorcast_core.errors import ServiceUnavailable
+from tumorcast_core.errors import ServiceUnavailable, TumorcastError
 from tumorcast_core.outbound import Outbound
 
 _KEPT_S = 600.0
+_AGAIN_S = 5.0
+"""An issuer that failed is left alone for so long: strangers ask for its configuration, too."""
 _OFF = "The issuer's OpenID configuration cannot be used."
 _TAKEN_OVER = (
     "issuer",
@@ -40,22 +43,33 @@ SCOPES = ("patient/*.rs", "patient/RiskAssessment.cruds", "user/*.rs", "system/*
 
 
 class Discovery:
-    """The OpenID configuration of one issuer, kept for ten minutes."""
+    """The OpenID configuration of one issuer, kept for ten minutes; asked for once, however many wait."""
 
     def __init__(self, outbound: Outbound, issuer: str) -> None:
         self._outbound, self._issuer = outbound, issuer
         self._document: dict[str, Any] = {}
+        self._failure: TumorcastError | None = None
         self._until_s = 0.0
+        self._lock = asyncio.Lock()
 
     async def document(self) -> dict[str, Any]:
         """Fetch it; raises ``ServiceUnavailable``, ``HostNotAllowed``, and what else ``Outbound`` raises."""
-        if time.monotonic() < self._until_s:
-            return self._document
-        found = await self._outbound.get_json(f"{self._issuer.rstrip('/')}/.well-known/openid-configuration")
-        if not isinstance(found, dict) or found.get("issuer") != self._issuer:  # section 4.3
-            raise ServiceUnavailable(_OFF)
-        self._document, self._until_s = found, time.monotonic() + _KEPT_S
-        return found
+        async with self._lock:
+            if time.monotonic() >= self._until_s:
+                await self._fetch()
+        if self._failure:
+            raise type(self._failure)(self._failure.message) from self._failure
+        return self._document
+
+    async def _fetch(self) -> None:
+        try:
+            found = await self._outbound.get_json(f"{self._issuer.rstrip('/')}/.well-known/openid-configuration")
+            if not isinstance(found, dict) or found.get("issuer") != self._issuer:  # section 4.3
+                raise ServiceUnavailable(_OFF)
+        except TumorcastError as e:
+            self._failure, self._until_s = e, time.monotonic() + _AGAIN_S
+        else:
+            self._document, self._failure, self._until_s = found, None, time.monotonic() + _KEPT_S
 
     async def keys(self) -> Any:
         """Fetch the JWK Set that the configuration names; raises as ``document``."""

@@ -99,6 +99,9 @@ class Jobs(Protocol):
     async def claim(self, worker: str, limit: int, lease: timedelta, at: datetime) -> tuple[JobTask, ...]:
         """Lease waiting queries, and those whose lease is over, the oldest job first."""
 
+    async def renew(self, worker: str, lease: timedelta, at: datetime) -> None:
+        """Extend every lease of a worker that has not gone to another."""
+
     async def finish(self, task: JobTask, worker: str, prognosis_id: str = "", error: Reason | None = None) -> bool:
         """Keep what became of a query; ``False``, and nothing kept, where the lease has gone to another."""
 
@@ -118,7 +121,8 @@ class IdempotencyKeys(Protocol):
         Raises ``IdempotencyKeyReused`` for another digest, ``IdempotencyKeyInUse`` while the first is under way.
         """
 
-    async def complete(self, subject: str, key: str, object_id: str) -> None: ...
+    async def complete(self, subject: str, key: str, object_id: str, until: datetime) -> None:
+        """Keep what the request made, until then."""
 
     async def abandon(self, subject: str, key: str) -> None:
         """Free a key whose request failed."""

@@ -34,6 +34,8 @@ MAX_ATTEMPTS = 8
 PATIENT_ATTEMPTS = 3
 """So often an answer that a failing service made narrower is tried again before it is taken as it is."""
 LONGEST_PAUSE_S = 30.0
+LEASE = timedelta(seconds=20)
+"""A worker that lives renews its leases; what a dead one held is taken by another after this time."""
 
 
 class LeaseLostError(Exception):
@@ -49,18 +51,38 @@ class Worker:
         self._free = concurrency
         self._deadline_s = deadline_s
         self._poll_s = poll_s
-        self._lease = timedelta(seconds=deadline_s + LONGEST_PAUSE_S + 30)
+        self._lease = LEASE
         self._name = uuid.uuid4().hex
         self._tasks: set[asyncio.Task[None]] = set()
+        self._wakes = asyncio.Event()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until ``stop`` is set, then give back what is not done."""
+        helpers = [asyncio.create_task(self._renew()), asyncio.create_task(self._end_at(stop))]
         while not stop.is_set():
+            self._wakes.clear()
             if not await self._take():
-                await _wait(stop, self._poll_s)
-        for task in self._tasks:
+                await _wait(self._wakes, self._poll_s)
+        ending = [*helpers, *self._tasks]
+        for task in ending:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*ending, return_exceptions=True)
+
+    async def _end_at(self, stop: asyncio.Event) -> None:
+        await stop.wait()
+        self._wakes.set()
+
+    async def _renew(self) -> None:
+        """Hold on to what is leased for as long as this process lives."""
+        while True:
+            await asyncio.sleep(self._lease.total_seconds() / 4)
+            if not self._tasks:
+                continue
+            try:
+                async with self._stores.transaction() as tx:
+                    await tx.jobs.renew(self._name, self._lease, self._desk.context.clock())
+            except ServiceUnavailable:
+                log.warning("leases could not be renewed: the store of records does not answer")
 
     async def _take(self) -> bool:
         """Lease as much as there is room for; whether there was anything."""
@@ -81,6 +103,7 @@ class Worker:
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._free += 1
+        self._wakes.set()
         self._tasks.discard(task)
         if not task.cancelled() and (failure := task.exception()):
             log.error("a query of a job was left to its next lease (%s)", type(failure).__name__)
@@ -141,9 +164,9 @@ async def tell_queries(desk: Desk, stop: asyncio.Event, every_s: float = 15.0) -
         await _wait(stop, every_s)
 
 
-async def _wait(stop: asyncio.Event, seconds: float) -> None:
+async def _wait(event: asyncio.Event, seconds: float) -> None:
     try:
         async with asyncio.timeout(seconds):
-            await stop.wait()
+            await event.wait()
     except TimeoutError:
         return

@@ -36,10 +36,10 @@ class SqlIdempotencyKeys:
             raise IdempotencyKeyInUse
         return str(row.object_id)
 
-    async def complete(self, subject: str, key: str, object_id: str) -> None:
-        """Keep what the request made."""
+    async def complete(self, subject: str, key: str, object_id: str, until: datetime) -> None:
+        """Keep what the request made, until then."""
         of_key = idempotency_keys.c.lookup == self._lookup(subject, key)
-        await self._session.run(update(idempotency_keys).where(of_key).values(object_id=object_id))
+        await self._session.run(update(idempotency_keys).where(of_key).values(object_id=object_id, expires_at=until))
 
     async def abandon(self, subject: str, key: str) -> None:
         """Free a key whose request failed; one that made something stays."""

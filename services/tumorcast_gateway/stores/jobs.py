@@ -106,6 +106,11 @@ class SqlJobs:
             await self._session.run(update(job_queries).where(taken).values(held))
         return tuple(tasks)
 
+    async def renew(self, worker: str, lease: timedelta, at: datetime) -> None:
+        """Extend every lease of a worker that has not gone to another."""
+        own = and_(_q.state == LEASED, _q.worker == worker)
+        await self._session.run(update(job_queries).where(own).values(lease_until=at + lease))
+
     async def finish(self, task: JobTask, worker: str, prognosis_id: str = "", error: Reason | None = None) -> bool:
         """Keep what became of a query, if its lease is still this one; the query itself is destroyed."""
         ended = {

@@ -71,7 +71,7 @@ class SqlPredictions:
         if patient:
             query = query.where(predictions.c.patient == patient)
         if model:
-            query = query.where(predictions.c.model_name == model)
+            query = query.where(predictions.c.model_name == model.replace("\0", "\ufffd"))  # PostgreSQL takes no NUL
         rows = await self._session.rows(pages.newest_first(query, predictions))
         return Page(tuple(map(_summary, rows[: pages.size])), pages.after_row(rows))
 

@@ -36,7 +36,7 @@ async def retain(stores: SqlStores, before: datetime, subject: str = "") -> Reta
     """
     async with stores.transaction() as tx:
         expired = await tx.predictions.expire(before)
-        keys = await tx.session.run(delete(idempotency_keys).where(idempotency_keys.c.expires_at <= now()))
+        keys = await _forget_keys(tx.session)
         if expired:
             await tx.audit.append(AuditEntry("retention.run", "prognosis", subject=subject))
     orphans = 0
@@ -44,11 +44,17 @@ async def retain(stores: SqlStores, before: datetime, subject: str = "") -> Reta
         async with stores.transaction() as tx:
             ids = await _orphans(tx.session, before)
             if not ids:
-                return Retained(expired, orphans, int(keys.rowcount))
+                return Retained(expired, orphans, keys)
             await destroy(tx.session, ids)
             for patient in ids:
                 await tx.audit.append(AuditEntry("retention.run", "patient", patient, patient, subject=subject))
         orphans += len(ids)
+
+
+async def forget_keys(stores: SqlStores) -> int:
+    """Remove idempotency keys, and ids of tokens, whose time is over; returns how many. Raises ``StoreUnavailable``."""
+    async with stores.session() as session:
+        return await _forget_keys(session)
 
 
 async def rotate_keys(stores: SqlStores, subject: str = "") -> int:
@@ -141,3 +147,8 @@ def _orphaned(before: datetime) -> Select[tuple[str]]:
     waiting = exists().where(job_queries.c.patient == patients.c.id, job_queries.c.state.in_((WAITING, LEASED)))
     known = and_(patients.c.created_at < before, patients.c.wrapped_key.is_not(None))
     return select(patients.c.id).where(known, not_(readable), not_(waiting))
+
+
+async def _forget_keys(session: Session) -> int:
+    gone = await session.run(delete(idempotency_keys).where(idempotency_keys.c.expires_at <= now()))
+    return int(gone.rowcount)

@@ -18,8 +18,8 @@ _KILL_AFTER_S = DRAIN_S + 10.0
 _ON_ONE_MACHINE = {
     "TUMORCAST_IMAGING_ENCODER_PLACEMENT": "ingress",
     "TUMORCAST_IMAGING_INGRESS_REPLICAS": str(min(4, os.cpu_count() or 1)),
-    "RAY_worker_niceness": "5",
-    "TUMORCAST_GATEWAY_MAX_CONCURRENT_CALLS": str(4 * (os.cpu_count() or 1)),
+    "RAY_worker_niceness": "10",
+    "TUMORCAST_GATEWAY_MAX_CONCURRENT_CALLS": str(3 * (os.cpu_count() or 1)),
 }
 """One process per core that reads, measures and encodes whole studies, after the doors and what needs no images; and no
 more queries at once than keep all cores busy: what is let in beyond that only waits. The environment's own settings go

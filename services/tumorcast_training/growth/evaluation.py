@@ -23,6 +23,8 @@ HORIZONS = ((0, 80), (80, 160), (160, 320), (320, 731))
 PAST_SCANS = ((1, 1), (2, 2), (3, 4), (5, 8), (9, 99))
 LEAST_PATIENTS = 10
 """Groups of fewer patients are counted and not scored."""
+SMALLEST_MM = 1e-3
+"""A first sum of diameters below this is no measurement; errors are held against this instead."""
 _MOST_BINS, _SCANS_OF_BIN = 10, 20
 
 
@@ -90,7 +92,7 @@ def errors(rows: pd.DataFrame, method: str) -> dict[str, Array]:
     truth, forecast = rows.truth_mm.to_numpy(), rows[method].to_numpy()
     absolute = np.abs(forecast - truth)
     log = np.abs(np.log((forecast + OFFSET_MM) / (truth + OFFSET_MM)))
-    return {"mm": absolute, "relative": absolute / rows.baseline_mm.to_numpy(), "log": log}
+    return {"mm": absolute, "relative": absolute / np.maximum(rows.baseline_mm.to_numpy(), SMALLEST_MM), "log": log}
 
 
 def scores(rows: pd.DataFrame, seed: int, samples: int = RESAMPLES) -> dict[str, Any]:

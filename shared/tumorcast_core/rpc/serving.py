@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import resource
 import signal
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -20,6 +21,14 @@ from tumorcast_core.rpc.decoding import StrictDecoding
 from tumorcast_core.settings import ServiceSettings
 
 log = logging.getLogger(__name__)
+
+HANDSHAKE_S = 15.0
+"""A peer that has not begun to speak HTTP/2, and TLS before, by then is cut off; gRPC's own default is two minutes."""
+IDLE_S = 60.0
+"""A connection without calls is closed; clients open another one by themselves."""
+_FILES = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+MAX_CONNECTIONS = 4_096 if _FILES == resource.RLIM_INFINITY else min(4_096, _FILES // 4)
+"""More are refused: files must be left to open."""
 
 
 def stop_signal() -> asyncio.Event:
@@ -57,6 +66,9 @@ async def serve(
             ("grpc.max_receive_message_length", settings.max_message_mib << 20),
             ("grpc.max_send_message_length", settings.max_message_mib << 20),
             ("grpc.max_connection_age_ms", 300_000),
+            ("grpc.max_connection_idle_ms", round(IDLE_S * 1000)),
+            ("grpc.server_handshake_timeout_ms", round(HANDSHAKE_S * 1000)),
+            ("grpc.max_allowed_incoming_connections", MAX_CONNECTIONS),
             ("grpc.so_reuseport", 0),
         ],
     )

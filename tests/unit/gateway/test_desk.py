@@ -127,6 +127,19 @@ def test_a_key_sent_twice_asks_the_services_once(at_desk: Callable[..., Any]):
     at_desk(work, fakes)
 
 
+def test_a_key_is_kept_for_a_day(at_desk: Callable[..., Any]):
+    clock = Clock()
+
+    async def work(desk: Desk) -> None:
+        first = await desk.prognoses.create(ANYONE, QUERY, SOON, "k1")
+        clock.go_on(hours=23)
+        assert (await desk.prognoses.create(ANYONE, QUERY, SOON, "k1")).prognosis_id == first.prognosis_id
+        clock.go_on(hours=2)
+        assert (await desk.prognoses.create(ANYONE, QUERY, SOON, "k1")).prognosis_id != first.prognosis_id
+
+    at_desk(work, clock=clock)
+
+
 def test_a_key_whose_request_failed_is_free_again(at_desk: Callable[..., Any]):
     fakes = Fakes()
 

@@ -156,6 +156,41 @@ def test_a_worker_whose_lease_has_gone_keeps_nothing(tmp_path: Path):
     asyncio.run(main())
 
 
+def test_a_query_that_takes_longer_than_a_lease_stays_with_the_worker_that_lives(tmp_path: Path):
+    async def main() -> None:
+        fakes = Fakes()
+        fakes.fusion.delay_s = 1.5
+        async with desk_of(tmp_path, fakes, _clock) as desk:
+            made = await desk.jobs.create(ANYONE, QUERIES[:1])
+            stop = asyncio.Event()
+            workers = [Worker(desk, 1, 5.0, poll_s=0.05) for _ in range(3)]
+            for worker in workers:
+                worker._lease *= 0.025  # half a second
+            running = [asyncio.create_task(worker.run(stop)) for worker in workers]
+            job, _ = await ended(desk, made)
+            stop.set()
+            await asyncio.gather(*running)
+            assert job.answered == 1
+            assert len(fakes.fusion.calls) == 1
+
+    asyncio.run(main())
+
+
+def test_a_place_that_becomes_free_is_taken_at_once(tmp_path: Path):
+    async def main() -> None:
+        async with desk_of(tmp_path, Fakes(), _clock) as desk:
+            made = await desk.jobs.create(ANYONE, QUERIES)
+            stop = asyncio.Event()
+            running = asyncio.create_task(Worker(desk, 1, 5.0, poll_s=30.0).run(stop))
+            job, _ = await ended(desk, made)
+            stop.set()
+            async with asyncio.timeout(5):
+                await running
+            assert job.answered == 5
+
+    asyncio.run(main())
+
+
 def test_a_worker_that_is_stopped_gives_back_at_once(tmp_path: Path):
     async def main() -> None:
         fakes = Fakes()

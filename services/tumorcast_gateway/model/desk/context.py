@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from tumorcast_core import logs
 from tumorcast_core.errors import InvalidInput, PrognosisNotFound, ResourceExhausted, StoreUnavailable, TumorcastError
 from tumorcast_gateway.model.admission import Admission
-from tumorcast_gateway.model.caller import Caller
+from tumorcast_gateway.model.caller import Caller, Permission
 from tumorcast_gateway.model.ports import EhrPort, Ports, UploadPort
 from tumorcast_gateway.model.records import AuditEntry, Clock, PredictionRecord, now
 from tumorcast_gateway.model.stores import Stores, Transaction
@@ -23,7 +23,10 @@ NOT_AUDITED = (InvalidInput, ResourceExhausted)
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The services, the stores, how much is let in, the version of this code, the clock, the EHR (``None``: none)."""
+    """The services, the stores, how much is let in, the version of this code, the clock, the EHR (``None``: none).
+
+    ``ehr_url`` is the FHIR server whose patients credentials for one patient are of; empty: not known.
+    """
 
     ports: Ports
     uploads: UploadPort
@@ -32,10 +35,16 @@ class Context:
     code_version: str
     clock: Clock = field(default=now)
     ehr: EhrPort | None = None
+    ehr_url: str = ""
 
     @asynccontextmanager
-    async def doing(self, caller: Caller, action: str, kind: str = "", object_id: str = "") -> AsyncIterator[Deed]:
-        """One action of a caller: what refuses or ends it is audited; what succeeds, by ``Deed.done``."""
+    async def doing(
+        self, caller: Caller, action: str, kind: str = "", object_id: str = "", permission: Permission | None = None
+    ) -> AsyncIterator[Deed]:
+        """One action of a caller, with the permission that it needs where one is named.
+
+        What refuses or ends it is audited, a want of permission as well; what succeeds, by ``Deed.done``.
+        """
         deed = Deed(
             AuditEntry(
                 action,
@@ -49,12 +58,29 @@ class Context:
             )
         )
         try:
+            if permission is not None:
+                caller.require(permission)
             yield deed
         except NOT_AUDITED:
             raise
         except TumorcastError as e:
             await self._note_failure(replace(deed.entry, reason=e.reason))
             raise
+
+    async def allow(
+        self,
+        caller: Caller,
+        permission: Permission,
+        action: str,
+        kind: str,
+        object_id: str = "",
+        *,
+        all_patients: bool = False,
+    ) -> None:
+        """Raise ``PermissionDenied``, audited, unless the caller may; ``all_patients``: and may see every one."""
+        async with self.doing(caller, action, kind, object_id, permission):
+            if all_patients:
+                caller.require_all_patients()
 
     async def _note_failure(self, entry: AuditEntry) -> None:
         try:

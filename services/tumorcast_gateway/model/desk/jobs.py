@@ -22,8 +22,7 @@ class Jobs:
 
     async def create(self, caller: Caller, queries: Sequence[Query], idempotency_key: str = "") -> Job:
         """Accept a batch; every query must be sound by itself. Callers of one patient ask one by one."""
-        caller.require(Permission.PREDICT)
-        caller.require_all_patients()
+        await self._context.allow(caller, Permission.PREDICT, "job.create", "job", all_patients=True)
         check_batch(queries)
         for query in queries:
             query.check()
@@ -45,23 +44,20 @@ class Jobs:
 
     async def get(self, caller: Caller, job_id: str) -> Job:
         """A job and how far it is; raises ``JobNotFound``."""
-        caller.require(Permission.READ)
-        caller.require_all_patients()
+        await self._context.allow(caller, Permission.READ, "job.read", "job", job_id, all_patients=True)
         async with self._context.stores.transaction() as tx:
             return await _own(tx, caller, job_id)
 
     async def list(self, caller: Caller, page: PageRequest) -> Page[Job]:
         """The caller's jobs, the newest first."""
-        caller.require(Permission.READ)
-        caller.require_all_patients()
+        await self._context.allow(caller, Permission.READ, "job.list", "job", all_patients=True)
         page.check()
         async with self._context.stores.transaction() as tx:
             return await tx.jobs.list(page, _owner(caller))
 
     async def results(self, caller: Caller, job_id: str, page: PageRequest) -> Page[JobResult]:
         """What became of the queries of a job, by position."""
-        caller.require(Permission.READ)
-        caller.require_all_patients()
+        await self._context.allow(caller, Permission.READ, "job.results", "job", job_id, all_patients=True)
         page.check()
         async with self._context.stores.transaction() as tx:
             await _own(tx, caller, job_id)
@@ -69,8 +65,7 @@ class Jobs:
 
     async def cancel(self, caller: Caller, job_id: str) -> Job:
         """Cancel what is not begun; a job that has ended stays as it is."""
-        caller.require(Permission.PREDICT)
-        caller.require_all_patients()
+        await self._context.allow(caller, Permission.PREDICT, "job.cancel", "job", job_id, all_patients=True)
         async with (
             self._context.doing(caller, "job.cancel", "job", job_id) as deed,
             self._context.stores.transaction() as tx,

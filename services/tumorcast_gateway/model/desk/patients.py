@@ -16,23 +16,19 @@ class Patients:
 
     async def find(self, caller: Caller, patient_id: str) -> PatientRef:
         """The opaque id of a patient; raises ``PatientNotFound``."""
-        caller.require(Permission.READ)
-        caller.require_patient(patient_id)
-        async with (
-            self._context.doing(caller, "patient.find", "patient") as deed,
-            self._context.stores.transaction() as tx,
-        ):
-            patient = await tx.patients.find(patient_id) if patient_id else None
-            if patient is None:
-                raise PatientNotFound
-            deed.about(patient, patient)
-            await deed.done(tx)
-            return PatientRef(patient, await tx.patients.count(patient))
+        async with self._context.doing(caller, "patient.find", "patient", permission=Permission.READ) as deed:
+            caller.require_patient(patient_id)
+            async with self._context.stores.transaction() as tx:
+                patient = await tx.patients.find(patient_id) if patient_id else None
+                if patient is None:
+                    raise PatientNotFound
+                deed.about(patient, patient)
+                await deed.done(tx)
+                return PatientRef(patient, await tx.patients.count(patient))
 
     async def erase(self, caller: Caller, patient: str) -> int:
         """Destroy the patient's key; returns how many prognoses nobody can read again."""
-        caller.require(Permission.ADMIN)
-        caller.require_all_patients()
+        await self._context.allow(caller, Permission.ADMIN, "patient.erase", "patient", patient, all_patients=True)
         async with (
             self._context.doing(caller, "patient.erase", "patient", patient) as deed,
             self._context.stores.transaction() as tx,

@@ -39,7 +39,8 @@ class Prognoses:
         self, caller: Caller, query: Query, deadline: Deadline, idempotency_key: str = ""
     ) -> PredictionRecord:
         """The same, with the snapshot: the whole record, for doors that show what was measured."""
-        _check_caller(caller, query)
+        async with self._context.doing(caller, "prognosis.create", "prognosis"):
+            _check_caller(caller, query, self._context.ehr_url)
         with self._context.admission.one():
             async with once(self._context, caller, idempotency_key, query) as first:
                 if first.made_before:
@@ -53,9 +54,9 @@ class Prognoses:
 
         ``also_keep`` runs in the transaction that keeps the record; what it raises undoes both.
         """
-        _check_caller(caller, query)
         context = self._context
         async with context.doing(caller, "prognosis.create", "prognosis") as deed:
+            _check_caller(caller, query, self._context.ehr_url)
             answered = await answer_query(query, context.ports, deadline, caller.patient_id)
             prognosis = answered.prognosis
             async with context.stores.transaction() as tx:
@@ -106,22 +107,21 @@ class Prognoses:
 
     async def get_record(self, caller: Caller, prognosis_id: str) -> PredictionRecord:
         """The same with its snapshot."""
-        caller.require(Permission.READ)
-        return await self._read(caller, prognosis_id, "prognosis.read")
+        return await self._read(caller, prognosis_id, "prognosis.read", Permission.READ)
 
     async def list(
         self, caller: Caller, page: PageRequest, *, patient: str = "", model: str = ""
     ) -> Page[PredictionSummary]:
         """Stored prognoses, the newest first; of one patient only where the caller may see no other."""
-        caller.require(Permission.READ)
         page.check()
         async with (
-            self._context.doing(caller, "prognosis.list", "patient", patient) as deed,
+            self._context.doing(caller, "prognosis.list", "patient", patient, Permission.READ) as deed,
             self._context.stores.transaction() as tx,
         ):
             if caller.patient_id is not None:
                 own = await tx.patients.find(caller.patient_id)
                 if own is None or patient not in ("", own):
+                    await deed.done(tx)
                     return Page(())
                 patient = own
             found = await tx.predictions.list(page, patient=patient, model=model)
@@ -131,8 +131,7 @@ class Prognoses:
 
     async def replay(self, caller: Caller, prognosis_id: str, deadline: Deadline) -> Replay:
         """Ask the model again with the stored snapshot; nothing is stored."""
-        caller.require(Permission.READ)
-        record = await self._read(caller, prognosis_id, "prognosis.replay")
+        record = await self._read(caller, prognosis_id, "prognosis.replay", Permission.READ)
         with self._context.admission.one():
             again = await self._context.ports.fusion.predict_prognosis(
                 record.prognosis.model.name, record.snapshot, record.horizons_days, deadline
@@ -141,12 +140,13 @@ class Prognoses:
 
     async def explain(self, caller: Caller, prognosis_id: str) -> Explanation:
         """Say why a stored prognosis is as it is."""
-        caller.require(Permission.READ)
-        return explain((await self._read(caller, prognosis_id, "prognosis.explain")).prognosis)
+        return explain((await self._read(caller, prognosis_id, "prognosis.explain", Permission.READ)).prognosis)
 
-    async def _read(self, caller: Caller, prognosis_id: str, action: str) -> PredictionRecord:
+    async def _read(
+        self, caller: Caller, prognosis_id: str, action: str, permission: Permission | None = None
+    ) -> PredictionRecord:
         async with (
-            self._context.doing(caller, action, "prognosis", prognosis_id) as deed,
+            self._context.doing(caller, action, "prognosis", prognosis_id, permission) as deed,
             self._context.stores.transaction() as tx,
         ):
             record = await record_for(tx, caller, prognosis_id)
@@ -163,8 +163,10 @@ def check_batch(queries: Sequence[Query]) -> None:
         raise PayloadTooLarge(f"There are more than {MAX_QUERIES} queries.")
 
 
-def _check_caller(caller: Caller, query: Query) -> None:
+def _check_caller(caller: Caller, query: Query, ehr_url: str) -> None:
     caller.require(Permission.PREDICT)
     caller.require_patient(query.patient_id)
     if query.fhir_server:
         caller.require_patient(query.fhir_server.patient_id)
+        if ehr_url and query.fhir_server.base_url.rstrip("/") != ehr_url.rstrip("/"):
+            caller.require_all_patients()  # the same id is somebody else there

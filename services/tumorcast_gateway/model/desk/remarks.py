@@ -24,7 +24,8 @@ class Remarks:
 
     async def add_feedback(self, caller: Caller, feedback: Feedback, idempotency_key: str = "") -> Feedback:
         """Keep feedback; raises ``PrognosisNotFound``, ``RecordErased``, ``PayloadTooLarge``."""
-        caller.require(Permission.WRITE)
+        about = "prognosis", feedback.prognosis_id
+        await self._context.allow(caller, Permission.WRITE, "feedback.create", *about)
         if len(feedback.comment) > MAX_COMMENT_CHARACTERS or len(feedback.reason_code) > MAX_CODE_CHARACTERS:
             raise PayloadTooLarge("The comment or the reason code is too long.")
         made = replace(feedback, feedback_id=new_id(), created_at=self._context.clock())
@@ -33,7 +34,7 @@ class Remarks:
                 kept = await self._feedback(caller, feedback.prognosis_id)
                 return next(f for f in kept if f.feedback_id == first.made_before)
             async with (
-                self._context.doing(caller, "feedback.create", "prognosis", feedback.prognosis_id) as deed,
+                self._context.doing(caller, "feedback.create", *about) as deed,
                 self._context.stores.transaction() as tx,
             ):
                 deed.about(patient=(await record_for(tx, caller, feedback.prognosis_id)).patient)
@@ -44,12 +45,13 @@ class Remarks:
 
     async def feedback(self, caller: Caller, prognosis_id: str) -> tuple[Feedback, ...]:
         """All feedback on one prognosis, the oldest first."""
-        caller.require(Permission.READ)
-        return await self._feedback(caller, prognosis_id)
+        return await self._feedback(caller, prognosis_id, Permission.READ)
 
-    async def _feedback(self, caller: Caller, prognosis_id: str) -> tuple[Feedback, ...]:
+    async def _feedback(
+        self, caller: Caller, prognosis_id: str, permission: Permission | None = None
+    ) -> tuple[Feedback, ...]:
         async with (
-            self._context.doing(caller, "feedback.list", "prognosis", prognosis_id) as deed,
+            self._context.doing(caller, "feedback.list", "prognosis", prognosis_id, permission) as deed,
             self._context.stores.transaction() as tx,
         ):
             deed.about(patient=(await record_for(tx, caller, prognosis_id)).patient)
@@ -58,14 +60,15 @@ class Remarks:
 
     async def add_outcome(self, caller: Caller, outcome: Outcome, idempotency_key: str = "") -> Outcome:
         """Keep an outcome; raises ``UnsoundOutcome`` unless it fits its endpoint, and as ``add_feedback`` does."""
-        caller.require(Permission.WRITE)
+        about = "prognosis", outcome.prognosis_id
+        await self._context.allow(caller, Permission.WRITE, "outcome.create", *about)
         made = replace(outcome, outcome_id=new_id(), created_at=self._context.clock())
         async with once(self._context, caller, idempotency_key, outcome) as first:
             if first.made_before:
                 kept = await self._outcomes(caller, outcome.prognosis_id)
                 return next(o for o in kept if o.outcome_id == first.made_before)
             async with (
-                self._context.doing(caller, "outcome.create", "prognosis", outcome.prognosis_id) as deed,
+                self._context.doing(caller, "outcome.create", *about) as deed,
                 self._context.stores.transaction() as tx,
             ):
                 record = await record_for(tx, caller, outcome.prognosis_id)
@@ -78,12 +81,13 @@ class Remarks:
 
     async def outcomes(self, caller: Caller, prognosis_id: str) -> tuple[Outcome, ...]:
         """All outcomes of one prognosis, the oldest first."""
-        caller.require(Permission.READ)
-        return await self._outcomes(caller, prognosis_id)
+        return await self._outcomes(caller, prognosis_id, Permission.READ)
 
-    async def _outcomes(self, caller: Caller, prognosis_id: str) -> tuple[Outcome, ...]:
+    async def _outcomes(
+        self, caller: Caller, prognosis_id: str, permission: Permission | None = None
+    ) -> tuple[Outcome, ...]:
         async with (
-            self._context.doing(caller, "outcome.list", "prognosis", prognosis_id) as deed,
+            self._context.doing(caller, "outcome.list", "prognosis", prognosis_id, permission) as deed,
             self._context.stores.transaction() as tx,
         ):
             deed.about(patient=(await record_for(tx, caller, prognosis_id)).patient)

@@ -41,8 +41,7 @@ class Studies:
 
     async def upload(self, caller: Caller, pieces: AsyncIterator[Piece], deadline: Deadline) -> Stored:
         """Store DICOM files, streamed to imaging; callers of one patient may not."""
-        caller.require(Permission.WRITE)
-        caller.require_all_patients()
+        await self._context.allow(caller, Permission.WRITE, "study.store", "study", all_patients=True)
         async with self._context.doing(caller, "study.store", "study") as deed:
             with self._context.admission.one():
                 upload = await self._context.uploads.upload_study(pieces, deadline)
@@ -55,8 +54,7 @@ class Studies:
 
     async def get(self, caller: Caller, study_id: str, deadline: Deadline) -> StudyReading:
         """Read one study: lesions, measurements, doubts. A study of another patient is as if there were none."""
-        caller.require(Permission.READ)
-        async with self._context.doing(caller, "study.read", "study", study_id) as deed:
+        async with self._context.doing(caller, "study.read", "study", study_id, Permission.READ) as deed:
             async with self._context.stores.transaction() as tx:
                 study = await tx.studies.get(study_id)
                 await deed.done(tx)

@@ -29,7 +29,7 @@ class WriteBacks:
         ``PrognosisNotFound``, ``RecordErased``, ``PatientNotFound`` for a prognosis of no patient of the EHR,
         ``FhirAccessDenied``, ``ServiceUnavailable``, ``HostNotAllowed``, ``DeadlineExceeded``.
         """
-        caller.require(Permission.WRITE)
+        await self._context.allow(caller, Permission.WRITE, "prognosis.write_back", "prognosis", prognosis_id)
         return await self._to_its_end(self._write(caller, prognosis_id, deadline))
 
     async def _write(self, caller: Caller, prognosis_id: str, deadline: Deadline) -> WrittenBack:

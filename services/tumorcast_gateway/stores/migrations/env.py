@@ -1,14 +1,15 @@
-"""Runs migrations on the connection that ``stores.schema`` hands over, in its transaction."""
+"""Runs migrations on the connection that ``stores.schema`` hands over, in its transaction; imported, it does nothing."""
 
 from alembic import context
 
 from tumorcast_gateway.stores.tables import metadata
 
-context.configure(
-    connection=context.config.attributes["connection"],
-    target_metadata=metadata,
-    render_as_batch=True,  # SQLite alters a table by copying it
-    transactional_ddl=True,
-    transaction_per_migration=False,
-)
-context.run_migrations()
+if config := getattr(context, "config", None):
+    context.configure(
+        connection=config.attributes["connection"],
+        target_metadata=metadata,
+        render_as_batch=True,  # SQLite alters a table by copying it
+        transactional_ddl=True,
+        transaction_per_migration=False,
+    )
+    context.run_migrations()
