@@ -1,4 +1,4 @@
-"""Runs migrations on the connection that ``stores.schema`` hands over, in its transaction; imported, it does nothing."""
+"""Runs migrations on the connection that ``stores.schema`` hands over, in its transaction. Imported it does nothing."""
 
 from alembic import context
 
