@@ -23,7 +23,8 @@ def test_the_commands_work_on_postgresql(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def store(*arguments: str) -> tuple[int, Any]:
-        status = cli.run(["store", *arguments, "--database-url", url, "--data-dir", str(tmp_path), "--json"])
+        monkeypatch.setenv("TUMORCAST_GATEWAY_DATABASE_URL", url)
+        status = cli.run(["store", *arguments, "--data-dir", str(tmp_path), "--json"])
         return status, json.loads(capsys.readouterr().out)
 
     async def fill() -> None:

@@ -273,9 +273,12 @@ def test_a_wrong_folder_is_told_and_nothing_is_made_in_it(tmp_path: Path, comman
     assert not (tmp_path / "nowhere").exists()
 
 
-def test_a_url_that_is_none_is_told_without_its_password(capsys: pytest.CaptureFixture[str]):
-    assert cli.run(["store", "verify", "--database-url", "mysql://me:s3cret@db/x"]) == 1
-    assert "s3cret" not in capsys.readouterr().err
+def test_a_url_that_is_none_or_shows_its_password_is_refused(capsys: pytest.CaptureFixture[str]):
+    assert cli.run(["store", "verify", "--database-url", "mysql://me@db/x"]) == 1
+    assert cli.run(["store", "verify", "--database-url", "postgresql://me:s3cret@db/x"]) == 1
+    said = capsys.readouterr().err
+    assert "s3cret" not in said
+    assert "TUMORCAST_GATEWAY_DATABASE_URL" in said
 
 
 def test_settings_that_are_off_are_told_without_their_values(

@@ -7,6 +7,7 @@ import getpass
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
+from urllib.parse import urlsplit
 
 import typer
 
@@ -28,7 +29,7 @@ DatabaseUrl = Annotated[
         "--database-url",
         metavar="URL",
         help="The database; else as the gateway's own settings say (TUMORCAST_GATEWAY_DATABASE_URL and DATA_DIR). "
-        "A URL with a password is better given there.",
+        "A URL with a password is taken from there only.",
         show_default=False,
     ),
 ]
@@ -39,10 +40,24 @@ DataDir = Annotated[
 
 
 def place(url: str, data_dir: Path | None, *, new: bool = False) -> StorePlace:
-    """The database that is meant; raises ``InvalidInput``, ``StoreUnavailable``."""
+    """The database that is meant; raises ``InvalidInput``, ``StoreUnavailable``.
+
+    A password on a command line can be read by everyone on the machine, and stays in the shell's history.
+    """
     from tumorcast_gateway.stores import place_of
 
+    if _has_password(url):
+        variable = "TUMORCAST_GATEWAY_DATABASE_URL"
+        raise InvalidInput(f"A URL with a password is taken from {variable} or the file in {variable}_FILE only.")
+
     return place_of(url, data_dir, new=new)
+
+
+def _has_password(url: str) -> bool:
+    try:
+        return urlsplit(url).password is not None
+    except ValueError:
+        return "@" in url
 
 
 def opened(where: StorePlace, work: Callable[[SqlStores], Awaitable[_Result]]) -> _Result:
