@@ -109,52 +109,57 @@ async def run(settings: Settings, stop: asyncio.Event | None = None) -> None:
     tls = tls_files(settings)
     async with wired(settings, stop) as door:
         rest = rest_server(door, tls)
-        admission = door.desk.context.admission
-        reflects = settings.auth == "none" or settings.grpc_reflection
-
-        def register(server: grpc.aio.Server) -> None:
-            pb_grpc.add_PrognosisServiceServicer_to_server(PrognosisServicer(door.desk, settings), server)
-            if reflects:
-                reflection.enable_server_reflection((SERVICE_NAME, reflection.SERVICE_NAME), server)
-
-        async def serve_rest() -> None:
-            await rest.serve()
-            stop.set()  # a REST door that could not open, or fell, takes the process with it
-
-        async def drain_rest() -> None:
-            await stop.wait()
-            admission.close()  # from here on new work is refused, with a reason, while what runs is finished
-            until = Deadline.after(settings.drain_s)
-            with contextlib.suppress(DeadlineExceeded):
-                await rpc.within(until, admission.drained())
-            rest.config.timeout_graceful_shutdown = max(1, round(until.left_s))
-            rest.should_exit = True
-
-        async def serve_grpc() -> None:
-            await rpc.serve(
-                SERVICE,
-                register,
-                settings,
-                (SERVICE_NAME,),
-                stop,
-                credentials=grpc_credentials(tls) if tls else None,
-                interceptors=(
-                    GuardInterceptor(door.guard, reflection=reflects),
-                    rpc.RefusesEarly(SERVICE, WORK, lambda: admission.refusal),
-                ),
-                max_calls=CALLS_PER_PLACE * settings.max_concurrent_calls,
-                lingers=admission.drained,
-            )
-
+        worker = Worker(door.desk, settings.job_concurrency, settings.deadline_s)
+        work = [_serve_rest(rest, stop), _drain_rest(rest, door, stop), _serve_grpc(door, tls, stop), worker.run(stop)]
+        if settings.metrics_port:
+            work.append(tell_queries(door.desk, stop))
         async with asyncio.TaskGroup() as group:
-            worker = Worker(door.desk, settings.job_concurrency, settings.deadline_s)
-            tasks = [group.create_task(work) for work in (serve_rest(), drain_rest(), serve_grpc(), worker.run(stop))]
-            if settings.metrics_port:
-                tasks.append(group.create_task(tell_queries(door.desk, stop)))
+            tasks = [group.create_task(one) for one in work]
             if tls and rest.config.ssl:
                 fresh = group.create_task(keep_fresh(rest.config.ssl, tls))
                 await asyncio.wait(tasks)
                 fresh.cancel()
+
+
+async def _serve_rest(rest: RestServer, stop: asyncio.Event) -> None:
+    await rest.serve()
+    stop.set()  # a REST door that could not open, or fell, takes the process with it
+
+
+async def _drain_rest(rest: RestServer, door: Door, stop: asyncio.Event) -> None:
+    await stop.wait()
+    admission = door.desk.context.admission
+    admission.close()  # from here on new work is refused, with a reason, while what runs is finished
+    until = Deadline.after(door.settings.drain_s)
+    with contextlib.suppress(DeadlineExceeded):
+        await rpc.within(until, admission.drained())
+    rest.config.timeout_graceful_shutdown = max(1, round(until.left_s))
+    rest.should_exit = True
+
+
+async def _serve_grpc(door: Door, tls: TlsFiles | None, stop: asyncio.Event) -> None:
+    settings, admission = door.settings, door.desk.context.admission
+    reflects = settings.auth == "none" or settings.grpc_reflection
+
+    def register(server: grpc.aio.Server) -> None:
+        pb_grpc.add_PrognosisServiceServicer_to_server(PrognosisServicer(door.desk, settings), server)
+        if reflects:
+            reflection.enable_server_reflection((SERVICE_NAME, reflection.SERVICE_NAME), server)
+
+    await rpc.serve(
+        SERVICE,
+        register,
+        settings,
+        (SERVICE_NAME,),
+        stop,
+        credentials=grpc_credentials(tls) if tls else None,
+        interceptors=(
+            GuardInterceptor(door.guard, reflection=reflects),
+            rpc.RefusesEarly(SERVICE, WORK, lambda: admission.refusal),
+        ),
+        max_calls=CALLS_PER_PLACE * settings.max_concurrent_calls,
+        lingers=admission.drained,
+    )
 
 
 def main() -> None:
