@@ -95,7 +95,6 @@ class PredictionSuite:
             assert not (await tx.predictions.list(PageRequest(), model="lung\0")).items
 
     @stored
-    @stored
     async def test_a_token_is_good_for_its_own_list_only(self, stores: SqlStores) -> None:
         for i in range(3):
             await kept(stores, created_at=START + minutes(i), model="lung")

@@ -159,13 +159,13 @@ def test_a_worker_whose_lease_has_gone_keeps_nothing(tmp_path: Path):
 def test_a_query_that_takes_longer_than_a_lease_stays_with_the_worker_that_lives(tmp_path: Path):
     async def main() -> None:
         fakes = Fakes()
-        fakes.fusion.delay_s = 1.5
+        fakes.fusion.delay_s = 4.0
         async with desk_of(tmp_path, fakes, _clock) as desk:
             made = await desk.jobs.create(ANYONE, QUERIES[:1])
             stop = asyncio.Event()
-            workers = [Worker(desk, 1, 5.0, poll_s=0.05) for _ in range(3)]
+            workers = [Worker(desk, 1, 10.0, poll_s=0.05) for _ in range(3)]
             for worker in workers:
-                worker._lease *= 0.025  # half a second
+                worker._lease *= 0.1  # two seconds
             running = [asyncio.create_task(worker.run(stop)) for worker in workers]
             job, _ = await ended(desk, made)
             stop.set()
