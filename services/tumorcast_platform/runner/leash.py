@@ -1,7 +1,8 @@
 """Becomes a service that is told to end when ``tumorcast up`` dies, even by SIGKILL.
 
-Runs as ``python -m tumorcast_platform.runner.leash PARENT_PID MODULE`` and replaces itself by ``python -m MODULE``;
-the kernel keeps the wish across ``execve`` (prctl(2), PR_SET_PDEATHSIG). Linux only; elsewhere it just becomes MODULE.
+Runs as ``python -m tumorcast_platform.runner.leash PARENT_PID NICENESS MODULE`` and replaces itself by
+``python -m MODULE``; the kernel keeps the wish across ``execve`` (prctl(2), PR_SET_PDEATHSIG). Linux only; elsewhere it
+just becomes MODULE, as nice.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ _PR_SET_PDEATHSIG = 1
 
 def main() -> None:
     """Ask for SIGTERM at the parent's death, then become the service."""
-    parent, module = int(sys.argv[1]), sys.argv[2]
+    parent, niceness, module = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+    os.nice(niceness)
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
         if os.getppid() != parent:  # it died before the wish was made

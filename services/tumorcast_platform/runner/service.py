@@ -24,12 +24,16 @@ _STEADY_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class ServiceSpec:
-    """What to run (``python -m module`` with ``env`` added) and how to see that it answers."""
+    """What to run (``python -m module`` with ``env`` added) and how to see that it answers.
+
+    With a higher ``niceness`` (0 to 19) it gives way to the others on busy cores.
+    """
 
     name: str
     module: str
     env: Mapping[str, str]
     answers: Callable[[], bool]
+    niceness: int = 0
 
 
 @dataclass(slots=True)
@@ -62,7 +66,8 @@ class ServiceProcess:
 
     def start(self) -> None:
         """Start it in a session of its own, so that Ctrl-C reaches only us; output goes to its log file."""
-        command = [sys.executable, "-m", "tumorcast_platform.runner.leash", str(os.getpid()), self.spec.module]
+        leash = ["tumorcast_platform.runner.leash", str(os.getpid()), str(self.spec.niceness)]
+        command = [sys.executable, "-m", *leash, self.spec.module]
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
                 command,

@@ -16,6 +16,8 @@ HOST = "127.0.0.1"
 INNER = ("imaging", "clinical", "notes", "fusion")
 """Services that the gateway calls; imaging first, since Ray takes longest to start."""
 DRAIN_S = 10.0
+BEHIND_THE_DOOR = 5
+"""Niceness of what the gateway calls: on busy cores the door goes first, and says no at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ def _spec(name: str, port: int, more: Mapping[str, str], rest_url: str = "") -> 
     prefix = f"TUMORCAST_{name.upper()}"
     env = {f"{prefix}_HOST": HOST, f"{prefix}_PORT": str(port), f"{prefix}_DRAIN_S": f"{DRAIN_S:g}", **more}
     answers = partial(_answers, f"{HOST}:{port}", rest_url)
-    return ServiceSpec(name, f"tumorcast_{name}.app", env, answers)
+    return ServiceSpec(name, f"tumorcast_{name}.app", env, answers, BEHIND_THE_DOOR if name in INNER else 0)
 
 
 def _answers(address: str, rest_url: str) -> bool:
