@@ -51,7 +51,7 @@ def ask(*arguments: str, at_least: int, **settings: Any) -> None:
 
 @pytest.mark.timeout(180)
 def test_the_door_does_what_its_openapi_says_and_never_breaks() -> None:
-    ask("--seed", "7", "--max-examples", "3", "--max-time", "40", at_least=500)
+    ask("--seed", "7", "--max-examples", "2", "--max-time", "25", at_least=300)
 
 
 @pytest.mark.timeout(120)
@@ -70,6 +70,6 @@ def test_no_operation_that_asks_for_a_token_answers_without_one() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_it_does_so_for_ten_minutes_of_whatever_comes() -> None:
-    ask("--max-examples", "200", "--max-time", "600", at_least=5_000)
+@pytest.mark.timeout(300)
+def test_it_does_so_for_two_minutes_of_whatever_comes() -> None:
+    ask("--max-examples", "100", "--max-time", "120", at_least=2_000)
