@@ -66,7 +66,7 @@ class Settings(ServiceSettings):
     )
     ingress_num_cpus: float = Field(0.2, ge=0, description="CPUs reserved for one ingress replica")
     studies_at_once: int = Field(
-        1, ge=1, description="studies that one ingress replica reads and measures at once; the others wait"
+        4, ge=1, description="studies that one ingress replica reads and measures at once; the others wait"
     )
     encoder_placement: Literal["apart", "ingress"] = Field(
         "apart", description="apart: a deployment for each encoder; ingress: on the CPU, in every ingress replica"

@@ -24,6 +24,7 @@ SETTINGS = {
     "ENCODERS_SCALING": json.dumps({"ct-lesion": SCALED}),
     "MAX_CONCURRENT_CALLS": 16,
     "MAX_QUEUED_CALLS": 16,
+    "STUDIES_AT_ONCE": 16,
 }
 
 

@@ -18,6 +18,7 @@ _KILL_AFTER_S = DRAIN_S + 10.0
 _ON_ONE_MACHINE = {
     "TUMORCAST_IMAGING_ENCODER_PLACEMENT": "ingress",
     "TUMORCAST_IMAGING_INGRESS_REPLICAS": str(min(4, os.cpu_count() or 1)),
+    "TUMORCAST_IMAGING_STUDIES_AT_ONCE": "1",
     "RAY_worker_niceness": "10",
     "TUMORCAST_GATEWAY_MAX_CONCURRENT_CALLS": str(3 * (os.cpu_count() or 1)),
 }
