@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import SplitResult, urlsplit
@@ -11,16 +10,15 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from tumorcast_core.secret_files import SecretFiles
-from tumorcast_core.settings import ServiceSettings, is_loopback
+from tumorcast_core.settings import ServiceSettings, data_home, is_loopback
 
 Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
 ScopeContext = Literal["patient", "user", "system"]
 
 
 def default_data_dir() -> Path:
-    """Where records are kept unless told otherwise (XDG Base Directory Specification)."""
-    base = Path(os.environ.get("XDG_DATA_HOME", ""))
-    return (base if base.is_absolute() else Path.home() / ".local" / "share") / "tumorcast" / "gateway"
+    """Where records are kept unless told otherwise; ``tumorcast up`` keeps them there, too."""
+    return data_home() / "gateway"
 
 
 class Settings(ServiceSettings):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from ipaddress import ip_address
+from pathlib import Path
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -25,6 +27,12 @@ class ServiceSettings(BaseSettings):
     max_concurrent_calls: int = Field(
         default=64, ge=1, description="calls beyond this are refused with RESOURCE_EXHAUSTED"
     )
+
+
+def data_home() -> Path:
+    """Where Tumorcast keeps what it keeps unless told otherwise (XDG Base Directory Specification)."""
+    base = Path(os.environ.get("XDG_DATA_HOME", ""))
+    return (base if base.is_absolute() else Path.home() / ".local" / "share") / "tumorcast"
 
 
 def is_loopback(host: str) -> bool:

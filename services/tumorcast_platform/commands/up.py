@@ -29,10 +29,11 @@ def up(
     Once everything answers, --json prints one line {"rest": URL, "grpc": "host:port"}. A service that dies is
     restarted. A second Ctrl-C ends at once.
     """
-    from tumorcast_platform.runner.local import Options, default_data_folder, running
+    from tumorcast_core.settings import data_home
+    from tumorcast_platform.runner.local import Options, running
     from tumorcast_platform.runner.supervisor import Stopped, StopSignal
 
-    data = (data_dir or default_data_folder()).absolute()
+    data = (data_dir or data_home()).absolute()
     options = Options(data, port, grpc_port, Weights.of(trained))
     with StopSignal().handled() as stop, ExitStack() as starting:
         status = starting.enter_context(console.status("Tumorcast starts", as_json=as_json))

@@ -55,7 +55,7 @@ def running(
     """
     options.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     more = {
-        "TUMORCAST_GATEWAY_DATA_DIR": str(options.data / "records"),
+        "TUMORCAST_GATEWAY_DATA_DIR": str(options.data / "gateway"),
         "TUMORCAST_IMAGING_STUDY_STORE": str(options.data / "studies"),
         "TUMORCAST_IMAGING_CACHE_ROOT": str(options.data / "embeddings"),
     }
@@ -66,9 +66,3 @@ def running(
     with supervisor.running():
         supervisor.wait_until_ready(START_TIMEOUT_S, progress)
         yield LocalTumorcast(doors, supervisor)
-
-
-def default_data_folder() -> Path:
-    """Where studies, records and logs are kept unless told otherwise (XDG Base Directory Specification)."""
-    base = os.environ.get("XDG_DATA_HOME", "")
-    return (Path(base) if Path(base).is_absolute() else Path.home() / ".local" / "share") / "tumorcast"

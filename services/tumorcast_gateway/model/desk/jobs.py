@@ -65,15 +65,13 @@ class Jobs:
 
     async def cancel(self, caller: Caller, job_id: str) -> Job:
         """Cancel what is not begun; a job that has ended stays as it is."""
-        await self._context.allow(caller, Permission.PREDICT, "job.cancel", "job", job_id, all_patients=True)
-        async with (
-            self._context.doing(caller, "job.cancel", "job", job_id) as deed,
-            self._context.stores.transaction() as tx,
-        ):
-            await _own(tx, caller, job_id)
-            await tx.jobs.cancel(job_id)
-            await deed.done(tx)
-            return await _own(tx, caller, job_id)
+        async with self._context.doing(caller, "job.cancel", "job", job_id, Permission.PREDICT) as deed:
+            caller.require_all_patients()
+            async with self._context.stores.transaction() as tx:
+                await _own(tx, caller, job_id)
+                await tx.jobs.cancel(job_id)
+                await deed.done(tx)
+                return await _own(tx, caller, job_id)
 
 
 async def _own(tx: Transaction, caller: Caller, job_id: str) -> Job:

@@ -28,12 +28,10 @@ class Patients:
 
     async def erase(self, caller: Caller, patient: str) -> int:
         """Destroy the patient's key; returns how many prognoses nobody can read again."""
-        await self._context.allow(caller, Permission.ADMIN, "patient.erase", "patient", patient, all_patients=True)
-        async with (
-            self._context.doing(caller, "patient.erase", "patient", patient) as deed,
-            self._context.stores.transaction() as tx,
-        ):
-            erased = await tx.patients.erase(patient)
-            deed.about(patient=patient)
-            await deed.done(tx)
-            return erased
+        async with self._context.doing(caller, "patient.erase", "patient", patient, Permission.ADMIN) as deed:
+            caller.require_all_patients()
+            async with self._context.stores.transaction() as tx:
+                erased = await tx.patients.erase(patient)
+                deed.about(patient=patient)
+                await deed.done(tx)
+                return erased

@@ -41,8 +41,8 @@ class Studies:
 
     async def upload(self, caller: Caller, pieces: AsyncIterator[Piece], deadline: Deadline) -> Stored:
         """Store DICOM files, streamed to imaging; callers of one patient may not."""
-        await self._context.allow(caller, Permission.WRITE, "study.store", "study", all_patients=True)
-        async with self._context.doing(caller, "study.store", "study") as deed:
+        async with self._context.doing(caller, "study.store", "study", permission=Permission.WRITE) as deed:
+            caller.require_all_patients()
             with self._context.admission.one():
                 upload = await self._context.uploads.upload_study(pieces, deadline)
             async with self._context.stores.transaction() as tx:
