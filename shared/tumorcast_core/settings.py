@@ -21,6 +21,15 @@ class ServiceSettings(BaseSettings):
     port: int = Field(default=0, ge=0, le=65535, description="gRPC port; 0 takes a free one")
     metrics_host: str = Field(default="127.0.0.1", description="address that Prometheus metrics are read at")
     metrics_port: int = Field(default=0, ge=0, le=65535, description="port of Prometheus metrics, /metrics; 0: none")
+    health_port: int = Field(
+        default=0, ge=0, le=65535, description="second port, in clear and with health alone, for probes; 0: none"
+    )
+    peer_certificate: Path | None = Field(None, description="certificate chain shown to services of ours, as PEM")
+    peer_key: Path | None = Field(None, description="its private key, as PEM without a password")
+    peer_ca: Path | None = Field(None, description="authorities of the services of ours, as PEM")
+    peer_clients: tuple[str, ...] = Field(
+        (), description="DNS names of which a caller's certificate must hold one; empty: any that the authorities signed"
+    )
     log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR")
     drain_s: float = Field(default=10.0, ge=0, description="seconds that running calls get to end after SIGTERM")
     max_message_mib: int = Field(default=64, ge=1, le=1024, description="largest gRPC message taken, in MiB")

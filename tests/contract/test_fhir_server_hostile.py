@@ -114,6 +114,7 @@ def test_a_gzip_bomb_is_too_large_before_it_fills_the_memory() -> None:
         zlib.compress(b"{}"),
         b"",
     ],
+    ids=["cut header", "cut end", "more behind it", "twice", "no gzip", "zlib", "empty"],
 )
 def test_damaged_compression_is_no_answer(body) -> None:
     answer = Response(body, headers={"Content-Encoding": "gzip"}, media_type=FHIR_JSON)
