@@ -4,39 +4,29 @@ They must stand in no log of any logger, on no standard error, in no span, no me
 answer, and not readable in the database. Routes and methods come from the schemas, so that new ones are covered.
 """
 
-from __future__ import annotations
-
 import asyncio
-import copy
 import json
-import logging
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import grpc
-import httpx
 import pytest
-from google.protobuf.message_factory import GetMessageClass
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from support.gateway import Fakes
-from support.gateway_served import Served, served
-from support.issuer import AUDIENCE, Issuer, encoded, jwt_of, served_issuer
-from support.leaks import ALL, DATE, EMAIL, MRN, NAME, PLAIN, TEXT, UID, choices, filled, found_in, instance, spoiled
+from support.gateway_served import Served
+from support.issuer import Issuer, encoded, jwt_of, served_issuer
+from support.leaks import ALL, DATE, EMAIL, MRN, NAME, PLAIN, TEXT, UID, instance, spoiled
+from support.leaks_watched import Seen, gateways, watched, with_gateway
 from support.routes import routes_of_the_door
 from tumorcast.prognosis.v1 import prognosis_service_pb2 as pb
-from tumorcast_core import logs, telemetry
 from tumorcast_core.errors import Incident, ServiceUnavailable
 
 JSON = {"content-type": "application/json"}
-EVERYTHING = "system/*.cruds tumorcast/admin"
 METHODS = ("get", "post", "put", "patch", "delete")
-SERVICES = pb.DESCRIPTOR.services_by_name["PrognosisService"]
 HEADERS = {
     "x-request-id": MRN, "x-correlation-id": NAME, "user-agent": f"{NAME}/1", "referer": f"https://x.example/{MRN}",
     "cookie": f"patient={MRN}", "origin": f"https://{MRN.lower()}.example", "x-forwarded-for": MRN, "from": EMAIL,
@@ -46,106 +36,15 @@ HEADERS = {
 }  # fmt: skip
 
 
-@dataclass
-class Seen:
-    """What came back or was written down, with where it was seen."""
-
-    texts: list[tuple[str, str]] = field(default_factory=list)
-    answers: int = 0
-    statuses: set[int] = field(default_factory=set)
-
-    def see(self, where: str, text: str) -> None:
-        self.texts.append((where, text))
-
-    def answer(self, where: str, answer: httpx.Response) -> None:
-        """Headers of every answer, and the body of one that tells an error."""
-        self.answers += 1
-        self.statuses.add(answer.status_code)
-        self.see(f"headers {where}", str(sorted(answer.headers.multi_items())))
-        if answer.status_code >= 400:
-            self.see(f"body {answer.status_code} {where}", answer.text)
-        assert answer.status_code != 500, (where, answer.text)
-
-    def call(self, where: str, error: grpc.aio.AioRpcError) -> None:
-        self.answers += 1
-        metadata = [*(error.trailing_metadata() or ()), *(error.initial_metadata() or ())]
-        self.see(f"{error.code().name} {where}", f"{error.details()} {error.debug_error_string()} {metadata!r}")
-        for _, value in metadata:
-            self.see(f"metadata {where}", value if isinstance(value, str) else value.decode("latin-1"))
-
-    def leaks(self) -> list[tuple[str, list[str], str]]:
-        return [(where, markers, text[:300]) for where, text in self.texts if (markers := found_in(text))]
-
-
-class Recorder(logging.Handler):
-    """Takes every record as the process would write it, and what our own loggers said as they said it."""
-
-    def __init__(self, seen: Seen) -> None:
-        super().__init__()
-        self._seen, self._formatter = seen, logs.JsonFormatter("gateway")
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self._seen.see(f"log {record.name}", self._formatter.format(record))
-        if record.name.startswith("tumorcast"):
-            self._seen.see(f"log {record.name}", f"{record.getMessage()} {record.exc_info}")
-
-
 @pytest.fixture
 def seen(capfd: pytest.CaptureFixture[str]) -> Iterator[Seen]:
-    """Watches logs, spans, metrics and standard error for one test, and fails it for any marker among them."""
-    found, exporter = Seen(), InMemorySpanExporter()
-    root = logging.getLogger()
-    level, handler = root.level, Recorder(found)
-    root.addHandler(handler)
-    root.setLevel(logging.DEBUG)
-    try:
-        with telemetry.tracing_to(exporter, "gateway"):
-            yield found
-    finally:
-        root.removeHandler(handler)
-        root.setLevel(level)
-    spans = exporter.get_finished_spans()
-    for span in spans:
-        found.see(f"span {span.name}", span.to_json())
-    found.see("metrics", telemetry.exposition())
-    written = capfd.readouterr()
-    found.see("standard error", written.err)
-    found.see("standard output", written.out)
-    assert spans
-    assert found.answers >= 10
-    assert not found.leaks()
-
-
-@asynccontextmanager
-async def gateways(auth: str, fakes: Fakes | None, issuer: Issuer, data_dir: Path) -> AsyncIterator[Served]:
-    chosen: dict[str, Any] = {"data_dir": data_dir, "rate_per_minute": 10**6, "failures_per_minute": 10**6}
-    if auth == "oidc":
-        chosen |= {"auth": "oidc", "oidc_issuers": (issuer.url,), "oidc_audiences": (AUDIENCE,)}
-    async with served(fakes, **chosen) as gateway:
-        yield gateway
-
-
-Test = Callable[[Served, dict[str, str]], Awaitable[None]]
-
-
-def with_gateway(test: Test, data_dir: Path, auth: str = "oidc", fakes: Fakes | None = None) -> None:
-    """Run a test with the headers of a caller whose token holds identifiers, too."""
-
-    async def main(issuer: Issuer) -> None:
-        async with gateways(auth, fakes, issuer, data_dir) as gateway:
-            named = {"sub": EMAIL, "name": NAME, "preferred_username": MRN, "azp": PLAIN, "fhirUser": MRN}
-            await test(gateway, issuer.bearer(scope=EVERYTHING, **named))
-
-    with served_issuer() as issuer:
-        asyncio.run(main(issuer))
+    with watched(capfd) as found:
+        yield found
 
 
 @pytest.fixture(params=["oidc", "none"])
 def auth(request: pytest.FixtureRequest) -> str:
     return str(request.param)
-
-
-# REST
 
 
 @dataclass(frozen=True)
@@ -418,95 +317,3 @@ def test_no_claim_or_part_of_a_token_is_told(seen: Seen, tmp_path: Path) -> None
 
     with served_issuer() as issuer:
         asyncio.run(main(issuer))
-
-
-# gRPC
-
-
-def messages(method: Any) -> Iterator[Any]:
-    """Requests of a method with markers in every field, of each alternative in turn."""
-    kind = GetMessageClass(method.input_type)
-    yield kind()
-    for choice in range(choices(method.input_type)):
-        whole = filled(kind(), choice)
-        yield whole
-        for one, _ in whole.ListFields():
-            part = kind()
-            part.CopyFrom(whole)
-            part.ClearField(one.name)
-            yield part
-            if one.name != "model" and "model" in method.input_type.fields_by_name:
-                known = kind()
-                known.CopyFrom(whole)
-                known.model = "simulated"
-                known.ClearField(one.name)
-                yield known
-
-
-METADATA = [
-    ("tumorcast-request-id", MRN), ("tumorcast-budget-ms", MRN), ("traceparent", HEADERS["traceparent"]),
-    ("tracestate", f"ehr={MRN}"), ("baggage", f"patient={MRN}"), ("x-patient", ALL), ("x-patient-bin", ALL.encode()),
-    ("user-agent", NAME), ("idempotency-key", PLAIN), ("prefer", f"wait={MRN}"),
-]  # fmt: skip
-
-
-def test_no_field_or_metadata_of_a_call_is_told(seen: Seen, auth: str, tmp_path: Path) -> None:
-    async def test(gateway: Served, caller: dict[str, str]) -> None:
-        metadata = [*METADATA, ("authorization", caller["Authorization"])]
-        codes = set()
-        for method in SERVICES.methods:
-            call = getattr(gateway.grpc, method.name)
-            for message in messages(method):
-                asked = call(iter([message]) if method.client_streaming else message, metadata=metadata, timeout=20)
-                try:
-                    _ = [a async for a in asked] if method.server_streaming else await asked
-                    seen.answers += 1
-                    seen.see(method.name, f"{await asked.initial_metadata()} {await asked.trailing_metadata()}")
-                except grpc.aio.AioRpcError as e:
-                    seen.call(method.name, e)
-                    codes.add(e.code())
-        assert not codes & {grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN}
-        assert codes & {grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND}
-
-    with_gateway(test, tmp_path, auth)
-
-
-def test_bytes_that_are_no_message_are_not_told(seen: Seen, tmp_path: Path) -> None:
-    async def test(gateway: Served, caller: dict[str, str]) -> None:
-        metadata = [("authorization", caller["Authorization"])]
-        for method in SERVICES.methods:
-            raw = copy.copy(getattr(gateway.grpc, method.name))
-            raw._request_serializer = None
-            for data in (ALL.encode(), b"\x0a\xff" + ALL.encode(), b"\x0a\x0c" + MRN.encode("utf-16")):
-                asked = raw(iter([data]) if method.client_streaming else data, metadata=metadata, timeout=20)
-                try:
-                    _ = [a async for a in asked] if method.server_streaming else await asked
-                except grpc.aio.AioRpcError as e:
-                    seen.call(method.name, e)
-
-    with_gateway(test, tmp_path)
-
-
-# The database
-
-
-def test_the_database_holds_nothing_of_a_patient_that_can_be_read(seen: Seen, tmp_path: Path) -> None:
-    async def test(gateway: Served, caller: dict[str, str]) -> None:
-        query = {
-            "model": "simulated", "patient_id": MRN, "index_date": "2026-03-04",
-            "fhir": {"resourceType": "Bundle", "id": NAME},
-            "documents": [{"id": EMAIL, "date": DATE, "text": TEXT}],
-            "timepoints": [{"role": "baseline", "study_instance_uid": UID, "date": DATE}],
-            "features": [{"name": "albumin", "number": 3.9, "unit": "g/dL", "effective": DATE, "source": ALL}],
-        }  # fmt: skip
-        headers = caller | {"idempotency-key": PLAIN}
-        made = await gateway.http.post("/v1/prognoses", json=query, headers=headers)
-        assert made.status_code == 201, made.text
-        for _ in range(10):
-            answer = await gateway.http.get(f"/v1/prognoses/{'b' * 32}", headers=caller)
-            seen.answer("unknown", answer)
-
-    with_gateway(test, tmp_path)
-    caller_is_named = {EMAIL, "Quorblatt"}  # who asked stands in the audit log, and is no patient
-    for file in (path for path in tmp_path.rglob("*") if path.is_file()):
-        assert not set(found_in(file.read_bytes().decode("latin-1"))) - caller_is_named - {MRN, DATE}, file.name
