@@ -11,6 +11,8 @@ from tumorcast_clinical.model import Limits
 from tumorcast_clinical.servicer import ClinicalServicer
 from tumorcast_clinical.settings import Settings
 from tumorcast_core import logs, rpc, telemetry
+from tumorcast_core.starting import starting
+from tumorcast_core.tls import TlsFiles, peer_files
 
 SERVICE_NAME = "tumorcast.clinical.v1.ClinicalService"
 
@@ -43,15 +45,16 @@ def servicer_of(settings: Settings) -> ClinicalServicer:
     return ClinicalServicer(limits, FhirServer(fhir_access_of(settings)), settings.max_records_at_once)
 
 
-async def serve(settings: Settings) -> None:
+async def serve(settings: Settings, files: TlsFiles | None) -> None:
     """Serve until SIGTERM, then close the connections to FHIR servers."""
     servicer = servicer_of(settings)
     try:
-        await rpc.serve(
+        await rpc.serve_peers(
             "clinical",
             lambda server: add_ClinicalServiceServicer_to_server(servicer, server),
             settings,
             (SERVICE_NAME,),
+            files,
         )
     finally:
         await servicer.close()
@@ -59,10 +62,12 @@ async def serve(settings: Settings) -> None:
 
 def main() -> None:
     """Serve until SIGTERM."""
-    settings = Settings()
+    with starting("clinical"):
+        settings = Settings()
+        files = peer_files(settings)
     logs.configure("clinical", settings.log_level)
     with telemetry.running("clinical", settings):
-        asyncio.run(serve(settings))
+        asyncio.run(serve(settings, files))
 
 
 def _path(name: str) -> Path | None:

@@ -1,5 +1,6 @@
 """Newline-delimited JSON: a bad line costs itself, patients are never mixed, memory does not grow with the file."""
 
+import io
 import json
 import tracemalloc
 from pathlib import Path
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from support.records import INDEX, bundle, medication, observation, patient
 from tumorcast_clinical.model import Limits, extract_features, extract_file
 from tumorcast_clinical.model.record.entry import Report
+from tumorcast_clinical.model.record.lines import Lines
 from tumorcast_core.errors import PayloadTooLarge
 
 
@@ -124,6 +126,22 @@ def test_a_bundle_larger_than_the_limit_is_refused_unread(tmp_path: Path):
         sparse.truncate(10 << 30)
     with pytest.raises(PayloadTooLarge):
         extract_file(file, limits=Limits(max_bytes=1 << 20))
+
+
+def test_a_line_without_end_is_not_read_to_the_end_to_learn_what_it_is():
+    class Endless(io.RawIOBase):
+        read_bytes = 0
+
+        def readable(self) -> bool:
+            return True
+
+        def readline(self, size: int | None = -1, /) -> bytes:
+            self.read_bytes += size or 0
+            return b"0" * (size or 0)
+
+    endless = Endless()
+    assert not Lines(lambda: endless, Limits(max_bytes=1 << 20)).are_ndjson()
+    assert endless.read_bytes < 100 << 20
 
 
 def test_a_line_longer_than_the_limit_costs_itself(tmp_path: Path):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import io
+import math
 from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -46,12 +47,16 @@ class Lines:
         return cls(lambda: path.open("rb"), limits)
 
     def are_ndjson(self) -> bool:
-        """Whether it is newline-delimited JSON: several lines, and one of the first few a whole JSON object."""
+        """Whether it is newline-delimited JSON: several lines, and one of the first few a whole JSON object.
+
+        A line many times longer than the limit is not read to its end to find out: then it is not.
+        """
         with self.open_() as file:
             lines: list[bytes] = []
             while len(lines) <= _LINES_TRIED and (line := file.readline(self.limits.max_bytes + 1)):
                 if len(line) > self.limits.max_bytes:
-                    _skip_line(file, line)
+                    if not _skip_line(file, line, _LINES_TRIED * self.limits.max_bytes):
+                        return False
                     lines.append(b"")
                 elif not _is_blank(line):
                     lines.append(line)
@@ -157,6 +162,12 @@ def _is_object(line: bytes, limits: Limits) -> bool:
         return False
 
 
-def _skip_line(file: BinaryIO, read: bytes) -> None:
+def _skip_line(file: BinaryIO, read: bytes, most: float = math.inf) -> bool:
+    """Read on to the end of the line; whether that came before ``most`` more bytes."""
+    skipped = 0
     while read and not read.endswith(b"\n"):
+        if skipped >= most:
+            return False
         read = file.readline(1 << 20)
+        skipped += len(read)
+    return True
