@@ -7,6 +7,9 @@ INSTALLED := .venv/.installed
 PACKAGES := core api client imaging clinical notes fusion gateway training platform
 # What make bench compares with; apart from .venv, for pydicom takes up GDCM wherever it finds it.
 PEERS := simpleitk==2.5.7 dicom2nifti==2.6.2 python-gdcm==3.2.6 fhirpathpy==2.2.4 antlr4-python3-runtime==4.13.2 litserve==0.2.19 pyzmq==27.3.0
+# Tests spread over two processes, file by file; WORKERS=0 runs them in one.
+WORKERS ?= 2
+SPREAD = $(BIN)/pytest -n $(WORKERS) --dist loadfile
 LATEST_TAG = $(shell git describe --tags --abbrev=0 2>/dev/null)
 
 .PHONY: help demo test test-all check proto constraints tools charts bench fuzz reproduce clean
@@ -19,13 +22,14 @@ demo: $(INSTALLED) ## start everything, run one simulated patient, print the pro
 
 test: $(INSTALLED) ## all tests that need no Debian package, no Ray and no long run
 	-$(BIN)/python tests/support/install_helm.py .tools # without it the chart tests skip and say so
-	$(BIN)/pytest -m "not ray and not slow and not debian"
+	$(SPREAD) -m "not ray and not slow and not debian"
 
 test-all: ## test, then the tests on a real Ray cluster, with Debian packages, and the long ones
 	$(MAKE) test
-	$(BIN)/pytest -m "ray or slow or debian"
+	$(SPREAD) -m "slow and not ray and not debian"
+	$(BIN)/pytest -m "ray or debian" # one Ray cluster and one of each server: nothing beside them
 
-check: $(INSTALLED) ## lint, format, types, import contracts, protos, doctests, pins
+check: $(INSTALLED) ## lint, format, types, import contracts, protos, doctests, pins, the charts' schemas
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy $(PACKAGES:%=-p tumorcast_%)
@@ -34,6 +38,7 @@ check: $(INSTALLED) ## lint, format, types, import contracts, protos, doctests, 
 	$(if $(LATEST_TAG),$(BIN)/buf breaking proto --against '.git#tag=$(LATEST_TAG)$(,)subdir=proto',@echo 'No tag yet: nothing to compare the protos with.')
 	$(BIN)/python tests/support/protos.py --check
 	$(BIN)/python tests/support/constraints.py --check
+	$(BIN)/python tests/support/chart_values.py --check
 	$(BIN)/pytest --doctest-modules -q shared/tumorcast_core shared/tumorcast_api shared/tumorcast_client $(wildcard services/*/model services/*/dicom services/*/rest services/*/auth services/*/stores services/*/fhir services/*/cds) services/tumorcast_clinical/adapters services/tumorcast_platform services/tumorcast_training
 
 proto: $(INSTALLED) ## regenerate shared/tumorcast from proto/
@@ -47,7 +52,8 @@ tools: $(INSTALLED) ## fetch Helm and a second FHIR validator into .tools, for t
 	$(BIN)/python tests/support/install_helm.py .tools
 	-$(BIN)/python tests/support/install_fhir_validator.py .tools # needs npm; without it those tests skip and say so
 
-charts: tools ## the chart and image tests alone
+charts: tools ## write the charts' schemas from their commented values, then the chart and image tests alone
+	$(BIN)/python tests/support/chart_values.py
 	$(BIN)/pytest tests/charts
 
 bench: $(INSTALLED) ## readers against their peers, encoder, serving, records, one query: tables (some 20 minutes)
