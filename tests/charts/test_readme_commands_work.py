@@ -1,7 +1,8 @@
 """Every command of charts/README.md is run as it stands there.
 
-Helm is the real one, except that `upgrade` becomes `template` since there is no cluster; docker and kubectl only
-record what they were told, which is then compared with the files and with the manifests.
+Helm is the real one, except that `upgrade` becomes `template` since there is no cluster; what it is told is compared with
+the files and with the manifests. `tumorcast` commands are parsed by the commands themselves; docker and kubectl only
+record.
 """
 
 from __future__ import annotations
@@ -10,137 +11,141 @@ import itertools
 import json
 import re
 import shlex
-import shutil
-import subprocess
-import sys
-import textwrap
+from pathlib import Path
 
 import pytest
 
-from support.helm import CHARTS, ROOT, SERVICES, Helm, Manifest, copy_charts, manifests
+from support.helm import CHARTS, ROOT, SERVICES, Helm, Manifest
+from support.page_commands import Calls, Page, check_tumorcast, of, releases
 from support.schemas import pick, pod_specs
 
-SETS = ("--set", "--set-json")
-MODES = ("--install", "--create-namespace", "--reset-then-reuse-values")
-
-RECORDER = """#!{python}
-import json, os, subprocess, sys
-name, words = os.path.basename(sys.argv[0]), sys.argv[1:]
-with open({log!r}, "a") as log:
-    log.write(json.dumps([name, *words]) + "\\n")
-if name == "helm":
-    if words[0] == "upgrade":
-        if "--reset-then-reuse-values" in words and "gateway.auth.insecureDemo=false" not in words:
-            words += ["--set", "gateway.auth.insecureDemo=true"]
-        words = ["template", *(word for word in words[1:] if word not in {modes})]
-    sys.exit(subprocess.run([{helm!r}, *words]).returncode)
-"""
-
-
-Calls = list[list[str]]
-"""What was called: the tool, and each of its arguments."""
-
-
-def commands() -> str:
-    """The README's shell blocks as one script."""
-    text = (CHARTS / "README.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"^( *)```sh\n(.*?)^ *```", text, flags=re.DOTALL | re.MULTILINE)
-    assert len(blocks) >= 8
-    return "\n".join(textwrap.dedent(body) for _, body in blocks)
+README = Page(CHARTS / "README.md")
+TOOLS = {"helm", "kubectl", "docker", "openssl", "tumorcast"}
+Upgrades = list[tuple[list[str], list[Manifest]]]
 
 
 @pytest.fixture(scope="module")
-def calls(helm: Helm, tmp_path_factory: pytest.TempPathFactory) -> Calls:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("readme")
+
+
+@pytest.fixture(scope="module")
+def calls(one_helm: Helm, folder: Path) -> Calls:
     """Run the whole README; fails with the tool's words if a command fails."""
-    folder = tmp_path_factory.mktemp("readme")
-    copy_charts(folder / "charts")
-    tools, log = folder / "bin", folder / "log"
-    tools.mkdir()
-    recorder = RECORDER.format(python=sys.executable, log=str(log), helm=helm.binary, modes=MODES)
-    for tool in ("helm", "kubectl", "docker"):
-        path = tools / tool
-        path.write_text(recorder, encoding="utf-8")
-        path.chmod(0o755)
-    done = subprocess.run(
-        [shutil.which("bash") or "bash", "-euo", "pipefail", "-c", commands()],
-        cwd=folder,
-        env={"PATH": f"{tools}:/usr/bin:/bin", "HOME": str(folder)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+    return README.run(one_helm, folder)
 
 
-def of(tool: str, calls: Calls) -> Calls:
-    return [words for name, *words in calls if name == tool]
+@pytest.fixture(scope="module")
+def upgrades(calls: Calls, one_helm: Helm, folder: Path) -> Upgrades:
+    """Each `helm upgrade`, and what the cluster then holds."""
+    told = [words for words in of("helm", calls) if words[0] == "upgrade"]
+    return list(zip(told, releases(one_helm, folder), strict=True))
 
 
-def releases(calls: Calls, helm: Helm) -> list[list[Manifest]]:
-    """What the cluster holds after each `helm upgrade`, values kept from one to the next."""
-    values: list[str] = []
-    found = []
-    for words in of("helm", calls):
-        if words[0] == "upgrade":
-            values += [w for option, value in itertools.pairwise(words) if option in SETS for w in (option, value)]
-            found.append(manifests(helm.run("template", words[1], words[2], *values)))
+def after(upgrades: Upgrades, *said: str) -> list[Manifest]:
+    """What the cluster holds after the upgrade that says all this."""
+    [found] = [manifests for words, manifests in upgrades if all(any(s in word for word in words) for s in said)]
     return found
 
 
+def test_the_page_can_be_read_in_one_go():
+    assert len(README.path.read_text(encoding="utf-8").splitlines()) <= 300
+
+
 def test_each_line_of_the_readme_calls_a_tool_that_was_watched(calls: Calls):
-    lines = [shlex.split(line) for line in commands().replace("\\\n", " ").splitlines()]
-    assert {words[0] for words in lines if words} == {"helm", "kubectl", "docker", "openssl", "for", "done"}
-    assert {call[0] for call in calls} == {"helm", "kubectl", "docker"}
+    script = re.sub(r"<<'END_OF_FILE'\n.*?\nEND_OF_FILE\n", "", README.script(), flags=re.DOTALL)
+    lines = [shlex.split(line, comments=True) for line in script.replace("\\\n", " ").splitlines()]
+    assert {words[0] for words in lines if words} <= TOOLS | {"for", "done", "cat"}
+    assert {call[0] for call in calls} == TOOLS - {"openssl"}
 
 
-def test_the_images_are_built_from_the_dockerfiles_under_the_names_that_the_charts_use(calls: Calls, helm: Helm):
+def test_the_images_are_built_from_the_dockerfiles_under_the_names_that_the_charts_use(
+    calls: Calls, upgrades: Upgrades
+):
     builds = [words for words in of("docker", calls) if words[0] == "build"]
     files = [words[words.index("--file") + 1] for words in builds]
-    assert files == [f"services/tumorcast_{service}/Dockerfile" for service in SERVICES]
+    assert set(files) >= {f"services/tumorcast_{service}/Dockerfile" for service in SERVICES}
     assert all((ROOT / file).is_file() for file in files)
     tags = {words[words.index("--tag") + 1] for words in builds}
     assert {words[1] for words in of("docker", calls) if words[0] == "push"} == tags
-    installed = releases(calls, helm)[0]
-    assert {c["image"] for m in installed for pod in pod_specs(m) for c in pod["containers"]} == tags
+    _, installed = upgrades[0]
+    assert {c["image"] for m in installed for pod in pod_specs(m) for c in pod["containers"]} <= tags
 
 
-def test_kubectl_asks_for_objects_that_the_release_has(calls: Calls, helm: Helm):
-    installed = {f"{m['kind'].lower()}/{m['metadata']['name']}" for m in releases(calls, helm)[0]}
+def test_kubectl_asks_for_objects_that_the_release_has(calls: Calls, upgrades: Upgrades):
+    _, installed = upgrades[0]
+    there = {f"{m['kind'].lower()}/{m['metadata']['name']}" for m in installed}
     asked = {word for words in of("kubectl", calls) for word in words if re.fullmatch(r"[a-z]+/[a-z-]+", word)}
-    assert asked == {name for name in installed if not name.startswith("service/")} | {"service/tumorcast-gateway"}
+    assert asked
+    assert asked <= there
     [forward] = [words for words in of("kubectl", calls) if "port-forward" in words]
-    [gateway] = [
-        m for m in releases(calls, helm)[0] if (m["kind"], m["metadata"]["name"]) == ("Service", "tumorcast-gateway")
-    ]
+    gateway = pick(installed, "Service", "tumorcast-gateway")
     assert int(forward[-1].partition(":")[2]) in {port["port"] for port in gateway["spec"]["ports"]}
 
 
-def test_helm_knows_every_option_that_the_readme_uses(calls: Calls, helm: Helm):
+@pytest.mark.parametrize("number", [0, 1])
+def test_helm_knows_every_option_that_the_readme_uses(calls: Calls, helms: list[Helm], number: int):
+    if number >= len(helms):
+        pytest.skip("there is one Helm only")
+    helm = helms[number]
+    verbs = {tuple(words[:2]) if words[0] == "dependency" else (words[0],) for words in of("helm", calls)}
+    help_of = {verb: helm.run(*verb, "--help") for verb in verbs}
     for words in of("helm", calls):
-        verb = words[:2] if words[0] == "dependency" else words[:1]
-        help_text = helm.run(*verb, "--help")
+        verb = tuple(words[:2]) if words[0] == "dependency" else (words[0],)
         for option in (word.partition("=")[0] for word in words if word.startswith("--")):
-            assert f"{option} " in help_text, f"helm {' '.join(verb)} has no {option}"
+            assert f"{option} " in help_of[verb], f"helm {' '.join(verb)} has no {option}"
 
 
-def test_the_commands_that_scale_do_so(calls: Calls, helm: Helm):
-    _, clinical, encoder, ingress, gpu, *_ = releases(calls, helm)
-    assert pick(clinical, "Deployment", "tumorcast-clinical")["spec"]["replicas"] == 3
-    groups = [
-        pick(m, "RayService", "tumorcast-imaging")["spec"]["rayClusterConfig"]["workerGroupSpecs"]
-        for m in (encoder, ingress, gpu)
-    ]
-    assert [[group["replicas"] for group in each] for each in groups] == [[1, 2], [2, 2], [2, 2]]
-    encoder_pod = groups[-1][1]["template"]["spec"]
-    assert encoder_pod["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] == "1"
+def test_every_upgrade_renders_under_the_other_helm_too(calls: Calls, helms: list[Helm], folder: Path):
+    assert all(found for helm in helms[1:] for found in releases(helm, folder))
+
+
+def test_tumorcast_takes_every_command_line_as_it_stands(calls: Calls, folder: Path, monkeypatch: pytest.MonkeyPatch):
+    (folder / "glioma-2").mkdir(exist_ok=True)  # a model's folder, as the page names it
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("TUMORCAST_FUSION_MODEL_STORE", "models")
+    lines = of("tumorcast", calls)
+    assert {words[1] for words in lines if words[0] == "platform"} >= {"status", "wait", "scale", "diagnose", "smoke"}
+    for words in lines:
+        check_tumorcast(words)
+
+
+def test_the_page_tells_of_every_platform_command():
+    from tumorcast_platform.commands.platform.app import platform_app
+
+    text = README.path.read_text(encoding="utf-8")
+    for command in platform_app.registered_commands:
+        assert f"tumorcast platform {command.name}" in text
+
+
+def test_the_commands_that_scale_do_so(upgrades: Upgrades):
+    clinical = pick(after(upgrades, "clinical.replicas=3"), "Deployment", "tumorcast-clinical")
+    assert clinical["spec"]["replicas"] == 3
+    scaled = after(upgrades, "clinical.autoscaling.enabled=true")
+    assert "replicas" not in pick(scaled, "Deployment", "tumorcast-clinical")["spec"]
+    assert pick(scaled, "HorizontalPodAutoscaler", "tumorcast-clinical")["spec"]["maxReplicas"] == 6
+    apart, gpu, ingress = (
+        pick(after(upgrades, said), "RayService", "tumorcast-imaging")["spec"]["rayClusterConfig"]["workerGroupSpecs"]
+        for said in ("encoders.ct-lesion.replicas=2", "encoders.ct-lesion.gpus=1", "imaging.ingress.replicas=2")
+    )
+    assert [[group["replicas"] for group in each] for each in (apart, gpu, ingress)] == [[1, 2], [1, 2], [2, 2]]
+    encoder_pod = gpu[1]["template"]["spec"]
+    assert encoder_pod["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] in (1, "1")
     assert encoder_pod["tolerations"] == [{"key": "nvidia.com/gpu", "operator": "Exists"}]
 
 
-def test_the_commands_that_let_callers_sign_in_show_the_secrets_that_were_made(calls: Calls, helm: Helm):
+def test_only_the_named_service_changes_when_it_is_scaled(upgrades: Upgrades):
+    for (_, before), (words, now) in itertools.pairwise(upgrades):
+        if not any(re.fullmatch(r"clinical\.(replicas|autoscaling\..*)=.*", word) for word in words):
+            continue
+        changed = [m for m in now if m not in before] + [m for m in before if m not in now]
+        assert {m["metadata"]["labels"]["app.kubernetes.io/name"] for m in changed} == {"clinical"}
+
+
+def test_the_commands_that_let_callers_sign_in_show_the_secrets_that_were_made(calls: Calls, upgrades: Upgrades):
     made = {words[words.index("create") + 3]: words for words in of("kubectl", calls) if "create" in words}
-    [pod] = pod_specs(pick(releases(calls, helm)[-1], "Deployment", "tumorcast-gateway"))
+    manifests = after(upgrades, "ward.yaml")
+    [pod] = pod_specs(pick(manifests, "Deployment", "tumorcast-gateway"))
     secrets = [volume["secret"] for volume in pod["volumes"] if "secret" in volume]
     assert {secret["secretName"] for secret in secrets} == made.keys() - {"tumorcast-smart"}
     for secret in secrets:
@@ -148,15 +153,36 @@ def test_the_commands_that_let_callers_sign_in_show_the_secrets_that_were_made(c
             assert any(word.startswith(f"--from-file={item['key']}=") for word in made[secret["secretName"]])
     settings = {variable["name"]: variable.get("value") for variable in pod["containers"][0]["env"]}
     assert settings["TUMORCAST_GATEWAY_AUTH"] == "oidc"
+    assert settings["TUMORCAST_GATEWAY_INSECURE_DEMO"] == "false"
+    assert pick(manifests, "Job", "tumorcast-gateway-migration")
 
 
-def test_the_command_that_opens_a_fhir_server_shows_the_secret_that_was_made(calls: Calls, helm: Helm):
+def test_the_command_that_opens_a_fhir_server_shows_the_secret_that_was_made(calls: Calls, upgrades: Upgrades):
     [(name, source)] = [
         words[-2:] for words in of("kubectl", calls) if "create" in words and "tumorcast-smart" in words
     ]
-    [pod] = pod_specs(pick(releases(calls, helm)[-1], "Deployment", "tumorcast-clinical"))
+    [pod] = pod_specs(pick(after(upgrades, "clinical.fhir.smart"), "Deployment", "tumorcast-clinical"))
     [secret] = [volume["secret"] for volume in pod["volumes"] if "secret" in volume]
     assert secret["secretName"] == name
     assert source.startswith(f"--from-file={secret['items'][0]['key']}=")
     hosts = {variable["name"]: variable.get("value") for variable in pod["containers"][0]["env"]}
     assert json.loads(hosts["TUMORCAST_CLINICAL_FHIR_ALLOWED_HOSTS"]) == ["ehr.example.org", "login.example.org"]
+
+
+def test_the_last_commands_turn_tls_within_and_alerts_on(upgrades: Upgrades):
+    assert pick(after(upgrades, "global.mtls.enabled=true"), "Certificate", "tumorcast-ca")
+    rules = pick(after(upgrades, "monitoring.enabled=true"), "PrometheusRule", "tumorcast-gateway")
+    assert rules["metadata"]["labels"]["release"] == "prometheus"
+    count = sum(len(group["rules"]) for group in rules["spec"]["groups"])
+    assert f"{count} alerts" in README.path.read_text(encoding="utf-8")
+
+
+def test_the_page_names_every_preset_and_leads_to_pages_that_are_there():
+    text = README.path.read_text(encoding="utf-8")
+    for preset in (CHARTS / "tumorcast").glob("values-*.yaml"):
+        assert f"`{preset.name}`" in text
+    for link in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text):
+        assert (CHARTS / link).exists(), link
+    for anchor in re.findall(r"\]\(#([^)]+)\)", text):
+        titles = {re.sub(r"[^a-z0-9 -]", "", line.lower()).strip().replace(" ", "-") for line in text.splitlines()}
+        assert anchor in titles

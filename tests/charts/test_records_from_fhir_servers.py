@@ -10,9 +10,10 @@ from support.helm import Helm
 from support.schemas import KUBERNETES, check_core, pick, pod_specs
 from tumorcast_clinical.settings import Settings
 
-HOSTS = {"fhir.allowedHosts": ["ehr.example.org", "login.example.org:8443"]}
+WAY = {"network.allowTo": [{"cidr": "10.30.0.0/16", "ports": [443, 8443]}]}
+HOSTS = WAY | {"fhir.allowedHosts": ["ehr.example.org", "login.example.org:8443"]}
 SMART = {"fhir.smart.clientId": "tumorcast", "fhir.smart.existingSecret": "smart-client"}
-TOKEN = {"fhir.allowedHosts": ["ehr.example.org"], "fhir.token.existingSecret": "ehr-token"}
+TOKEN = WAY | {"fhir.allowedHosts": ["ehr.example.org"], "fhir.token.existingSecret": "ehr-token"}
 CA = {"fhir.ca.existingConfigMap": "hospital-ca"}
 
 
@@ -101,6 +102,7 @@ def test_the_manifests_are_valid_with_secrets(helm: Helm, version: str):
         (TOKEN | SMART, "exclude each other"),
         (TOKEN | HOSTS, "exactly one of fhir.allowedHosts"),
         ({"fhir.token.existingSecret": "ehr-token"}, "exactly one of fhir.allowedHosts"),
+        (HOSTS | {"network.allowTo": []}, "network policy shuts the way to fhir.allowedHosts"),
     ],
 )
 def test_what_the_service_would_refuse_at_its_start_is_refused_before(helm: Helm, values: dict[str, Any], said: str):

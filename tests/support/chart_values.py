@@ -1,10 +1,10 @@
 """Writes each chart's closed ``values.schema.json`` from its commented ``values.yaml``; ``--check`` compares instead.
 
 A comment directly above a key describes it. Its lines ``# @schema {…}`` are flow mappings of JSON Schema keywords
-(draft-07), with four words of our own: ``$ref`` takes in a definition of ``charts/common/definitions.yaml``; ``each`` is
-a pattern of the names of a map whose entries are all like the first one; ``optional`` names keys of an object that may be
-left out; ``"@"`` is what the type would be without a word. Between ``# >>> common/<name>`` and ``# <<< common/<name>``
-stands what ``charts/common/values/<name>.yaml`` says, with the chart's name for ``<chart>``.
+(draft-07). ``$ref`` takes in a definition of ``charts/common/definitions.yaml``. Two words are our own: ``each`` is a
+pattern of the names in a map whose entries are all like its first, and ``optional`` names keys that may be left out.
+Between ``# >>> common/<name>`` and ``# <<< common/<name>`` stands what ``charts/common/values/<name>.yaml`` says, with
+the chart's name for ``<chart>``.
 """
 
 from __future__ import annotations
@@ -26,11 +26,15 @@ Schema = dict[str, Any]
 
 SUBSCHEMA = {"items", "additionalProperties", "propertyNames", "contains", "not", "if", "then", "else"}
 SUBSCHEMAS = {"anyOf", "oneOf", "allOf"}
-KEYWORDS = SUBSCHEMA | SUBSCHEMAS | {
-    *("$ref", "type", "enum", "const", "format", "pattern", "minLength", "maxLength", "description"),
-    *("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minItems", "maxItems", "uniqueItems"),
-    *("properties", "required", "minProperties", "maxProperties"),
-}  # fmt: skip
+KEYWORDS = (
+    SUBSCHEMA
+    | SUBSCHEMAS
+    | {
+        *("$ref", "type", "enum", "const", "format", "pattern", "minLength", "maxLength", "description"),
+        *("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
+        *("properties", "required", "minProperties", "maxProperties", "minItems", "maxItems", "uniqueItems"),
+    }
+)
 OWN = {"each", "optional"}
 TYPES = {bool: "boolean", int: "integer", float: "number", str: "string", list: "array", dict: "object"}
 MARKER = re.compile(r"^( *)# (>>>|<<<) common/([a-z-]+)$")
@@ -114,7 +118,8 @@ class Values:
     def _value(self, key: yaml.Node, node: yaml.Node, value: Any, *, explained: bool) -> Schema:
         line = key.start_mark.line
         try:
-            description, annotation = self._comment(line)
+            within = self.lines[line][: key.start_mark.column].strip()  # of a flow mapping
+            description, annotation = ("", {}) if within else self._comment(line)
             if not (description or explained or (isinstance(node, yaml.MappingNode) and node.value)):
                 raise ValuesError("no comment explains it")
             own = self.definitions.resolve({k: v for k, v in annotation.items() if k not in OWN})
@@ -161,7 +166,10 @@ class Values:
             if not text.startswith("@"):
                 words.append(text or "\n")
                 continue
-            found = yaml.safe_load(text.removeprefix("@schema "))
+            try:
+                found = yaml.safe_load(text.removeprefix("@schema "))
+            except yaml.YAMLError:
+                found = None
             if not text.startswith("@schema ") or not isinstance(found, dict):
                 raise ValuesError("an annotation is # @schema {keyword: value}")
             annotation |= found
@@ -222,7 +230,7 @@ def main() -> None:
         for path, text in ((chart / name, text) for name, text in files):
             if asked.check and (not path.is_file() or path.read_text(encoding="utf-8") != text):
                 wrong.append(f"{path.relative_to(ROOT)} is not what its comments say: run make charts.")
-            elif not asked.check:
+            elif not asked.check and (not path.is_file() or path.read_text(encoding="utf-8") != text):
                 path.write_text(text, encoding="utf-8")
     if wrong:
         sys.exit("\n".join(wrong))

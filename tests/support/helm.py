@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 import json
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -56,17 +58,42 @@ class Helm:
         for chart in APPLICATIONS:
             self.run("dependency", "build", f"charts/{chart}")
 
-    def render(self, chart: str = "tumorcast", values: Values | None = None, release: str = "demo") -> list[Manifest]:
-        """The manifests of a chart with ``values`` by dotted path; the insecure demonstration is accepted."""
-        return manifests(self.run("template", release, f"charts/{chart}", *settings(chart, values or {})))
+    def render(
+        self,
+        chart: str = "tumorcast",
+        values: Values | None = None,
+        release: str = "demo",
+        *,
+        files: Iterable[Path] = (),
+        upgrade: bool = False,
+    ) -> list[Manifest]:
+        """The manifests of a chart with ``values`` by dotted path; the insecure demonstration is accepted.
 
-    def refusal(self, chart: str = "tumorcast", values: Values | None = None, release: str = "demo") -> str:
+        The same is rendered once; each caller gets a copy of its own.
+        """
+        arguments = [word for file in files for word in ("--values", str(file))]
+        arguments += [*settings(chart, values or {}), *(["--is-upgrade"] if upgrade else [])]
+        return copy.deepcopy(_rendered(self, ("template", release, f"charts/{chart}", *arguments)))
+
+    def refusal(
+        self,
+        chart: str = "tumorcast",
+        values: Values | None = None,
+        release: str = "demo",
+        *,
+        files: Iterable[Path] = (),
+    ) -> str:
         """What helm says against these values; fails if it takes them."""
         try:
-            self.render(chart, values, release)
+            self.render(chart, values, release, files=files)
         except HelmError as e:
             return str(e)
         raise AssertionError(f"helm rendered {chart} with {values}")
+
+
+@functools.cache
+def _rendered(helm: Helm, arguments: tuple[str, ...]) -> list[Manifest]:
+    return manifests(helm.run(*arguments))
 
 
 def settings(chart: str, values: Values) -> Iterator[str]:
@@ -77,7 +104,7 @@ def settings(chart: str, values: Values) -> Iterator[str]:
 
 def manifests(text: str) -> list[Manifest]:
     """The objects of a multi-document YAML text."""
-    return [document for document in yaml.safe_load_all(text) if document]
+    return [document for document in yaml.load_all(text, yaml.CSafeLoader) if document]
 
 
 def binaries(tools: Path = ROOT / ".tools") -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
 import json
 import os
@@ -12,11 +13,26 @@ from typing import Any
 
 import jsonschema
 import kubernetes_validate
+from kubernetes_validate.utils import all_versions, schema_contents
+from referencing import Registry, Resource
 
 from support.helm import ROOT, Manifest
 
-KUBERNETES = ("1.29", "1.31", "1.33", "1.35", "1.37")
-"""The oldest and newest version that the charts are for, and some between."""
+KUBERNETES = tuple(f"1.{minor}" for minor in range(29, 38))
+"""The versions that the charts are for."""
+
+CUSTOM = {
+    "Certificate": "certificate_cert-manager.io_v1",
+    "GRPCRoute": "grpcroute_gateway.networking.k8s.io_v1",
+    "Gateway": "gateway_gateway.networking.k8s.io_v1",
+    "HTTPRoute": "httproute_gateway.networking.k8s.io_v1",
+    "Issuer": "issuer_cert-manager.io_v1",
+    "RayJob": "rayjob_ray.io_v1",
+    "RayService": "rayservice_ray.io_v1",
+    "ScaledObject": "scaledobject_keda.sh_v1alpha1",
+    "ServiceMonitor": "servicemonitor_monitoring.coreos.com_v1",
+}
+"""Custom resources whose schemas are at hand, by kind."""
 
 Schema = dict[str, Any]
 
@@ -26,6 +42,7 @@ def crd_folder() -> Path:
     return Path(os.environ.get("TUMORCAST_SHARED", ROOT.parent / "shared")) / "schemas" / "crds"
 
 
+@functools.cache
 def custom_resource_schema(name: str) -> Schema:
     """A custom resource's schema, closed; ``metadata`` is any object."""
     raw = json.loads(gzip.decompress((crd_folder() / f"{name}.json.gz").read_bytes()))
@@ -69,19 +86,75 @@ def errors(instance: Any, schema: Schema) -> list[str]:
 
 
 def check_core(manifest: Manifest, version: str) -> None:
-    """Raise ``kubernetes_validate.ValidationError`` unless the core kind is valid, without unknown fields."""
-    kubernetes_validate.validate(manifest, version, strict=True)
+    """Raise ``kubernetes_validate.ValidationError`` unless the core kind is valid, without unknown fields.
+
+    It does what ``kubernetes_validate.validate`` does, which reads its schemas anew each time.
+    """
+    try:
+        _core_validator(manifest["apiVersion"], manifest["kind"], version).validate(manifest)
+    except jsonschema.ValidationError as e:
+        raise kubernetes_validate.ValidationError(e, version=version) from e
 
 
-def pod_specs(manifest: Manifest) -> Iterator[dict[str, Any]]:
-    """Every pod spec in a manifest: a Deployment's one, a RayService's one per group."""
+@functools.cache
+def _core_validator(api_version: str, kind: str, version: str) -> jsonschema.Draft202012Validator:
+    *group, name = api_version.split("/")
+    prefix = f"{group[0].partition('.')[0]}-" if group else ""
+    try:
+        path = f"{_core_folder(version)}/{kind.lower()}-{prefix}{name}.json"
+        return jsonschema.Draft202012Validator(schema_contents(path, version), registry=_core_definitions(version))
+    except FileNotFoundError as e:
+        raise kubernetes_validate.SchemaNotFoundError(kind, version, api_version) from e
+
+
+def _core_folder(version: str) -> str:
+    [known] = {each for each in all_versions() if each.startswith(f"{version}.")}
+    return f"kubernetes-json-schema/v{known}-local-strict"
+
+
+@functools.cache
+def _core_definitions(version: str) -> Any:
+    return Resource.from_contents(schema_contents(f"{_core_folder(version)}/_definitions.json", version)) @ Registry()
+
+
+def check_custom(manifest: Manifest) -> list[str]:
+    """What is wrong with a custom resource whose schema is at hand, as ``errors`` says it."""
+    return errors(manifest, custom_resource_schema(CUSTOM[manifest["kind"]]))
+
+
+def pod_templates(manifest: Manifest) -> Iterator[dict[str, Any]]:
+    """Every pod that a manifest makes, as {metadata, spec}: one, or one per group of a RayService."""
     match manifest["kind"]:
-        case "Deployment":
-            yield manifest["spec"]["template"]["spec"]
+        case "Pod":
+            yield manifest
+        case "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet" | "Job":
+            yield manifest["spec"]["template"]
+        case "CronJob":
+            yield manifest["spec"]["jobTemplate"]["spec"]["template"]
         case "RayService":
             cluster = manifest["spec"]["rayClusterConfig"]
             for group in (cluster["headGroupSpec"], *cluster["workerGroupSpecs"]):
-                yield group["template"]["spec"]
+                yield group["template"]
+
+
+def containers(manifest: Manifest) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """Every container of every pod, with its pod's spec; that of Ray's autoscaler, which KubeRay adds, included."""
+    for number, pod in enumerate(pod_specs(manifest)):
+        for container in (*pod["containers"], *pod.get("initContainers", ())):
+            yield pod, container
+        if manifest["kind"] == "RayService" and number == 0:
+            cluster = manifest["spec"]["rayClusterConfig"]
+            if cluster.get("enableInTreeAutoscaling"):
+                yield (
+                    pod,
+                    {"name": "autoscaler", "image": pod["containers"][0]["image"], **cluster["autoscalerOptions"]},
+                )
+
+
+def pod_specs(manifest: Manifest) -> Iterator[dict[str, Any]]:
+    """The specs of these pods."""
+    for template in pod_templates(manifest):
+        yield template["spec"]
 
 
 def pick(found: list[Manifest], kind: str, name: str) -> Manifest:

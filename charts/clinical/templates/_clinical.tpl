@@ -25,6 +25,9 @@
 {{- if and $fhir.token.existingSecret (ne (len $fhir.allowedHosts) 1) }}
 {{- fail "fhir.token is for one server: give exactly one of fhir.allowedHosts with it." }}
 {{- end }}
+{{- if and $fhir.allowedHosts .Values.global.networkPolicy.enabled (not .Values.network.allowTo) }}
+{{- fail "The network policy shuts the way to fhir.allowedHosts: name it in network.allowTo (clinical.network.allowTo under the umbrella), e.g. [{cidr: 10.20.0.0/16, ports: [443]}], or say global.networkPolicy.enabled=false." }}
+{{- end }}
 {{- end }}
 
 {{- define "clinical.env" -}}

@@ -7,21 +7,32 @@
   value: 0.0.0.0
 - name: {{ $prefix }}PORT
   value: {{ include "common.grpcPort" . | quote }}
+- name: {{ $prefix }}HEALTH_PORT
+  value: {{ include "common.healthPort" . | quote }}
+- name: {{ $prefix }}METRICS_HOST
+  value: 0.0.0.0
+- name: {{ $prefix }}METRICS_PORT
+  value: {{ include "common.metricsPort" . | quote }}
 - name: {{ $prefix }}LOG_LEVEL
   value: {{ .Values.logLevel }}
 - name: {{ $prefix }}DRAIN_S
   value: {{ .Values.shutdown.drainSeconds | quote }}
 - name: {{ $prefix }}MAX_CONCURRENT_CALLS
   value: {{ int .Values.maxConcurrentCalls | quote }}
+{{- with .Values.global.monitoring.otlpEndpoint }}
+- name: OTEL_EXPORTER_OTLP_ENDPOINT
+  value: {{ . | quote }}
+{{- end }}
 - name: OMP_NUM_THREADS # or numerical libraries start a thread for every core of the node
   valueFrom:
     resourceFieldRef:
       resource: limits.cpu
 {{- end }}
 
-{{/* Health by grpc.health.v1. A gRPC probe takes a port's number, not its name. */}}
+{{/* Health by grpc.health.v1, on a port of its own that stays in clear, since kubelets before 1.37 ask in clear only.
+A gRPC probe takes a port's number, not its name. */}}
 {{- define "common.grpc.probes" -}}
-{{- $port := include "common.grpcPort" . -}}
+{{- $port := include "common.healthPort" . -}}
 startupProbe:
   grpc: {port: {{ $port }}}
   periodSeconds: 2
@@ -38,8 +49,18 @@ livenessProbe:
   failureThreshold: 3
 {{- end }}
 
-{{/* Takes {root, extraPorts, extraEnv, extraMounts, extraVolumes, probes}; all but the first are YAML and may be
-absent. */}}
+{{/* Ports of a pod beside those of its callers. */}}
+{{- define "common.grpc.ports" -}}
+- name: grpc
+  containerPort: {{ include "common.grpcPort" . }}
+- name: metrics
+  containerPort: {{ include "common.metricsPort" . }}
+- name: health
+  containerPort: {{ include "common.healthPort" . }}
+{{- end }}
+
+{{/* Takes {root, extraPorts, extraEnv, extraMounts, extraVolumes, probes, strategy}; all but the first are YAML and may
+be absent. An autoscaler's Deployment names no replicas, or every upgrade would take its decision back. */}}
 {{- define "common.grpc.deployment" -}}
 {{- $ := .root -}}
 {{- $probes := include "common.grpc.probes" $ | fromYaml -}}
@@ -50,39 +71,50 @@ metadata:
   name: {{ include "common.fullname" $ }}
   labels: {{- include "common.labels" $ | nindent 4 }}
 spec:
+  {{- if not $.Values.autoscaling.enabled }}
   replicas: {{ int $.Values.replicas }}
+  {{- end }}
   selector:
     matchLabels: {{- include "common.selectorLabels" $ | nindent 6 }}
   strategy:
-    type: RollingUpdate
-    rollingUpdate:
-      maxUnavailable: 0
-      maxSurge: 1
+    {{- .strategy | default (include "common.grpc.strategy" $) | nindent 4 }}
   template:
     metadata:
       labels: {{- include "common.podLabels" $ | nindent 8 }}
     spec:
+      serviceAccountName: {{ include "common.fullname" $ }}
       {{- include "common.podSpec" $ | nindent 6 }}
+      {{- with include "common.placement" $ }}{{ . | nindent 6 }}{{ end }}
       terminationGracePeriodSeconds: {{ include "common.terminationGracePeriodSeconds" $ }}
       containers:
         - name: {{ $.Chart.Name }}
           {{- include "common.container" $ | nindent 10 }}
           ports:
-            - name: grpc
-              containerPort: {{ include "common.grpcPort" $ }}
+            {{- include "common.grpc.ports" $ | nindent 12 }}
             {{- with .extraPorts }}{{ . | nindent 12 }}{{ end }}
           env:
             {{- include "common.grpc.env" $ | nindent 12 }}
+            {{- with include "common.mtls.env" $ }}{{ . | nindent 12 }}{{ end }}
             {{- with .extraEnv }}{{ . | nindent 12 }}{{ end }}
           {{- toYaml $probes | nindent 10 }}
           lifecycle: {{- include "common.lifecycle" $ | nindent 12 }}
           resources: {{- toYaml $.Values.resources | nindent 12 }}
           volumeMounts:
             {{- include "common.tmpMount" $ | nindent 12 }}
+            {{- with include "common.mtls.mounts" $ }}{{ . | nindent 12 }}{{ end }}
             {{- with .extraMounts }}{{ . | nindent 12 }}{{ end }}
       volumes:
         {{- include "common.tmpVolume" $ | nindent 8 }}
+        {{- with include "common.mtls.volumes" $ }}{{ . | nindent 8 }}{{ end }}
         {{- with .extraVolumes }}{{ . | nindent 8 }}{{ end }}
+{{- end }}
+
+{{/* A pod goes only when its successor is ready. */}}
+{{- define "common.grpc.strategy" -}}
+type: RollingUpdate
+rollingUpdate:
+  maxUnavailable: 0
+  maxSurge: 1
 {{- end }}
 
 {{/* Headless: DNS answers with every ready pod, and gRPC clients take them in turn. */}}
@@ -99,4 +131,7 @@ spec:
     - name: grpc
       port: {{ include "common.grpcPort" . }}
       targetPort: grpc
+    - name: metrics
+      port: {{ include "common.metricsPort" . }}
+      targetPort: metrics
 {{- end }}

@@ -46,3 +46,12 @@ imaging: 9000
 {{- define "common.grpcPort" -}}
 {{ index (include "common.grpcPorts" . | fromYaml) .Chart.Name }}
 {{- end }}
+
+{{/* Where Prometheus reads metrics, and where kubelets ask for health; the same in every pod that runs grpc.aio. */}}
+{{- define "common.metricsPort" -}}
+9464
+{{- end }}
+
+{{- define "common.healthPort" -}}
+50059
+{{- end }}

@@ -55,3 +55,49 @@ preStop:
   exec:
     command: [sleep, {{ .Values.shutdown.leaveSeconds | quote }}]
 {{- end }}
+
+{{/* Where a chart's pods may and should run, by the block "pods" of its values. */}}
+{{- define "common.placement" -}}
+{{- with .Values.nodeSelector }}
+nodeSelector: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.tolerations }}
+tolerations: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- include "common.spread" (dict "spread" .Values.spread "labels" (include "common.selectorLabels" .)
+  "perRevision" true) }}
+{{- end }}
+
+{{/* Pods over zones and nodes, as far as there are some. Takes {spread, labels, perRevision}: the labels, as YAML, of the
+pods that are counted, and whether those of a Deployment's revision are counted by themselves. */}}
+{{- define "common.spread" -}}
+{{- $topologies := list -}}
+{{- if .spread.acrossZones }}{{ $topologies = append $topologies "topology.kubernetes.io/zone" }}{{ end -}}
+{{- if .spread.acrossNodes }}{{ $topologies = append $topologies "kubernetes.io/hostname" }}{{ end -}}
+{{- if $topologies }}
+topologySpreadConstraints:
+  {{- range $topologies }}
+  - topologyKey: {{ . }}
+    maxSkew: 1
+    whenUnsatisfiable: ScheduleAnyway
+    labelSelector:
+      matchLabels: {{- $.labels | nindent 8 }}
+    {{- if $.perRevision }}
+    matchLabelKeys: [pod-template-hash]
+    {{- end }}
+  {{- end }}
+{{- end }}
+{{- end }}
+
+{{/* An account of the service's own, without a token: the pods ask the cluster nothing. */}}
+{{- define "common.serviceAccount" -}}
+apiVersion: v1
+kind: ServiceAccount
+metadata:
+  name: {{ include "common.fullname" . }}
+  labels: {{- include "common.labels" . | nindent 4 }}
+automountServiceAccountToken: false
+{{- end }}

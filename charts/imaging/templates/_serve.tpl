@@ -1,12 +1,7 @@
 {{/* Ray Serve's configuration. The cluster holds it as one string in which nobody checks a key: the tests do. */}}
 
-{{/* The encoder's Serve deployment, its group of pods, and the custom Ray resource that ties the two together. */}}
-{{- define "imaging.encoder" -}}
-encoder-{{ . }}
-{{- end }}
-
 {{- define "imaging.serveConfig" -}}
-{{- $first := first (values .Values.encoders) -}}
+{{- $encoders := include "imaging.encoders" . | fromYaml -}}
 proxy_location: EveryNode
 http_options:
   host: 0.0.0.0
@@ -26,18 +21,10 @@ applications:
     route_prefix: /
     import_path: tumorcast_imaging.app:build
     args: # fields of tumorcast_imaging.settings.Settings
-      encoders: {{ keys .Values.encoders | sortAlpha | toJson }}
-      study_store: {{ include "imaging.studiesPath" . }}
-      log_level: {{ .Values.logLevel }}
-      drain_s: {{ int .Values.shutdown.drainSeconds }}
-      cache_root: {{ include "imaging.studiesPath" . }}/.embeddings
-      cache_mib: {{ int .Values.ingress.cacheMiB }}
-      encoder_num_cpus: {{ int $first.cpus }}
-      encoder_num_gpus: {{ int $first.gpus }}
-      encoder_threads: {{ int $first.cpus }}
+      {{- include "imaging.settings" . | nindent 6 }}
     deployments:
       - name: ingress
-        num_replicas: {{ int .Values.ingress.replicas }}
+        {{- include "imaging.scaling" .Values.ingress | nindent 8 }}
         max_ongoing_requests: {{ int .Values.ingress.maxConcurrentCalls }}
         max_queued_requests: {{ int .Values.ingress.maxQueuedCalls }}
         graceful_shutdown_timeout_s: {{ int .Values.shutdown.drainSeconds }}
@@ -45,15 +32,91 @@ applications:
           num_cpus: {{ int .Values.ingress.cpus }}
           num_gpus: 0
           resources: {ingress: 1}
-      {{- range $name, $encoder := .Values.encoders }}
+      {{- range $name, $encoder := $encoders }}
       - name: {{ include "imaging.encoder" $name }}
-        num_replicas: {{ int $encoder.replicas }}
-        max_ongoing_requests: {{ int $encoder.maxOngoingCrops }}
+        {{- include "imaging.scaling" $encoder | nindent 8 }}
+        {{- with int $encoder.maxOngoingCrops }}
+        max_ongoing_requests: {{ . }}
+        {{- end }}
         max_queued_requests: {{ int $encoder.maxQueuedCrops }}
         graceful_shutdown_timeout_s: {{ int $.Values.shutdown.drainSeconds }}
         ray_actor_options:
-          num_cpus: {{ int $encoder.cpus }}
-          num_gpus: {{ int $encoder.gpus }}
+          num_cpus: {{ include "imaging.part" (dict "whole" $encoder.cpus "replicas" $encoder.replicasPerPod) }}
+          num_gpus: {{ include "imaging.part" (dict "whole" $encoder.gpus "replicas" $encoder.replicasPerPod) }}
           resources: { {{- include "imaging.encoder" $name }}: 1}
       {{- end }}
+{{- end }}
+
+{{/* Only what every replica has to know: what stands here replaces all replicas when it changes. */}}
+{{- define "imaging.settings" -}}
+encoders: {{ keys .Values.encoders | sortAlpha | toJson }}
+{{- if .Values.encoderFolder.existingClaim }}
+encoder_root: {{ include "imaging.encoderPath" . }}
+{{- end }}
+encoder_placement: {{ .Values.encoderPlacement }}
+{{- with include "imaging.encoders" . | fromYaml }}
+encoders_resources:
+  {{- range $name, $encoder := . }}
+  {{ $name }}:
+    num_cpus: {{ include "imaging.part" (dict "whole" $encoder.cpus "replicas" $encoder.replicasPerPod) }}
+    num_gpus: {{ include "imaging.part" (dict "whole" $encoder.gpus "replicas" $encoder.replicasPerPod) }}
+    threads: {{ max 1 (div (int $encoder.cpus) (int $encoder.replicasPerPod)) }}
+  {{- end }}
+{{- else }}
+encoder_threads: {{ int .Values.ingress.cpus }}
+{{- end }}
+encoder_timeout_s: {{ int .Values.encoding.timeoutSeconds }}
+precision: {{ .Values.encoding.precision | quote }}
+batch_voxels: {{ int .Values.encoding.batchVoxels }}
+{{- if ge (int .Values.encoding.batchWaitMilliseconds) 0 }}
+batch_wait_s: {{ divf (int .Values.encoding.batchWaitMilliseconds) 1000 }}
+{{- end }}
+studies_at_once: {{ int .Values.ingress.studiesAtOnce }}
+cache_root: {{ include "imaging.studiesPath" . }}/.embeddings
+cache_mib: {{ int .Values.ingress.cacheMiB }}
+cache_answers: {{ .Values.ingress.cacheAnswers }}
+{{ include "imaging.studySettings" . }}
+log_level: {{ .Values.logLevel }}
+drain_s: {{ int .Values.shutdown.drainSeconds }}
+metrics_host: 0.0.0.0
+metrics_port: {{ include "imaging.metricsPort" . }}
+{{- end }}
+
+{{- define "imaging.studySettings" -}}
+{{- with .Values.studies.dicomweb -}}
+{{- if .url -}}
+study_store: {{ .url | quote }}
+study_cache: {{ include "imaging.studiesPath" $ }}/.dicomweb
+study_cache_mib: {{ int .cacheMiB }}
+dicomweb_allowed_hosts: {{ toJson .allowedHosts }}
+dicomweb_timeout_s: {{ int .timeoutSeconds }}
+{{- with .user }}
+dicomweb_user: {{ . | quote }}
+{{- end }}
+{{- if .existingSecret }}
+dicomweb_secret_file: {{ include "imaging.dicomwebSecretPath" $ }}/{{ .secretKey }}
+{{- end }}
+{{- if .ca.existingConfigMap }}
+dicomweb_ca_file: {{ include "imaging.dicomwebCaPath" $ }}/{{ .ca.configMapKey }}
+{{- end }}
+{{- else -}}
+study_store: {{ include "imaging.studiesPath" $ }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Serve's replicas: a number, or one that follows the load. Takes what has {replicas, autoscaling}. */}}
+{{- define "imaging.scaling" -}}
+{{- if .autoscaling.enabled -}}
+autoscaling_config:
+  min_replicas: {{ int .autoscaling.minReplicas }}
+  max_replicas: {{ int .autoscaling.maxReplicas }}
+  target_ongoing_requests: {{ .autoscaling.targetOngoing }}
+  upscale_delay_s: {{ int .autoscaling.upscaleDelaySeconds }}
+  downscale_delay_s: {{ int .autoscaling.downscaleDelaySeconds }}
+  upscaling_factor: {{ .autoscaling.upscalingFactor }}
+  downscaling_factor: {{ .autoscaling.downscalingFactor }}
+{{- else -}}
+num_replicas: {{ int .replicas }}
+{{- end }}
 {{- end }}
