@@ -18,12 +18,13 @@ from tumorcast.prognosis.v1 import prognosis_service_pb2_grpc as pb_grpc
 from tumorcast_core import logs, rpc, telemetry
 from tumorcast_core.deadline import Deadline
 from tumorcast_core.errors import DeadlineExceeded, StoreUnavailable
+from tumorcast_core.tls import TlsFiles, server_credentials
 from tumorcast_gateway.adapters import Backends
 from tumorcast_gateway.adapters.outbound import outbound_of
 from tumorcast_gateway.auth import Guard, authenticator_of
 from tumorcast_gateway.auth.discovery import Discovery
 from tumorcast_gateway.auth.interceptor import GuardInterceptor
-from tumorcast_gateway.auth.tls import TlsFiles, grpc_credentials, keep_fresh, tls_files
+from tumorcast_gateway.auth.tls import keep_fresh, tls_files
 from tumorcast_gateway.fhir.ehr import ehr_of
 from tumorcast_gateway.model import Admission, Context, Desk
 from tumorcast_gateway.model.working import Worker, tell_queries
@@ -152,7 +153,7 @@ async def _serve_grpc(door: Door, tls: TlsFiles | None, stop: asyncio.Event) -> 
         settings,
         (SERVICE_NAME,),
         stop,
-        credentials=grpc_credentials(tls) if tls else None,
+        credentials=server_credentials(tls) if tls else None,
         interceptors=(
             GuardInterceptor(door.guard, reflection=reflects),
             rpc.RefusesEarly(SERVICE, WORK, lambda: admission.refusal),

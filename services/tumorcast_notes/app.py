@@ -6,6 +6,8 @@ import asyncio
 
 from tumorcast.notes.v1.notes_service_pb2_grpc import add_NotesServiceServicer_to_server
 from tumorcast_core import logs, rpc, telemetry
+from tumorcast_core.starting import starting
+from tumorcast_core.tls import peer_files
 from tumorcast_notes.model import Limits
 from tumorcast_notes.servicer import NotesServicer
 from tumorcast_notes.settings import Settings
@@ -20,16 +22,19 @@ def servicer_of(settings: Settings) -> NotesServicer:
 
 def main() -> None:
     """Serve until SIGTERM."""
-    settings = Settings()
+    with starting("notes"):
+        settings = Settings()
+        files = peer_files(settings)
     logs.configure("notes", settings.log_level)
     servicer = servicer_of(settings)
     with telemetry.running("notes", settings):
         asyncio.run(
-            rpc.serve(
+            rpc.serve_peers(
                 "notes",
                 lambda server: add_NotesServiceServicer_to_server(servicer, server),
                 settings,
                 (SERVICE_NAME,),
+                files,
             )
         )
 

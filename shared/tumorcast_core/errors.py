@@ -22,28 +22,39 @@
     │   ├── UnknownEmbeddingSpace   the model was not trained on this encoder
     │   ├── HorizonOutOfRange       a horizon lies beyond the model's follow-up
     │   ├── UnsoundOutcome          an outcome does not fit the endpoint that it is of
+    │   ├── UnsoundModel            a model's files are not those that were published, or it does not answer
     │   ├── PrefetchMissing         a CDS Hooks request lacks data that it must bring along
-    │   └── IdempotencyKeyReused    the key was sent before with another request
+    │   ├── IdempotencyKeyReused    the key was sent before with another request
+    │   ├── NoCluster               no Kubernetes cluster is configured that may be talked to
+    │   └── ClusterRefused          the Kubernetes API takes the object or the change for wrong
     ├── Unauthenticated             who asks could not be established
     │   └── InvalidToken            the token is none, is not for this service, or nobody known vouches for it
     │       └── TokenExpired        the token was good and no longer is; get another
     ├── PermissionDenied            who asks may not do this
+    │   └── ClusterForbidden        the role on the Kubernetes cluster does not allow it
     ├── NotFound
     │   ├── UnknownModel            no model of that name
     │   ├── StudyNotFound           no study of that UID
     │   ├── PatientNotFound         no patient of that id, here or on the FHIR server
     │   ├── PrognosisNotFound       no prognosis of that id
-    │   └── JobNotFound             no job of that id
+    │   ├── JobNotFound             no job of that id
+    │   └── ClusterObjectNotFound   no object of that name on the Kubernetes cluster
+    │       └── ClusterKindNotFound    the cluster does not know that kind: its operator is not installed
     ├── RecordErased                it was here and is erased; nobody can read it again
     ├── Conflict                    it does not go with what is there or under way
     │   ├── IdempotencyKeyInUse     a request with the same key is under way
-    │   └── WriteBackRefused        no FHIR server takes what was to be written back
+    │   ├── ModelConflict           somebody else changed meanwhile which version of a model answers
+    │   ├── PromotionRefused        too little is known of a model's version, or it differs too much, to promote it
+    │   ├── WriteBackRefused        no FHIR server takes what was to be written back
+    │   └── ClusterConflict         somebody else changed the object on the Kubernetes cluster, or it exists
     ├── PayloadTooLarge             over a size limit; sending it again does not help
     ├── ResourceExhausted           a queue or a disk is full; try again later
     │   └── RateLimited             this caller asks too often; try again later
     ├── ServiceUnavailable          a service that is needed does not answer
     │   ├── FhirAccessDenied        a FHIR server does not take this service's credentials
-    │   └── StoreUnavailable        the gateway's database does not answer
+    │   ├── ModelStoreUnavailable   the store of model versions does not answer
+    │   ├── StoreUnavailable        the gateway's database does not answer
+    │   └── ClusterUnavailable      the Kubernetes API does not answer, or fails
     ├── DeadlineExceeded            the answer would come too late
     └── Incident                    unexpected; the log has the text under this id
 
@@ -186,12 +197,24 @@ class UnsoundOutcome(InvalidInput):
     default_message = "The outcome does not fit the endpoint that it is of."
 
 
+class UnsoundModel(InvalidInput):
+    default_message = "The model's files are not those that were published."
+
+
 class PrefetchMissing(InvalidInput):
     default_message = "The request lacks prefetched data."
 
 
 class IdempotencyKeyReused(InvalidInput):
     default_message = "The idempotency key was sent before with another request."
+
+
+class NoCluster(InvalidInput):
+    default_message = "No Kubernetes cluster is configured."
+
+
+class ClusterRefused(InvalidInput):
+    default_message = "The Kubernetes API refuses this."
 
 
 class Unauthenticated(TumorcastError):
@@ -208,6 +231,10 @@ class TokenExpired(InvalidToken):
 
 class PermissionDenied(TumorcastError):
     default_message = "The credentials do not allow this."
+
+
+class ClusterForbidden(PermissionDenied):
+    default_message = "The role on the Kubernetes cluster does not allow this."
 
 
 class NotFound(TumorcastError):
@@ -234,6 +261,14 @@ class JobNotFound(NotFound):
     default_message = "There is no job of that id."
 
 
+class ClusterObjectNotFound(NotFound):
+    default_message = "There is no object of that name on the Kubernetes cluster."
+
+
+class ClusterKindNotFound(ClusterObjectNotFound):
+    default_message = "The Kubernetes cluster does not know this kind of object."
+
+
 class RecordErased(TumorcastError):
     default_message = "The record was erased; nobody can read it again."
 
@@ -246,8 +281,20 @@ class IdempotencyKeyInUse(Conflict):
     default_message = "A request with the same idempotency key is under way."
 
 
+class ModelConflict(Conflict):
+    default_message = "Somebody else changed meanwhile which version of the model answers."
+
+
+class PromotionRefused(Conflict):
+    default_message = "Too little is known of the version to let it answer."
+
+
 class WriteBackRefused(Conflict):
     default_message = "The FHIR server does not take the resources."
+
+
+class ClusterConflict(Conflict):
+    default_message = "Somebody else changed the object on the Kubernetes cluster."
 
 
 class PayloadTooLarge(TumorcastError):
@@ -272,8 +319,16 @@ class FhirAccessDenied(ServiceUnavailable):
     default_message = "The FHIR server refuses this service's credentials."
 
 
+class ModelStoreUnavailable(ServiceUnavailable):
+    default_message = "The store of model versions does not answer."
+
+
 class StoreUnavailable(ServiceUnavailable):
     default_message = "The store of records does not answer."
+
+
+class ClusterUnavailable(ServiceUnavailable):
+    default_message = "The Kubernetes API does not answer."
 
 
 class DeadlineExceeded(TumorcastError):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -28,7 +29,7 @@ class ServiceSettings(BaseSettings):
     peer_key: Path | None = Field(None, description="its private key, as PEM without a password")
     peer_ca: Path | None = Field(None, description="authorities of the services of ours, as PEM")
     peer_clients: tuple[str, ...] = Field(
-        (), description="DNS names of which a caller's certificate must hold one; empty: any that the authorities signed"
+        (), description="DNS names of which a caller's certificate must hold one; empty: any that peer_ca signed"
     )
     log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR")
     drain_s: float = Field(default=10.0, ge=0, description="seconds that running calls get to end after SIGTERM")
@@ -36,6 +37,17 @@ class ServiceSettings(BaseSettings):
     max_concurrent_calls: int = Field(
         default=64, ge=1, description="calls beyond this are refused with RESOURCE_EXHAUSTED"
     )
+
+    @model_validator(mode="after")
+    def _peers_are_checked_by_both_sides(self) -> Self:
+        given = [bool(one) for one in (self.peer_certificate, self.peer_key, self.peer_ca)]
+        if any(given) and not all(given):
+            raise ValueError("peer_certificate, peer_key and peer_ca go together")
+        if self.peer_clients and not all(given):
+            raise ValueError("peer_clients needs peer_certificate, peer_key and peer_ca")
+        if self.health_port and self.health_port == self.port:
+            raise ValueError("health_port is a second port beside port")
+        return self
 
 
 def data_home() -> Path:

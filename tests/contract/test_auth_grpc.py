@@ -17,11 +17,12 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2, reflection_pb2_g
 
 from support.certificates import Authority
 from support.issuer import AUDIENCE, Issuer
+from tumorcast_core.tls import TlsFiles, server_credentials
 from tumorcast_gateway.auth import Guard, current
 from tumorcast_gateway.auth.authenticator import Bearers, Everyone
 from tumorcast_gateway.auth.interceptor import GuardInterceptor
 from tumorcast_gateway.auth.keys import find, read_keys
-from tumorcast_gateway.auth.tls import TlsFiles, grpc_credentials, tls_files
+from tumorcast_gateway.auth.tls import tls_files
 from tumorcast_gateway.auth.tokens import TokenRules, Tokens
 from tumorcast_gateway.settings import Settings
 
@@ -86,7 +87,7 @@ async def served(
     health_pb2_grpc.add_HealthServicer_to_server(health.aio.HealthServicer(), server)
     reflection.enable_server_reflection(("tumorcast.test.Echo",), server)
     address = "127.0.0.1:0"
-    port = server.add_secure_port(address, grpc_credentials(files)) if files else server.add_insecure_port(address)
+    port = server.add_secure_port(address, server_credentials(files)) if files else server.add_insecure_port(address)
     await server.start()
     try:
         yield echo, port

@@ -76,8 +76,11 @@ async def backend(port: int, failures: int = 3, open_s: float = 0.4) -> AsyncIte
 
 
 async def ask(asked: Backend, seconds: float = 10) -> str:
-    stub = pb_grpc.ClinicalServiceStub(asked.channel)
-    answer = await asked.call(stub.ExtractFeatures, pb.ExtractFeaturesRequest(), Deadline.after(seconds))
+    answer = await asked.call(
+        lambda channel: pb_grpc.ClinicalServiceStub(channel).ExtractFeatures,
+        pb.ExtractFeaturesRequest(),
+        Deadline.after(seconds),
+    )
     return answer.patient_id
 
 

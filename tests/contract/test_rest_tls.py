@@ -14,8 +14,9 @@ import pytest
 
 from support.certificates import Authority, Pair
 from support.gateway_served import free_port
+from tumorcast_core.tls import TlsFiles
 from tumorcast_gateway.app import run
-from tumorcast_gateway.auth.tls import TlsFiles, keep_fresh
+from tumorcast_gateway.auth.tls import keep_fresh
 from tumorcast_gateway.settings import Settings
 
 

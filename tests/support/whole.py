@@ -20,6 +20,7 @@ from tumorcast.imaging.v1.imaging_service_pb2_grpc import add_ImagingServiceServ
 from tumorcast.notes.v1.notes_service_pb2_grpc import add_NotesServiceServicer_to_server
 from tumorcast_clinical import app as clinical
 from tumorcast_clinical.settings import Settings as ClinicalSettings
+from tumorcast_fusion.adapters.live_models import LiveModels
 from tumorcast_fusion.model import SHIPPED as MODELS
 from tumorcast_fusion.model import ModelStore
 from tumorcast_fusion.servicer import FusionServicer
@@ -43,7 +44,7 @@ async def whole(folder: Path, **settings: Any) -> AsyncIterator[Settings]:
     encoder = await asyncio.to_thread(Encoder.load, ENCODERS / "ct-lesion")
     imaging = ImagingServicer(FolderStudyStore(folder / "studies"), [LocalEncoder(encoder)])
     reads_notes, reads_records = notes.servicer_of(NotesSettings()), clinical.servicer_of(ClinicalSettings())
-    fusion = FusionServicer(ModelStore(MODELS))
+    fusion = FusionServicer(LiveModels(ModelStore(MODELS)))
     async with AsyncExitStack() as stack:
         stack.push_async_callback(reads_records.close)
         parts: dict[str, Callable[[grpc.aio.Server], Any]] = {

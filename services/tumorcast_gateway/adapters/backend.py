@@ -1,11 +1,10 @@
-"""One service behind one gRPC channel."""
+"""One service, whatever replicas it has."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from functools import cached_property
 from typing import Any, TypeVar
 
 import grpc
@@ -14,7 +13,14 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from tumorcast_core import rpc
 from tumorcast_core.deadline import Deadline
-from tumorcast_core.errors import DeadlineExceeded, MalformedRequest, ServiceUnavailable, TumorcastError
+from tumorcast_core.errors import (
+    DeadlineExceeded,
+    MalformedRequest,
+    PermissionDenied,
+    ServiceUnavailable,
+    TumorcastError,
+)
+from tumorcast_core.tls import TlsFiles
 from tumorcast_gateway.adapters.breaker import Breaker
 
 CONNECT_TIMEOUT_MS = 1_000
@@ -28,37 +34,51 @@ _THERE = ("SERVING", "UNKNOWN")
 _Response = TypeVar("_Response", bound=Message)
 
 
-class Backend:
-    """A service's name, channel and breaker. The channel is made on first use, in the event loop that then runs."""
+Method = Callable[..., Awaitable[_Response]]
 
-    def __init__(self, service: str, target: str, max_message_mib: int, breaker: Breaker | None = None) -> None:
+
+class Backend:
+    """A service's name, line and breaker. The line is opened on first use, in the event loop that then runs.
+
+    ``watched``: the service tells its health by Watch. With ``files`` it is spoken to over TLS only.
+    """
+
+    def __init__(
+        self,
+        service: str,
+        target: str,
+        max_message_mib: int,
+        breaker: Breaker | None = None,
+        *,
+        watched: bool = True,
+        files: TlsFiles | None = None,
+    ) -> None:
         self.service = service
         self.breaker = breaker or Breaker(service)
-        self._target = target
-        self._options = [
-            *rpc.channel_options(max_message_mib),
+        options = [
+            *rpc.channel_options(max_message_mib, ours=True, watched=watched),
             ("grpc.min_reconnect_backoff_ms", CONNECT_TIMEOUT_MS),  # also limits one attempt to connect
         ]
-
-    @cached_property
-    def channel(self) -> grpc.aio.Channel:
-        """The one channel to this service."""
-        return grpc.aio.insecure_channel(self._target, options=self._options)
+        self._line = rpc.Line(target, options, files)
 
     async def call(
         self,
-        method: Callable[..., Awaitable[_Response]],
+        method: Callable[[grpc.aio.Channel], Method[_Response]],
         request: Any,
         deadline: Deadline,
         *,
-        idempotent: bool = False,
+        idempotent: bool = True,
     ) -> _Response:
-        """``rpc.call`` behind the breaker: where that is open, ``ServiceUnavailable`` at once."""
+        """``rpc.call`` of a channel's ``method`` behind the breaker; where that is open, it fails at once."""
         if self.breaker.enter():
             await self._find_out(deadline)
         granted_s = deadline.left_s
         try:
-            answer = await rpc.call(method, request, deadline, service=self.service, idempotent=idempotent)
+            with self._line.channel() as channel:
+                answer = await rpc.call(method(channel), request, deadline, service=self.service, idempotent=idempotent)
+        except PermissionDenied as e:  # told to this process, not to who asks it
+            self.breaker.answered()
+            raise ServiceUnavailable(f"The {self.service} service does not let this gateway in.") from e
         except TumorcastError as e:
             self._learn(e, granted_s)
             raise
@@ -104,14 +124,15 @@ class Backend:
 
     async def health(self, deadline: Deadline) -> str:
         """Ask ``grpc.health.v1``; ``UNREACHABLE``: no answer; ``UNKNOWN``: it does not say."""
-        stub = health_pb2_grpc.HealthStub(self.channel)
+        request = health_pb2.HealthCheckRequest()
         try:
-            answer = await rpc.call(stub.Check, health_pb2.HealthCheckRequest(), deadline, service=self.service)
+            with self._line.channel() as channel:
+                check = health_pb2_grpc.HealthStub(channel).Check
+                answer = await rpc.call(check, request, deadline, service=self.service, idempotent=True)
         except TumorcastError as e:
             return UNREACHABLE if rpc.is_broken(e) or isinstance(e, DeadlineExceeded) else "UNKNOWN"
         return str(health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status))
 
     async def close(self) -> None:
-        """Close the channel if there is one."""
-        if "channel" in self.__dict__:
-            await self.channel.close(grace=None)
+        """Close the line if it was opened."""
+        await self._line.close()

@@ -6,6 +6,7 @@ import asyncio
 from functools import cached_property
 
 from tumorcast_core.deadline import Deadline
+from tumorcast_core.tls import peer_files
 from tumorcast_gateway.adapters.backend import Backend
 from tumorcast_gateway.adapters.breaker import Breaker
 from tumorcast_gateway.adapters.clinical import ClinicalClient
@@ -17,7 +18,10 @@ from tumorcast_gateway.settings import Settings
 
 
 class Backends:
-    """The four services: their ports, their health, one ``close`` for all. Use as an async context manager."""
+    """The four services: their ports, their health, one ``close`` for all. Use as an async context manager.
+
+    Raises ``ValueError`` where the files for TLS between services cannot be used.
+    """
 
     def __init__(self, settings: Settings) -> None:
         targets = {
@@ -26,12 +30,15 @@ class Backends:
             "notes": settings.notes_target,
             "fusion": settings.fusion_target,
         }
+        files = peer_files(settings)
         self._all = {
             name: Backend(
                 name,
                 target,
                 settings.max_message_mib,
                 Breaker(name, settings.breaker_failures, settings.breaker_open_s),
+                watched=name != "imaging",  # Ray Serve answers Check alone
+                files=files,
             )
             for name, target in targets.items()
         }

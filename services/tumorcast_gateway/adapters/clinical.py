@@ -19,9 +19,10 @@ class ClinicalClient:
 
     async def extract_features(self, record: Record, index_date: str, deadline: Deadline) -> Extraction:
         """Call ``ExtractFeatures``."""
-        stub = pb_grpc.ClinicalServiceStub(self._backend.channel)
         request = _request(record, index_date)
-        answer = await self._backend.call(stub.ExtractFeatures, request, deadline)
+        answer = await self._backend.call(
+            lambda channel: pb_grpc.ClinicalServiceStub(channel).ExtractFeatures, request, deadline
+        )
         with self._backend.reading_answer():
             return Extraction(
                 features=tuple(map(wire.feature_from, answer.features)),

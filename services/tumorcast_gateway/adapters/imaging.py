@@ -24,12 +24,13 @@ class ImagingClient:
         self, timepoint: Timepoint, deadline: Deadline, wanted: WantedOfImages | None = None
     ) -> Extraction:
         """Call ``EncodeStudy``."""
-        stub = pb_grpc.ImagingServiceStub(self._backend.channel)
         request = pb.EncodeStudyRequest(
             timepoint=wire.timepoint_to(timepoint),
             wanted=pb.Wanted(features=sorted(wanted.features), encoders=sorted(wanted.encoders)) if wanted else None,
         )
-        answer = await self._backend.call(stub.EncodeStudy, request, deadline, idempotent=True)
+        answer = await self._backend.call(
+            lambda channel: pb_grpc.ImagingServiceStub(channel).EncodeStudy, request, deadline
+        )
         with self._backend.reading_answer():
             return Extraction(
                 features=tuple(map(wire.feature_from, answer.features)),
@@ -42,10 +43,14 @@ class ImagingClient:
 
     async def upload_study(self, pieces: AsyncIterator[Piece], deadline: Deadline) -> Upload:
         """Call ``UploadStudy``; an error that ``pieces`` raises ends the call and is raised here."""
-        stub = pb_grpc.ImagingServiceStub(self._backend.channel)
         requests = _Requests(pieces)
         try:
-            answer = await self._backend.call(stub.UploadStudy, requests.messages(), deadline)
+            answer = await self._backend.call(
+                lambda channel: pb_grpc.ImagingServiceStub(channel).UploadStudy,
+                requests.messages(),
+                deadline,
+                idempotent=False,
+            )
         except asyncio.CancelledError:
             if requests.failure is None:
                 raise

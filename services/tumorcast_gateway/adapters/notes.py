@@ -19,9 +19,10 @@ class NotesClient:
 
     async def encode_notes(self, documents: tuple[Document, ...], index_date: str, deadline: Deadline) -> Extraction:
         """Call ``EncodeNotes``."""
-        stub = pb_grpc.NotesServiceStub(self._backend.channel)
         request = pb.EncodeNotesRequest(documents=map(wire.document_to, documents), index_date=index_date)
-        answer = await self._backend.call(stub.EncodeNotes, request, deadline)
+        answer = await self._backend.call(
+            lambda channel: pb_grpc.NotesServiceStub(channel).EncodeNotes, request, deadline
+        )
         with self._backend.reading_answer():
             return Extraction(
                 features=tuple(map(wire.feature_from, answer.features)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
@@ -46,7 +47,7 @@ class GuardInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  #
         except Exception as e:  # the boundary: whatever else happens becomes an incident
             return self._refusing(rpc.incident(e))
         handler = await continuation(handler_call_details)
-        return None if handler is None else self._admitting(handler, found)
+        return None if handler is None else rpc.entering(handler, partial(self._enter, found))
 
     def _refusing(self, error: TumorcastError) -> Any:
         async def refuse(_: AsyncIterator[bytes], context: Any) -> None:
@@ -56,42 +57,13 @@ class GuardInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  #
 
         return grpc.stream_stream_rpc_method_handler(refuse)  # of every kind of call it reads nothing
 
-    def _admitting(self, handler: Any, found: Caller) -> Any:
-        """The same handler with ``current`` set."""
-        asked, answered = handler.request_streaming, handler.response_streaming
-        kind = f"{'stream' if asked else 'unary'}_{'stream' if answered else 'unary'}"
-        behavior = getattr(handler, kind)
-        wrapped = self._streaming(behavior, found) if answered else self._answering(behavior, found)
-        make = getattr(grpc, f"{kind}_rpc_method_handler")
-        return make(wrapped, handler.request_deserializer, handler.response_serializer)
-
-    def _answering(self, behavior: Callable[..., Awaitable[Any]], found: Caller) -> Callable[..., Awaitable[Any]]:
-        async def guarded(request: Any, context: Any) -> Any:
-            await self._enter(found, context)
-            return await behavior(request, context)
-
-        return guarded
-
-    def _streaming(self, behavior: Callable[..., Any], found: Caller) -> Callable[..., AsyncIterator[Any]]:
-        async def guarded(request: Any, context: Any) -> AsyncIterator[Any]:
-            await self._enter(found, context)
-            answers = behavior(request, context)
-            if not hasattr(answers, "__aiter__"):  # a coroutine that writes by itself
-                await answers
-                return
-            async for answer in answers:
-                yield answer
-
-        return guarded
-
     async def _enter(self, found: Caller, context: Any) -> None:
         if found is ANYONE:  # only here is the address known
             try:
                 self._guard.count(found, address_of(context))
             except TumorcastError as e:
                 metrics.tell_refusal("gateway", "grpc", e.reason)
-                rpc.tell(e, context)
-                await context.abort(context.code(), context.details(), context.trailing_metadata())
+                await rpc.end(e, context)
         caller.set(found)
 
 

@@ -8,7 +8,7 @@ from tumorcast_gateway.stores.audit_log import Verdict, entries, head, verify
 from tumorcast_gateway.stores.keys import Secrets
 from tumorcast_gateway.stores.place import StorePlace, place_of
 from tumorcast_gateway.stores.retention import keep_to_retention
-from tumorcast_gateway.stores.schema import current_revision, migrate, required_revision
+from tumorcast_gateway.stores.schema import Migration, current_revision, migrate, migration, required_revision
 from tumorcast_gateway.stores.sql_stores import SqlStores, database_url, open_stores, secrets_of
 from tumorcast_gateway.stores.sqlite_backup import backup, restore
 from tumorcast_gateway.stores.upkeep import (
@@ -23,6 +23,7 @@ from tumorcast_gateway.stores.upkeep import (
 __all__ = [
     "ChainedEntry",
     "Head",
+    "Migration",
     "Retained",
     "Secrets",
     "SqlStores",
@@ -36,6 +37,7 @@ __all__ = [
     "head",
     "keep_to_retention",
     "migrate",
+    "migration",
     "open_stores",
     "place_of",
     "reapply_erasures",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 from alembic import command
 from alembic.config import Config
@@ -21,11 +22,32 @@ MIGRATION_TIMEOUT_S = 600.0
 _LOCK = 0x54554D4F  # any number that all gateways agree on
 
 
+class Migration(NamedTuple):
+    """Revisions of a database before (empty: it had none) and after.
+
+    >>> print(Migration("", "r0001"), Migration("r0001", "r0001"))
+    Migrated from nothing to r0001. The schema is r0001 already.
+    """
+
+    before: str
+    after: str
+
+    def __str__(self) -> str:
+        if self.before == self.after:
+            return f"The schema is {self.after} already."
+        return f"Migrated from {self.before or 'nothing'} to {self.after}."
+
+
 async def migrate(url: str, timeout_s: float = MIGRATION_TIMEOUT_S) -> str:
     """Bring a database to the schema of this code; returns its revision. Raises ``StoreUnavailable``."""
+    return (await migration(url, timeout_s)).after
+
+
+async def migration(url: str, timeout_s: float = MIGRATION_TIMEOUT_S) -> Migration:
+    """The same, and which revision it had before."""
     engine = make_engine(parse_url(url), Tuning(pool_size=1, timeout_s=timeout_s))
     try:
-        return await upgrade(engine)
+        return Migration(await _revision(engine), await upgrade(engine))
     finally:
         await engine.dispose()
 

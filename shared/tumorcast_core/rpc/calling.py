@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -22,18 +23,35 @@ log = logging.getLogger(__name__)
 _BROKEN = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN)
 """What a caller sees of a server that died under the call, or that a proxy before it says for it."""
 _AGAIN_AFTER_S = 0.2
+PING_S = 1.0
+PING_WAIT_S = 1.0
+"""A server of ours that is silent is given up after both, and its calls end; sent bytes wait for the second alone."""
 _Response = TypeVar("_Response", bound=Message)
 Method = Callable[..., Awaitable[_Response]]
 """A stub's method."""
 
 
-def channel_options(max_message_mib: int = 64) -> list[tuple[str, int | str]]:
-    """Client options: round robin over all addresses, keepalive, no silent size limit of 4 MiB."""
+def channel_options(
+    max_message_mib: int = 64, *, ours: bool = False, watched: bool = False
+) -> list[tuple[str, int | str]]:
+    """Client options: round robin over all addresses, keepalive, no silent size limit of 4 MiB.
+
+    A server of ``ours`` allows to be asked every second whether it is still there. One that is ``watched`` tells its
+    health by Watch, as those of ``rpc.serve`` do and Ray Serve does not, and is left out while it says NOT_SERVING.
+    """
+    ping_s, wait_s = (PING_S, PING_WAIT_S) if ours else (20.0, 20.0)
+    config: dict[str, Any] = {"loadBalancingConfig": [{"round_robin": {}}]}
+    if watched:
+        config["healthCheckConfig"] = {"serviceName": ""}
     return [
         ("grpc.max_receive_message_length", max_message_mib << 20),
         ("grpc.max_send_message_length", max_message_mib << 20),
-        ("grpc.lb_policy_name", "round_robin"),
-        ("grpc.keepalive_time_ms", 20_000),
+        ("grpc.service_config", json.dumps(config)),
+        ("grpc.service_config_disable_resolution", 1),
+        ("grpc.keepalive_time_ms", round(ping_s * 1000)),
+        ("grpc.keepalive_timeout_ms", round(wait_s * 1000)),  # of bytes, by TCP_USER_TIMEOUT
+        ("grpc.http2.ping_timeout_ms", round(wait_s * 1000)),  # of pings, which the other does not bound
+        ("grpc.http2.max_pings_without_data", 0),
         ("grpc.initial_reconnect_backoff_ms", 200),
         ("grpc.max_reconnect_backoff_ms", 2_000),
     ]

@@ -6,8 +6,8 @@ import asyncio
 import logging
 import resource
 import signal
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import grpc
@@ -16,9 +16,11 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from tumorcast_core import telemetry
 from tumorcast_core.deadline import Deadline
 from tumorcast_core.errors import DeadlineExceeded
+from tumorcast_core.rpc.admitting import PeersOnly
 from tumorcast_core.rpc.answering import within
 from tumorcast_core.rpc.decoding import StrictDecoding
 from tumorcast_core.settings import ServiceSettings
+from tumorcast_core.tls import TlsFiles, server_credentials
 
 log = logging.getLogger(__name__)
 
@@ -26,9 +28,19 @@ HANDSHAKE_S = 15.0
 """A peer that has not begun to speak HTTP/2, and TLS before, by then is cut off; gRPC's own default is two minutes."""
 IDLE_S = 60.0
 """A connection without calls is closed; clients open another one by themselves."""
+AGE_S = 300.0
+"""A connection is closed gently after this time, give or take a tenth, for clients that look for replicas only then."""
+PINGS_S = 0.3
+"""Services of ours may ask this often whether the other end is still there; gRPC's own limit is five minutes."""
 _FILES = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 MAX_CONNECTIONS = 4_096 if _FILES == resource.RLIM_INFINITY else min(4_096, _FILES // 4)
 """More are refused: files must be left to open."""
+_BOUNDS = [
+    ("grpc.max_connection_idle_ms", round(IDLE_S * 1000)),
+    ("grpc.server_handshake_timeout_ms", round(HANDSHAKE_S * 1000)),
+    ("grpc.max_allowed_incoming_connections", MAX_CONNECTIONS),
+    ("grpc.so_reuseport", 0),
+]
 
 
 def stop_signal() -> asyncio.Event:
@@ -49,6 +61,7 @@ async def serve(
     *,
     credentials: grpc.ServerCredentials | None = None,
     interceptors: Sequence[grpc.aio.ServerInterceptor[Any, Any]] = (),
+    options: Sequence[tuple[str, int]] = (),
     max_calls: int = 0,
     lingers: Callable[[], Awaitable[None]] | None = None,
 ) -> None:
@@ -57,7 +70,7 @@ async def serve(
     Draining: health says NOT_SERVING, no call is taken any more (UNAVAILABLE, which a client may send elsewhere),
     and those that run get ``drain_s`` to end. A service that refuses new calls itself is listened to until what
     ``lingers`` waits for has happened. With ``credentials`` the port speaks TLS. ``max_calls``: in place of the
-    setting, where the service bounds its work itself.
+    setting, where the service bounds its work itself. ``health_port`` says the same of health until the very end.
     """
     server = grpc.aio.server(
         maximum_concurrent_rpcs=max_calls or settings.max_concurrent_calls,
@@ -65,11 +78,9 @@ async def serve(
         options=[
             ("grpc.max_receive_message_length", settings.max_message_mib << 20),
             ("grpc.max_send_message_length", settings.max_message_mib << 20),
-            ("grpc.max_connection_age_ms", 300_000),
-            ("grpc.max_connection_idle_ms", round(IDLE_S * 1000)),
-            ("grpc.server_handshake_timeout_ms", round(HANDSHAKE_S * 1000)),
-            ("grpc.max_allowed_incoming_connections", MAX_CONNECTIONS),
-            ("grpc.so_reuseport", 0),
+            ("grpc.max_connection_age_ms", round(AGE_S * 1000)),
+            *_BOUNDS,
+            *options,
         ],
     )
     health_servicer = health.aio.HealthServicer()  # type: ignore[attr-defined]
@@ -81,7 +92,7 @@ async def serve(
         await health_servicer.set(name, health_pb2.HealthCheckResponse.SERVING)
     log.info("%s serves gRPC on %s:%d", service, settings.host, port)
 
-    async with telemetry.watching_loop(service):
+    async with _probed(health_servicer, settings), telemetry.watching_loop(service):
         await (stop or stop_signal()).wait()
         log.info("%s drains for up to %g s", service, settings.drain_s)
         until = Deadline.after(settings.drain_s)
@@ -90,6 +101,41 @@ async def serve(
             with suppress(DeadlineExceeded):
                 await within(until, lingers())
         await server.stop(until.timeout_s)
+
+
+async def serve_peers(
+    service: str,
+    register: Callable[[grpc.aio.Server], None],
+    settings: ServiceSettings,
+    service_names: tuple[str, ...],
+    files: TlsFiles | None = None,
+    stop: asyncio.Event | None = None,
+) -> None:
+    """``serve`` for a service that only services of ours call: with ``files`` over TLS, and to nobody else."""
+    only = [PeersOnly(settings.peer_clients)] if files and settings.peer_clients else []
+    credentials = server_credentials(files) if files else None
+    options = [
+        ("grpc.http2.min_ping_interval_without_data_ms", round(PINGS_S * 1000)),
+        ("grpc.keepalive_permit_without_calls", 1),
+    ]
+    how = {"credentials": credentials, "interceptors": only, "options": options}
+    await serve(service, register, settings, service_names, stop, **how)
+
+
+@asynccontextmanager
+async def _probed(health_servicer: Any, settings: ServiceSettings) -> AsyncIterator[None]:
+    """Tell health, and nothing else, in clear on the port for probes, if there is one."""
+    if not settings.health_port:
+        yield
+        return
+    server = grpc.aio.server(interceptors=[StrictDecoding()], options=_BOUNDS)
+    health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
+    _opened(server, f"{settings.host}:{settings.health_port}", None)
+    await server.start()
+    try:
+        yield
+    finally:
+        await server.stop(None)
 
 
 def _opened(server: grpc.aio.Server, address: str, credentials: grpc.ServerCredentials | None) -> int:

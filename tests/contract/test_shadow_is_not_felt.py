@@ -1,0 +1,176 @@
+"""Whatever a shadow does, the answer is the one without it, and comes when it would."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+
+import grpc
+import pytest
+
+from support.fusion import full_snapshot
+from support.model_versions import published
+from tumorcast.fusion.v1 import fusion_service_pb2 as pb
+from tumorcast.fusion.v1 import fusion_service_pb2_grpc as pb_grpc
+from tumorcast_core import wire
+from tumorcast_core.prognosis import ModelRef, Prognosis
+from tumorcast_core.snapshot import PatientSnapshot
+from tumorcast_fusion.adapters.live_models import Live
+from tumorcast_fusion.adapters.shadowing import ShadowScorer
+from tumorcast_fusion.model import Model, load_model
+from tumorcast_fusion.servicer import FusionServicer
+
+SLOW_S = 0.6
+
+
+@pytest.fixture(scope="module")
+def active(tmp_path_factory: pytest.TempPathFactory) -> Model:
+    return load_model(published(tmp_path_factory.mktemp("model") / "tiny", "1.0.0"))
+
+
+class Shadow:
+    """A shadow that does something before it answers as the active version would."""
+
+    ref = ModelRef("tiny", "2.0.0", "b" * 64)
+
+    def __init__(self, active: Model, before: Callable[[], None]) -> None:
+        self._active, self._before = active, before
+
+    def predict(self, snapshot: PatientSnapshot, horizons_days: Sequence[float] = ()) -> Prognosis:
+        self._before()
+        return self._active.predict(snapshot, horizons_days)
+
+
+class OneModel:
+    """The models of a replica that has one."""
+
+    def __init__(self, live: Live) -> None:
+        self._live = live
+
+    def live(self, name: str) -> Live:
+        return self._live
+
+
+def raising() -> None:
+    raise RuntimeError("Jane Doe")
+
+
+def sleeping() -> None:
+    time.sleep(SLOW_S)
+
+
+@asynccontextmanager
+async def served(live: Live, shadows: ShadowScorer) -> AsyncIterator[pb_grpc.FusionServiceStub]:
+    server = grpc.aio.server()
+    servicer = FusionServicer(OneModel(live), shadows)  # type: ignore[arg-type]
+    pb_grpc.add_FusionServiceServicer_to_server(servicer, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        yield pb_grpc.FusionServiceStub(channel)
+    await server.stop(None)
+
+
+async def ask(stub: pb_grpc.FusionServiceStub, calls: int) -> tuple[list[Prognosis], list[float]]:
+    """Answers and the seconds that each took, one call after the other."""
+    request = pb.PredictPrognosisRequest(model="tiny", snapshot=wire.snapshot_to(full_snapshot()))
+    answers, seconds = [], []
+    for _ in range(calls):
+        began = time.perf_counter()
+        answer = await stub.PredictPrognosis(request, timeout=20)
+        seconds.append(time.perf_counter() - began)
+        answers.append(wire.prognosis_from(answer.prognosis))
+    return answers, seconds
+
+
+async def settled(stub: pb_grpc.FusionServiceStub, calls: int) -> pb.GetShadowResponse:
+    """What was made of all calls, once all are accounted for."""
+    until = time.monotonic() + 20
+    while True:
+        found = await stub.GetShadow(pb.GetShadowRequest(name="tiny"), timeout=20)
+        if found.scored + found.failed + found.dropped == calls or time.monotonic() > until:
+            return found
+        await asyncio.sleep(0.05)
+
+
+def test_a_shadow_that_raises_changes_no_answer_and_is_counted(active: Model, caplog: pytest.LogCaptureFixture) -> None:
+    async def go() -> None:
+        live = Live(active, shadow=Shadow(active, raising))  # type: ignore[arg-type]
+        async with served(live, ShadowScorer()) as stub:
+            answers, _ = await ask(stub, 20)
+            found = await settled(stub, 20)
+        assert (found.scored, found.failed, found.dropped) == (0, 20, 0)
+        expected = active.predict(full_snapshot())
+        assert all(answer.endpoints == expected.endpoints for answer in answers)
+        assert all(answer.model == active.ref for answer in answers)
+
+    asyncio.run(go())
+    assert "Jane" not in caplog.text
+    assert caplog.text.count("failed (RuntimeError)") == 1
+
+
+def test_a_slow_shadow_delays_no_answer_and_what_cannot_wait_is_dropped(active: Model) -> None:
+    async def go() -> None:
+        live = Live(active, shadow=Shadow(active, sleeping))  # type: ignore[arg-type]
+        async with served(live, ShadowScorer(queued=3, patience_s=SLOW_S * 1.5)) as stub:
+            _, seconds = await ask(stub, 30)
+            found = await settled(stub, 30)
+        assert max(seconds) < SLOW_S
+        assert sorted(seconds)[15] < SLOW_S / 4
+        assert found.scored >= 1
+        assert found.dropped >= 26
+        assert (found.scored + found.dropped, found.failed) == (30, 0)
+        assert found.shadow_seconds >= SLOW_S
+
+    asyncio.run(go())
+
+
+def test_the_shadow_begins_only_when_nobody_waits(active: Model) -> None:
+    async def go() -> None:
+        began: list[int] = []
+        shadows = ShadowScorer()
+        live = Live(active, shadow=Shadow(active, lambda: began.append(1)))  # type: ignore[arg-type]
+        async with served(live, shadows) as stub:
+            with shadows.answering():
+                await ask(stub, 5)
+                await asyncio.sleep(0.2)
+                assert began == []
+            found = await settled(stub, 5)
+        assert (found.scored, len(began)) == (5, 5)
+
+    asyncio.run(go())
+
+
+def test_a_call_that_is_refused_is_not_put_to_the_shadow(active: Model) -> None:
+    async def go() -> None:
+        live = Live(active, shadow=Shadow(active, lambda: None))  # type: ignore[arg-type]
+        async with served(live, ShadowScorer()) as stub:
+            with pytest.raises(grpc.aio.AioRpcError):
+                await stub.PredictPrognosis(pb.PredictPrognosisRequest(model="tiny", horizons_days=[99_999]))
+            await ask(stub, 1)
+            found = await settled(stub, 1)
+        assert (found.scored, found.failed, found.dropped) == (1, 0, 0)
+
+    asyncio.run(go())
+
+
+def test_another_pair_is_counted_anew_and_late_calls_of_the_old_one_are_not_counted(active: Model) -> None:
+    async def go() -> None:
+        first = Live(active, shadow=Shadow(active, sleeping), generation=1)  # type: ignore[arg-type]
+        other = Shadow(active, lambda: None)
+        other.ref = ModelRef("tiny", "3.0.0", "c" * 64)
+        second = Live(active, shadow=other, generation=2)  # type: ignore[arg-type]
+        shadows = ShadowScorer()
+        async with served(first, shadows) as stub:
+            await ask(stub, 1)
+        async with served(second, shadows) as stub:
+            await settled(stub, 0)
+            await ask(stub, 3)
+            found = await settled(stub, 3)
+            await asyncio.sleep(SLOW_S)
+            assert found == await stub.GetShadow(pb.GetShadowRequest(name="tiny"))
+        assert (found.scored, found.shadow.version, found.generation) == (3, "3.0.0", 2)
+
+    asyncio.run(go())

@@ -1,0 +1,151 @@
+"""The commands of a page of the charts, run as they stand there: Helm for real, the other tools recorded.
+
+`helm upgrade` becomes `helm template`, with the values that a release would hold by then: those that it was given
+before (--reset-then-reuse-values), then files, then single values.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from support.helm import Helm, Manifest, copy_charts, manifests
+
+RECORDED = ("kubectl", "docker", "tumorcast")
+CLUSTER_ONLY = ("test", "history", "rollback")
+"""Verbs of Helm that need a cluster: recorded, and their options looked up."""
+
+RECORDER = """#!{python}
+import sys
+sys.path.insert(0, {tests!r})
+from support.page_commands import record
+sys.exit(record({folder!r}, {helm!r}))
+"""
+
+Calls = list[list[str]]
+"""What was called: the tool, and each of its arguments."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page with blocks of shell, and of YAML whose first line is a comment with the name of a file."""
+
+    path: Path
+
+    def script(self) -> str:
+        """Its shell blocks as one script, each file written before what follows it."""
+        text = self.path.read_text(encoding="utf-8")
+        blocks = re.findall(r"^( *)```(sh|yaml)\n(.*?)^ *```", text, flags=re.DOTALL | re.MULTILINE)
+        return "\n".join(_shell(language, textwrap.dedent(body)) for _, language, body in blocks)
+
+    def run(self, helm: Helm, folder: Path) -> Calls:
+        """Run it in ``folder``, where the charts' sources are; fails with the tool's words if a command fails."""
+        copy_charts(folder / "charts")
+        tools = folder / "bin"
+        tools.mkdir()
+        tests = str(Path(__file__).parents[1])
+        for tool in ("helm", *RECORDED):
+            recorder = RECORDER.format(python=sys.executable, tests=tests, folder=str(folder), helm=helm.binary)
+            (tools / tool).write_text(recorder, encoding="utf-8")
+            (tools / tool).chmod(0o755)
+        done = subprocess.run(
+            [shutil.which("bash") or "bash", "-euo", "pipefail", "-c", self.script()],
+            cwd=folder,
+            env={"PATH": f"{tools}:/usr/bin:/bin", "HOME": str(folder)},
+            capture_output=True,
+            text=True,
+            timeout=200,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return [json.loads(line) for line in (folder / "log").read_text(encoding="utf-8").splitlines()]
+
+
+def _shell(language: str, body: str) -> str:
+    if language == "sh":
+        return body
+    name = body.partition("\n")[0].removeprefix("# ")
+    return f"cat > {name} <<'END_OF_FILE'\n{body}END_OF_FILE\n"
+
+
+def record(folder: str, helm: str) -> int:
+    """What a recorder does: note the call; of Helm, run what needs no cluster. Returns the exit status."""
+    name, words = Path(sys.argv[0]).name, sys.argv[1:]
+    with (Path(folder) / "log").open("a", encoding="utf-8") as log:
+        log.write(json.dumps([name, *words]) + "\n")
+    if name != "helm" or words[0] in CLUSTER_ONLY:
+        return 0
+    if words[0] == "upgrade":
+        words = ["template", *words[1:3], "--values", str(_held(Path(folder), words))]
+    return subprocess.run([helm, *words], stdout=subprocess.DEVNULL, check=False).returncode
+
+
+def _held(folder: Path, words: list[str]) -> Path:
+    """The file of the values that the release holds after this upgrade."""
+    before = _value_files(folder)
+    reuses = "--reset-then-reuse-values" in words and before
+    values: dict[str, Any] = yaml.safe_load(before[-1].read_text(encoding="utf-8")) if reuses else {}
+    told = [(option, value) for option, value in zip(words, words[1:], strict=False) if option.startswith("--")]
+    for option, value in told:
+        if option == "--values":
+            values = _merged(values, yaml.safe_load(Path(value).read_text(encoding="utf-8")))
+    for option, value in told:
+        if option in ("--set", "--set-json"):
+            path, _, text = value.partition("=")
+            scalar = json.loads(text) if option == "--set-json" else yaml.safe_load(text)
+            values = _merged(values, reduce(lambda inner, key: {key: inner}, reversed(path.split(".")), scalar))
+    file = folder / f"values-{len(before):03}.yaml"
+    file.write_text(yaml.safe_dump(values), encoding="utf-8")
+    return file
+
+
+def _value_files(folder: Path) -> list[Path]:
+    return sorted(folder.glob("values-[0-9]*.yaml"))
+
+
+def _merged(below: Any, above: Any) -> Any:
+    """Maps key by key; anything else is replaced, as Helm does."""
+    if not (isinstance(below, dict) and isinstance(above, dict)):
+        return above
+    return {**below, **{key: _merged(below.get(key), value) for key, value in above.items()}}
+
+
+def of(tool: str, calls: Calls) -> Calls:
+    """The arguments of each call of a tool."""
+    return [words for name, *words in calls if name == tool]
+
+
+def releases(helm: Helm, folder: Path) -> Iterator[list[Manifest]]:
+    """What the cluster holds after each `helm upgrade` of a page that was run in ``folder``."""
+    charts = Helm(helm.binary, folder / "charts")
+    for file in _value_files(folder):
+        yield manifests(charts.run("template", "tumorcast", "charts/tumorcast", "--values", str(file)))
+
+
+def check_tumorcast(words: list[str]) -> None:
+    """Parse a `tumorcast` command line as the command itself would, without doing it; raises what click raises."""
+    import click
+    import typer
+
+    from tumorcast_platform.cli import app
+
+    command: click.Command = typer.main.get_command(app)
+    context, rest = click.Context(command, info_name="tumorcast"), list(words)
+    while isinstance(command, click.Group):
+        name = rest.pop(0)
+        found = command.get_command(context, name)
+        if found is None:
+            raise click.UsageError(f"tumorcast has no command {name}")
+        command, context = found, click.Context(found, parent=context, info_name=name)
+    command.make_context(context.info_name, rest, parent=context.parent)
