@@ -1,7 +1,18 @@
 """Prognosis models: what is computed. No protobuf, no gRPC, no Ray."""
 
 from tumorcast_fusion.model.prognosis_model import PrognosisModel
-from tumorcast_fusion.model.store import SHIPPED, ModelStore
-from tumorcast_fusion.model.verify import FileCheck, FileStatus, verify_files
+from tumorcast_fusion.model.store import SHIPPED, Model, ModelStore, load_model
+from tumorcast_fusion.model.verify import SHA256SUMS, FileCheck, FileStatus, read_sums, verify_files
 
-__all__ = ["SHIPPED", "FileCheck", "FileStatus", "ModelStore", "PrognosisModel", "verify_files"]
+__all__ = [
+    "SHA256SUMS",
+    "SHIPPED",
+    "FileCheck",
+    "FileStatus",
+    "Model",
+    "ModelStore",
+    "PrognosisModel",
+    "load_model",
+    "read_sums",
+    "verify_files",
+]

@@ -60,6 +60,72 @@ class GetModelCardResponse(_message.Message):
     markdown: str
     def __init__(self, ref: _Optional[_Union[_prognosis_pb2.ModelRef, _Mapping]] = ..., markdown: _Optional[str] = ...) -> None: ...
 
+class GetShadowRequest(_message.Message):
+    __slots__ = ("name",)
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    def __init__(self, name: _Optional[str] = ...) -> None: ...
+
+class GetShadowResponse(_message.Message):
+    __slots__ = ("active", "shadow", "generation", "scored", "failed", "dropped", "active_seconds", "shadow_seconds", "comparisons")
+    ACTIVE_FIELD_NUMBER: _ClassVar[int]
+    SHADOW_FIELD_NUMBER: _ClassVar[int]
+    GENERATION_FIELD_NUMBER: _ClassVar[int]
+    SCORED_FIELD_NUMBER: _ClassVar[int]
+    FAILED_FIELD_NUMBER: _ClassVar[int]
+    DROPPED_FIELD_NUMBER: _ClassVar[int]
+    ACTIVE_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    SHADOW_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    COMPARISONS_FIELD_NUMBER: _ClassVar[int]
+    active: _prognosis_pb2.ModelRef
+    shadow: _prognosis_pb2.ModelRef
+    generation: int
+    scored: int
+    failed: int
+    dropped: int
+    active_seconds: float
+    shadow_seconds: float
+    comparisons: _containers.RepeatedCompositeFieldContainer[ShadowComparison]
+    def __init__(self, active: _Optional[_Union[_prognosis_pb2.ModelRef, _Mapping]] = ..., shadow: _Optional[_Union[_prognosis_pb2.ModelRef, _Mapping]] = ..., generation: _Optional[int] = ..., scored: _Optional[int] = ..., failed: _Optional[int] = ..., dropped: _Optional[int] = ..., active_seconds: _Optional[float] = ..., shadow_seconds: _Optional[float] = ..., comparisons: _Optional[_Iterable[_Union[ShadowComparison, _Mapping]]] = ...) -> None: ...
+
+class ShadowComparison(_message.Message):
+    __slots__ = ("endpoint_id", "compared", "active_abstained", "shadow_abstained", "both_abstained", "incomparable", "flips", "sets", "set_changes", "active_mean", "shadow_mean", "active_squares", "shadow_squares", "products", "differences", "concordant", "discordant")
+    ENDPOINT_ID_FIELD_NUMBER: _ClassVar[int]
+    COMPARED_FIELD_NUMBER: _ClassVar[int]
+    ACTIVE_ABSTAINED_FIELD_NUMBER: _ClassVar[int]
+    SHADOW_ABSTAINED_FIELD_NUMBER: _ClassVar[int]
+    BOTH_ABSTAINED_FIELD_NUMBER: _ClassVar[int]
+    INCOMPARABLE_FIELD_NUMBER: _ClassVar[int]
+    FLIPS_FIELD_NUMBER: _ClassVar[int]
+    SETS_FIELD_NUMBER: _ClassVar[int]
+    SET_CHANGES_FIELD_NUMBER: _ClassVar[int]
+    ACTIVE_MEAN_FIELD_NUMBER: _ClassVar[int]
+    SHADOW_MEAN_FIELD_NUMBER: _ClassVar[int]
+    ACTIVE_SQUARES_FIELD_NUMBER: _ClassVar[int]
+    SHADOW_SQUARES_FIELD_NUMBER: _ClassVar[int]
+    PRODUCTS_FIELD_NUMBER: _ClassVar[int]
+    DIFFERENCES_FIELD_NUMBER: _ClassVar[int]
+    CONCORDANT_FIELD_NUMBER: _ClassVar[int]
+    DISCORDANT_FIELD_NUMBER: _ClassVar[int]
+    endpoint_id: str
+    compared: int
+    active_abstained: int
+    shadow_abstained: int
+    both_abstained: int
+    incomparable: int
+    flips: int
+    sets: int
+    set_changes: int
+    active_mean: float
+    shadow_mean: float
+    active_squares: float
+    shadow_squares: float
+    products: float
+    differences: _containers.RepeatedScalarFieldContainer[int]
+    concordant: int
+    discordant: int
+    def __init__(self, endpoint_id: _Optional[str] = ..., compared: _Optional[int] = ..., active_abstained: _Optional[int] = ..., shadow_abstained: _Optional[int] = ..., both_abstained: _Optional[int] = ..., incomparable: _Optional[int] = ..., flips: _Optional[int] = ..., sets: _Optional[int] = ..., set_changes: _Optional[int] = ..., active_mean: _Optional[float] = ..., shadow_mean: _Optional[float] = ..., active_squares: _Optional[float] = ..., shadow_squares: _Optional[float] = ..., products: _Optional[float] = ..., differences: _Optional[_Iterable[int]] = ..., concordant: _Optional[int] = ..., discordant: _Optional[int] = ...) -> None: ...
+
 class ModelSummary(_message.Message):
     __slots__ = ("ref", "indication", "intended_use", "simulated", "groups", "endpoints", "inputs")
     REF_FIELD_NUMBER: _ClassVar[int]

@@ -55,6 +55,11 @@ class FusionServiceStub:
                 request_serializer=tumorcast_dot_fusion_dot_v1_dot_fusion__service__pb2.GetModelCardRequest.SerializeToString,
                 response_deserializer=tumorcast_dot_fusion_dot_v1_dot_fusion__service__pb2.GetModelCardResponse.FromString,
                 _registered_method=True)
+        self.GetShadow = channel.unary_unary(
+                '/tumorcast.fusion.v1.FusionService/GetShadow',
+                request_serializer=tumorcast_dot_fusion_dot_v1_dot_fusion__service__pb2.GetShadowRequest.SerializeToString,
+                response_deserializer=tumorcast_dot_fusion_dot_v1_dot_fusion__service__pb2.GetShadowResponse.FromString,
+                _registered_method=True)
 
 
 class FusionServiceServicer:
@@ -89,6 +94,13 @@ class FusionServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetShadow(self, request, context):
+        """Tells how the shadow of a model compares with the version that answers, on the calls of this replica.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_FusionServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -111,6 +123,11 @@ def add_FusionServiceServicer_to_server(servicer, server):
                     servicer.GetModelCard,
                     request_deserializer=tumorcast_dot_fusion_dot_v1_dot_fusion__service__pb2.GetModelCardRequest.FromString,
                     response_serializer=tumorcast_dot_fusion_dot_v1_dot_fusion__service__pb2.GetModelCardResponse.SerializeToString,
+            ),
+            'GetShadow': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetShadow,
+                    request_deserializer=tumorcast_dot_fusion_dot_v1_dot_fusion__service__pb2.GetShadowRequest.FromString,
+                    response_serializer=tumorcast_dot_fusion_dot_v1_dot_fusion__service__pb2.GetShadowResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -222,6 +239,33 @@ class FusionService:
             '/tumorcast.fusion.v1.FusionService/GetModelCard',
             tumorcast_dot_fusion_dot_v1_dot_fusion__service__pb2.GetModelCardRequest.SerializeToString,
             tumorcast_dot_fusion_dot_v1_dot_fusion__service__pb2.GetModelCardResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetShadow(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tumorcast.fusion.v1.FusionService/GetShadow',
+            tumorcast_dot_fusion_dot_v1_dot_fusion__service__pb2.GetShadowRequest.SerializeToString,
+            tumorcast_dot_fusion_dot_v1_dot_fusion__service__pb2.GetShadowResponse.FromString,
             options,
             channel_credentials,
             insecure,
