@@ -39,10 +39,9 @@ def build(args: Settings) -> "Application":
 
     folders = encoder_folders(args)
     manifests = [EncoderManifest.load(folder) for folder in folders]
-    if unknown := set(args.encoders_scaling) - {manifest.name for manifest in manifests}:
-        raise InvalidInput(f"encoders_scaling names no encoder that runs here: {', '.join(sorted(unknown))}.")
+    _refuse_unknown(args, {manifest.name for manifest in manifests})
     apart = zip(manifests, folders, strict=True) if args.encoder_placement == "apart" else ()
-    handles = [_encoder(args, manifest).bind(args, folder) for manifest, folder in apart]
+    handles = [_encoder(args, manifest).bind(args, folder, manifest.name) for manifest, folder in apart]
     application: Application = serve.deployment(
         name="ingress",
         max_ongoing_requests=args.max_concurrent_calls,
@@ -55,17 +54,24 @@ def build(args: Settings) -> "Application":
     return application
 
 
+def _refuse_unknown(args: Settings, encoders: set[str]) -> None:
+    for name, named in (("encoders_scaling", args.encoders_scaling), ("encoders_resources", args.encoders_resources)):
+        if unknown := set(named) - encoders:
+            raise InvalidInput(f"{name} names no encoder that runs here: {', '.join(sorted(unknown))}.")
+
+
 def _encoder(args: Settings, manifest: EncoderManifest) -> "Deployment":
     from ray import serve
 
     from tumorcast_imaging.deployments import EncoderReplica
 
     ongoing = args.ongoing_crops(manifest.crop.voxels**3)
+    resources = args.resources_of(manifest.name)
     deployment: Deployment = serve.deployment(
         name=f"encoder-{manifest.name}",
         max_ongoing_requests=ongoing,
         max_queued_requests=args.max_queued_crops,
-        ray_actor_options={"num_cpus": args.encoder_num_cpus, "num_gpus": args.encoder_num_gpus},
+        ray_actor_options={"num_cpus": resources.num_cpus, "num_gpus": resources.num_gpus},
         health_check_period_s=5,
         graceful_shutdown_timeout_s=args.drain_s,
         **_replicas(args.scaling_of(manifest.name), args.encoder_replicas, ongoing),
@@ -86,6 +92,8 @@ def _replicas(scaling: Scaling | None, fixed: int, ongoing: int) -> dict[str, An
             "target_ongoing_requests": scaling.target_ongoing,
             "upscale_delay_s": scaling.upscale_delay_s,
             "downscale_delay_s": scaling.downscale_delay_s,
+            "upscaling_factor": scaling.upscaling_factor,
+            "downscaling_factor": scaling.downscaling_factor,
         }
     }
 

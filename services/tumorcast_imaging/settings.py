@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from tumorcast_core.errors import InvalidInput
@@ -23,12 +23,31 @@ class Scaling(BaseModel):
     target_ongoing: float = Field(gt=0, description="running and waiting calls (ingress) or crops (encoder) a replica")
     upscale_delay_s: float = Field(10, ge=0, description="how long more must be wanted before a replica is added")
     downscale_delay_s: float = Field(300, ge=0, description="how long fewer must do before one is removed")
+    upscaling_factor: float = Field(1, gt=0, description="part of what is missing that is added at a time")
+    downscaling_factor: float = Field(1, gt=0, description="part of what is too much that is removed at a time")
 
     @model_validator(mode="after")
     def _bounds_are_in_order(self) -> Self:
         if self.min_replicas > self.max_replicas:
             raise ValueError("min_replicas must not exceed max_replicas")
         return self
+
+
+class Resources(BaseModel):
+    """What one replica of an encoder gets; what is left out is as for every encoder."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    num_cpus: float | None = Field(None, ge=0)
+    num_gpus: float | None = Field(None, ge=0, description="a part of one, or a whole number")
+    threads: int | None = Field(None, ge=0, description="torch threads; 0: one per CPU core")
+
+    @field_validator("num_gpus")
+    @classmethod
+    def _more_than_one_gpu_is_a_whole_number(cls, value: float | None) -> float | None:
+        if value is not None and value > 1 and value % 1:
+            raise ValueError("more than one GPU must be a whole number")
+        return value
 
 
 class Settings(ServiceSettings):
@@ -43,6 +62,7 @@ class Settings(ServiceSettings):
     dicomweb_user: str = Field("", description="user for basic authentication; empty: bearer token")
     dicomweb_secret: SecretStr = Field(SecretStr(""), description="token, or the user's password")
     dicomweb_secret_file: str = Field("", description="file with the secret, read anew for every request")
+    dicomweb_ca_file: str = Field("", description="certificate authorities to trust, as PEM; empty: those of certifi")
     dicomweb_timeout_s: float = Field(30, gt=0, description="a DICOMweb server silent for this long is unavailable")
     dicomweb_longest_s: float = Field(300, gt=0, description="longest time for one answer of a DICOMweb server")
     max_file_mib: int = Field(256, ge=1, le=2048, description="largest DICOM file taken, in MiB")
@@ -77,6 +97,7 @@ class Settings(ServiceSettings):
     encoder_num_cpus: float = Field(0.5, ge=0, description="CPUs reserved for one encoder replica")
     encoder_num_gpus: float = Field(0, ge=0, description="GPUs reserved for one encoder replica; above 0 it runs there")
     encoder_threads: int = Field(1, ge=0, description="torch threads of an encoder replica; 0: one per CPU core")
+    encoders_resources: dict[str, Resources] = Field({}, description="of single encoders, by name")
     encoder_timeout_s: float = Field(30, gt=0, description="an encoder that has not answered by then is unavailable")
     batch_voxels: int = Field(1 << 21, ge=1, description="crop voxels that one batch may hold")
     batch_wait_s: float | None = Field(
@@ -95,15 +116,27 @@ class Settings(ServiceSettings):
 
     @model_validator(mode="after")
     def _encoders_in_the_ingress_have_nothing_of_their_own(self) -> Self:
-        if self.encoder_placement == "ingress" and (
-            self.encoder_num_gpus > 0 or self.encoder_scaling or self.encoders_scaling or self.encoder_replicas > 1
-        ):
-            raise ValueError("encoders in the ingress have no GPU, replicas or scaling of their own")
+        own = self.encoder_scaling or self.encoders_scaling or self.encoders_resources or self.encoder_replicas > 1
+        if self.encoder_placement == "ingress" and (self.encoder_num_gpus > 0 or own):
+            raise ValueError("encoders in the ingress have no resources, replicas or scaling of their own")
         return self
 
     def scaling_of(self, encoder: str) -> Scaling | None:
         """How an encoder is scaled; none: ``encoder_replicas``, always."""
         return self.encoders_scaling.get(encoder, self.encoder_scaling)
+
+    def resources_of(self, encoder: str) -> Resources:
+        """What a replica of an encoder gets, with nothing left out."""
+        own = self.encoders_resources.get(encoder, Resources())
+        return Resources(
+            num_cpus=self.encoder_num_cpus if own.num_cpus is None else own.num_cpus,
+            num_gpus=self.encoder_num_gpus if own.num_gpus is None else own.num_gpus,
+            threads=self.encoder_threads if own.threads is None else own.threads,
+        )
+
+    def device_of(self, encoder: str) -> Literal["cuda", "cpu"]:
+        """The kind of device that an encoder computes on."""
+        return "cuda" if self.resources_of(encoder).num_gpus else "cpu"
 
     def ongoing_crops(self, crop_voxels: int) -> int:
         """Crops that a replica takes at a time, of so many voxels each.

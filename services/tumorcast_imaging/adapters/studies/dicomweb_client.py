@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import logging
+import ssl
 import time
 import uuid
 from collections.abc import Collection, Generator, Iterator
@@ -53,10 +54,21 @@ class Credentials:
         return {"Authorization": f"Basic {pair}" if self.user else f"Bearer {secret}"}
 
 
+def _trusting(ca_file: Path | None) -> ssl.SSLContext | bool:
+    """The authorities in ``ca_file`` alone, or those of certifi; raises ``ValueError`` if it holds none."""
+    if ca_file is None:
+        return True
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except (OSError, ssl.SSLError) as e:
+        raise ValueError("The certificate authorities for the DICOMweb server cannot be read.") from e
+
+
 class DicomwebClient:
     """One DICOMweb server at ``base_url``; safe to use from many threads.
 
     A server that is silent for ``timeout_s``, or has not ended an answer after ``longest_s``, is unavailable.
+    ``ca_file`` holds the authorities that it is checked against, in place of certifi's.
     """
 
     def __init__(
@@ -67,6 +79,7 @@ class DicomwebClient:
         credentials: Credentials = Credentials(),
         timeout_s: float = 30,
         longest_s: float = 300,
+        ca_file: Path | None = None,
     ) -> None:
         self._base = _checked(base_url, allowed_hosts)
         self._credentials, self._longest_s = credentials, longest_s
@@ -76,7 +89,7 @@ class DicomwebClient:
             timeout=timeout_s,
             follow_redirects=False,
             trust_env=False,
-            transport=httpx.HTTPTransport(retries=1, limits=pool),
+            transport=httpx.HTTPTransport(retries=1, limits=pool, verify=_trusting(ca_file)),
         )
 
     def close(self) -> None:

@@ -25,6 +25,7 @@ def open_store(settings: Settings) -> StudyStore:
         credentials=Credentials(settings.dicomweb_user, settings.dicomweb_secret.get_secret_value(), secret_file),
         timeout_s=settings.dicomweb_timeout_s,
         longest_s=settings.dicomweb_longest_s,
+        ca_file=Path(settings.dicomweb_ca_file) if settings.dicomweb_ca_file else None,
     )
     return DicomwebStudyStore(
         client, settings.study_cache, max_cache_bytes=settings.study_cache_mib << 20, limits=limits
