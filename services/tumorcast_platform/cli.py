@@ -21,6 +21,7 @@ from tumorcast_platform.commands.drift import drift
 from tumorcast_platform.commands.evaluate import evaluate
 from tumorcast_platform.commands.imaging import imaging_app
 from tumorcast_platform.commands.models import models_app
+from tumorcast_platform.commands.platform import platform_app
 from tumorcast_platform.commands.predict import predict
 from tumorcast_platform.commands.predict_table import predict_table
 from tumorcast_platform.commands.recalibrate import recalibrate
@@ -43,6 +44,7 @@ for command in (demo, up, predict, predict_table, train, evaluate, recalibrate, 
 app.add_typer(clinical_app, name="clinical")
 app.add_typer(imaging_app, name="imaging")
 app.add_typer(models_app, name="models")
+app.add_typer(platform_app, name="platform")
 app.add_typer(store_app, name="store")
 
 

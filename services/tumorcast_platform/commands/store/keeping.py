@@ -88,14 +88,12 @@ def migrate(database_url: DatabaseUrl = "", data_dir: DataDir = None, as_json: A
 
     The gateway does so by itself with SQLite; of PostgreSQL it only looks whether it was done.
     """
-    from tumorcast_gateway.stores import current_revision
-    from tumorcast_gateway.stores import migrate as upgrade
+    from tumorcast_gateway.stores import migration
 
     where = place(database_url, data_dir, new=True)
-    before = done(lambda: current_revision(where.url))
-    after = done(lambda: upgrade(where.url))
-    told = f"The schema is {after} already." if before == after else f"Migrated from {before or 'nothing'} to {after}."
-    console.answer({"before": before or None, "after": after}, [Line(told, Style.GOOD)], as_json=as_json)
+    found = done(lambda: migration(where.url))
+    document = {"before": found.before or None, "after": found.after}
+    console.answer(document, [Line(str(found), Style.GOOD)], as_json=as_json)
 
 
 @store_app.command("rotate-key")

@@ -1,0 +1,1 @@
+"""What ``tumorcast platform`` knows of a Kubernetes cluster; objects are plain dicts, as the API sends them."""

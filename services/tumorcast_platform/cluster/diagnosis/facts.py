@@ -1,0 +1,66 @@
+"""What several rules ask a snapshot: recent events of an object, container specs, groups of pods."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from tumorcast_platform.cluster.observing import last_seen
+from tumorcast_platform.cluster.reading import Object, items, name_of, number, seconds_between, text
+from tumorcast_platform.cluster.snapshot import ReleaseSnapshot
+
+RECENT_S = 3600.0
+"""What is older than an hour at the time of the snapshot is no evidence of what is wrong now."""
+
+
+def events(snapshot: ReleaseSnapshot, *, kind: str = "", name: str = "", reason: str = "") -> list[Object]:
+    """Recent events, the newest first, of an object where one is named."""
+    found = [
+        e
+        for e in snapshot.of("Event")
+        if (not kind or text(e, "regarding", "kind") == kind)
+        and (not name or text(e, "regarding", "name") == name)
+        and (not reason or text(e, "reason") == reason)
+        and _recent(last_seen(e), snapshot)
+    ]
+    return sorted(found, key=last_seen, reverse=True)
+
+
+def _recent(when: str, snapshot: ReleaseSnapshot) -> bool:
+    age = seconds_between(when, snapshot.taken_at)
+    return age is None or age < RECENT_S
+
+
+def recent(when: str, snapshot: ReleaseSnapshot) -> bool:
+    """Whether an RFC 3339 time lies in the last hour before the snapshot; false for what is no time."""
+    age = seconds_between(when, snapshot.taken_at)
+    return age is not None and age < RECENT_S
+
+
+def note_of(event: Object) -> str:
+    """An event's text in one line."""
+    return one_line(text(event, "note"))
+
+
+def one_line(told: str, most: int = 300) -> str:
+    """A text in one line of at most ``most`` characters."""
+    line = " ".join(told.split())
+    return line if len(line) <= most else line[: most - 1] + "…"
+
+
+def times(event: Object) -> int:
+    """How often an event was seen."""
+    return max(number(event, "series", "count"), number(event, "deprecatedCount"), 1)
+
+
+def container_spec(pod: Object, name: str) -> Object:
+    """The spec of a pod's container, init containers included; empty if there is none of that name."""
+    all_of_them = [*items(pod, "spec", "initContainers"), *items(pod, "spec", "containers")]
+    return next((c for c in all_of_them if text(c, "name") == name), {})
+
+
+def grouped(pods: Iterable[Object], key: Callable[[Object], str]) -> list[list[Object]]:
+    """Pods that share a key, in groups, each and all in order of name."""
+    groups: dict[str, list[Object]] = {}
+    for pod in sorted(pods, key=name_of):
+        groups.setdefault(key(pod), []).append(pod)
+    return list(groups.values())

@@ -1,0 +1,108 @@
+"""Waits until a release is ready; ends early on what does not heal by itself."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tumorcast_core.errors import ClusterUnavailable, ResourceExhausted
+from tumorcast_platform.cluster.diagnosis import Finding, diagnose
+from tumorcast_platform.cluster.ray_states import ray_service_states
+from tumorcast_platform.cluster.reading import Object, items, mapping, name_of, number
+from tumorcast_platform.cluster.snapshot import ReleaseSnapshot
+from tumorcast_platform.cluster.states import Health, containers, service_states
+
+HOPELESS = (
+    "image-missing", "image-auth", "image-name", "migration-failed", "pod-security", "limit-range",
+    "ray-service-refused", "serve-deploy-failed",
+)  # fmt: skip
+"""Findings that more waiting does not change."""
+CRASHES = ("crash", "out-of-memory", "gateway-without-database", "killed-by-probe")
+MOST_RESTARTS = 4
+"""A container that ended so often will end again; before, it may only have waited for another service."""
+CONFIRMED = 2
+"""So often in a row a hopeless finding must be seen: a registry or a webhook may have failed just once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How the waiting ended."""
+
+    ready: bool
+    snapshot: ReleaseSnapshot
+    seconds: float
+    waits_for: tuple[str, ...] = ()
+    hopeless: tuple[Finding, ...] = ()
+
+
+def wait(
+    observe: Callable[[], ReleaseSnapshot],
+    *,
+    timeout_s: float,
+    interval_s: float = 3.0,
+    told: Callable[[str], None] = lambda _: None,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Outcome:
+    """Look at the release again and again until it is ready, hopeless, or the time is over.
+
+    ``told`` gets what is waited for whenever that changes. A cluster that does not answer for a while is asked again;
+    raises ``ClusterUnavailable`` where it never answered.
+    """
+    began = clock()
+    shown, hopeless_seen = "", 0
+    latest: ReleaseSnapshot | None = None
+    while True:
+        try:
+            latest = observe()
+        except (ClusterUnavailable, ResourceExhausted) as e:
+            if clock() - began >= timeout_s and latest is None:
+                raise
+            told(e.message)
+        else:
+            waits_for = pending_parts(latest)
+            if not waits_for:
+                return Outcome(True, latest, clock() - began)
+            hopeless = hopeless_findings(latest)
+            hopeless_seen = hopeless_seen + 1 if hopeless else 0
+            if hopeless_seen >= CONFIRMED:
+                return Outcome(False, latest, clock() - began, waits_for, hopeless)
+            line = "; ".join(waits_for)
+            if line != shown:
+                told(f"Waiting for {line}.")
+                shown = line
+        left = timeout_s - (clock() - began)
+        if left <= 0 and latest is not None:
+            return Outcome(False, latest, clock() - began, pending_parts(latest))
+        sleep(max(0.05, min(interval_s, left)))
+
+
+def pending_parts(snapshot: ReleaseSnapshot) -> tuple[str, ...]:
+    """What a release still waits for, in words; empty if all is ready."""
+    states = service_states(snapshot)
+    if not states:
+        return ("the release to be there",)
+    waits = [
+        f"{s.service} ({s.ready} of {s.wanted} pods{f', {s.detail}' if s.health is not Health.DOWN else ''})"
+        for s in states
+        if not s.well
+    ]
+    waits += [f"RayService {ray.name}" for ray in ray_service_states(snapshot) if not ray.well]
+    return tuple(waits)
+
+
+def hopeless_findings(snapshot: ReleaseSnapshot) -> tuple[Finding, ...]:
+    """Findings that do not heal by themselves."""
+    restarts = {name_of(pod): _most_restarts(pod) for pod in snapshot.of("Pod")}
+    return tuple(
+        f
+        for f in diagnose(snapshot).findings
+        if f.code in HOPELESS
+        or (f.code in CRASHES and max((restarts.get(name, 0) for name in f.about), default=0) >= MOST_RESTARTS)
+    )
+
+
+def _most_restarts(pod: Object) -> int:
+    waiting = [c for c in containers(pod) if mapping(c, "state", "waiting")]
+    return max((number(c, "restartCount") for c in waiting if items(pod, "spec", "containers")), default=0)

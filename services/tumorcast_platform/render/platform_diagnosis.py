@@ -1,0 +1,74 @@
+"""What is wrong with a release, as a page: each cause in a sentence, its evidence, the next step, the runbook."""
+
+from __future__ import annotations
+
+from tumorcast_platform.cluster.diagnosis import Diagnosis, Finding, Weight
+from tumorcast_platform.cluster.snapshot import ReleaseSnapshot
+from tumorcast_platform.render.platform_status import taken
+from tumorcast_platform.render.text import Line, Style, wrapped
+
+_STYLES = {Weight.BROKEN: Style.ALARM, Weight.WORSE: Style.CAUTION, Weight.NOTE: Style.PLAIN}
+
+
+def diagnosis_page(snapshot: ReleaseSnapshot, diagnosis: Diagnosis) -> list[Line]:
+    """All lines of the page; commands are not broken, so that they can be copied."""
+    lines = [_heading(snapshot, diagnosis)]
+    for number, finding in enumerate(diagnosis.findings, 1):
+        lines += [Line(), *_finding(number, finding)]
+    for state in diagnosis.unexplained:
+        text = f"{state.service} is {state.health} ({state.detail}), and nothing that was read says why."
+        lines += [Line(), *wrapped(text[:1].upper() + text[1:], Style.ALARM)]
+    if diagnosis.unexplained:
+        command = f"kubectl --namespace {snapshot.namespace} get events --sort-by=.metadata.creationTimestamp"
+        lines += [Line(f"    {command}", Style.HEADING)]
+    lines += [Line(), *wrapped(f"Looked at {', '.join(diagnosis.looked_at)}.", Style.QUIET)]
+    for kind, why in sorted(diagnosis.unread.items()):
+        lines += wrapped(f"Not read: {kind}. {why}", Style.CAUTION, hanging=2)
+    return lines
+
+
+def _heading(snapshot: ReleaseSnapshot, diagnosis: Diagnosis) -> Line:
+    where = f"Release {snapshot.release} in namespace {snapshot.namespace}, {taken(snapshot)}"
+    if diagnosis.nothing_there:
+        return Line(f"{where}: nothing of it is there. Its name? See: helm list --all-namespaces", Style.ALARM)
+    if diagnosis.well and not diagnosis.findings:
+        return Line(f"{where}: nothing wrong was found.", Style.GOOD)
+    count = len(diagnosis.findings) + len(diagnosis.unexplained)
+    style = Style.ALARM if not diagnosis.well else Style.PLAIN
+    return Line(f"{where}: {count} finding{'s' if count != 1 else ''}.", style)
+
+
+def _finding(number: int, finding: Finding) -> list[Line]:
+    lines = wrapped(f"{number}. {finding.cause}", _STYLES[finding.weight], hanging=3)
+    for evidence in finding.evidence:
+        lines += wrapped(f"{evidence.where}: {evidence.told}", indent=3, hanging=5)
+    for step in finding.steps:
+        if step.startswith("$ "):
+            lines.append(Line(f"     {step[2:]}", Style.HEADING))
+        else:
+            lines += wrapped(f"→ {step}", indent=3, hanging=5)
+    if finding.runbook:
+        lines.append(Line(f"   More: charts/runbooks/{finding.runbook}.md", Style.QUIET))
+    return lines
+
+
+def diagnosis_document(diagnosis: Diagnosis) -> dict[str, object]:
+    """The same for ``--json``."""
+    return {
+        "well": diagnosis.well,
+        "findings": [
+            {
+                "code": f.code,
+                "weight": f.weight.name.lower(),
+                "cause": f.cause,
+                "evidence": [{"where": e.where, "told": e.told} for e in f.evidence],
+                "steps": [step.removeprefix("$ ") for step in f.steps],
+                "runbook": f.runbook,
+                "about": sorted(f.about),
+            }
+            for f in diagnosis.findings
+        ],
+        "unexplained": [state.service for state in diagnosis.unexplained],
+        "looked_at": list(diagnosis.looked_at),
+        "unread": diagnosis.unread,
+    }
