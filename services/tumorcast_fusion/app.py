@@ -48,6 +48,7 @@ def main() -> None:
             )
         )
     follower.stop()
+    shadows.close()
 
 
 def _models(settings: Settings) -> LiveModels:

@@ -13,22 +13,18 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from tumorcast_core.rpc.serving import PINGS_S
+from tumorcast_core.rpc.serving import PINGED
 
 SWITCH = "TUMORCAST_IMAGING_LOOPBACK_ONLY"
 """Set to 1 in the environment of a Ray that was started for this machine only."""
 _ANY, _LOOPBACK = "[::]:", "127.0.0.1:"
-_PINGS = [
-    ("grpc.http2.min_ping_interval_without_data_ms", round(PINGS_S * 1000)),
-    ("grpc.keepalive_permit_without_calls", 1),
-]
 
 
 def bind_to_loopback() -> list[Any]:
     """Make Serve's gRPC servers of this process listen on 127.0.0.1 if the switch is set; returns no middlewares."""
-    from ray.serve._private.grpc_util import DEFAULT_GRPC_SERVER_OPTIONS as OPTIONS
+    from ray.serve._private.constants import DEFAULT_GRPC_SERVER_OPTIONS as OPTIONS  # the list that grpc_util reads
 
-    OPTIONS.extend(pair for pair in _PINGS if pair not in OPTIONS)
+    OPTIONS.extend(pair for pair in PINGED if pair not in OPTIONS)
     if os.environ.get(SWITCH) == "1":
         from ray.serve._private import default_impl, replica
 

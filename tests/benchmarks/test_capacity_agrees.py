@@ -163,7 +163,7 @@ def encoder_pass_s() -> float:
     torch.set_num_threads(1)
     try:
         side = encoder.manifest.crop.voxels
-        crop = Crop(encoder.manifest.name, np.zeros((2, side, side, side), np.float32))
+        crop = Crop(encoder.manifest.name, np.zeros((2, side, side, side), np.float32), "CT")
         found = []
         for _ in range(40):
             began = time.perf_counter()

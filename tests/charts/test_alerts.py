@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from support.alert_cases import CASES
-from support.helm import CHARTS, Helm
+from support.helm import CHARTS, ROOT, Helm
 from support.schemas import pick
 from tumorcast_core.telemetry.metrics import REGISTRY
 
@@ -120,3 +120,28 @@ def test_each_alert_fires_when_it_should_and_only_then(rules: Path):
     file = rules.with_name("tests.yaml")
     file.write_text(yaml.safe_dump({"rule_files": [str(rules)], "evaluation_interval": "1m", "tests": tests}))
     promtool("test", "rules", str(file))
+
+
+@pytest.mark.debian
+def test_the_rules_serve_without_kubernetes_as_the_gateways_page_says(tmp_path: Path):
+    if shutil.which("promtool") is None:
+        pytest.skip("promtool is not installed (Debian package prometheus)")
+    page = (ROOT / "services" / "tumorcast_gateway" / "operations.md").read_text(encoding="utf-8")
+    [command] = [line for line in page.splitlines() if line.startswith("sed ") and "tumorcast-rules.yaml" in line]
+    file = tmp_path / "tumorcast-rules.yaml"
+    subprocess.run(["bash", "-c", command.replace("tumorcast-rules.yaml", str(file))], cwd=ROOT, check=True)
+    assert "namespace" not in file.read_text(encoding="utf-8").partition("groups:")[2]
+    assert "rules found" in promtool("check", "rules", str(file))
+
+
+def test_the_gateways_page_tells_of_each_alert_of_the_services_and_its_runbook():
+    page = (ROOT / "services" / "tumorcast_gateway" / "operations.md").read_text(encoding="utf-8")
+    rows = {
+        name: row
+        for row in page.splitlines()
+        for name in re.findall(r"`([A-Z][A-Za-z]+)`", row.split("|")[1] if row.startswith("| `") else "")
+    }
+    rules = yaml.safe_load((CHARTS / "gateway" / "alerts" / "services.yaml").read_text(encoding="utf-8"))
+    for rule in rules["groups"][0]["rules"]:
+        page_of = rule["annotations"].get("runbook_url", "").removeprefix("RUNBOOKS/")
+        assert page_of in rows[rule["alert"].removeprefix("Tumorcast")]

@@ -9,8 +9,8 @@ from typing import Any
 import kubernetes_validate
 import pytest
 
-from support.helm import APPLICATIONS, SERVICES, Helm, Manifest, settings
 from support.chart_releases import RELEASES, Release
+from support.helm import APPLICATIONS, SERVICES, Helm, Manifest, settings
 from support.schemas import CUSTOM, KUBERNETES, check_core, check_custom, errors, pick
 
 SCHEMA_NOT_AT_HAND = {"PrometheusRule"}  # promtool checks its rules in test_alerts…

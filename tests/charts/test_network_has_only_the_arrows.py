@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from support.chart_releases import RELEASES, Release
 from support.helm import Helm, Manifest
 from support.network import Network, Pod, pods, selects
-from support.chart_releases import RELEASES, Release
 
 CLOSED = {name: each for name, each in RELEASES.items() if each.values.get("global.networkPolicy.enabled", True)}
 BACKENDS = {"clinical": 50052, "notes": 50053, "fusion": 50054}

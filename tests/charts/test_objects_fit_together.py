@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from support.chart_releases import Release
 from support.helm import Helm, Manifest
 from support.network import Pod, pods, selects
-from support.chart_releases import Release
 from support.schemas import containers, pick, pod_specs
 
 SCALERS = {"HorizontalPodAutoscaler", "ScaledObject"}

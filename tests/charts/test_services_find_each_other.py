@@ -32,8 +32,8 @@ def targets(manifests: list[Manifest]) -> dict[str, str]:
     }
 
 
-def test_the_gateway_looks_for_each_service_where_it_is(helm: Helm):
-    manifests = helm.render()
+def test_the_gateway_looks_for_each_service_where_it_is(one_helm: Helm):
+    manifests = one_helm.render()
     found = targets(manifests)
     assert found.keys() == set(SERVICES) - {"gateway"}
     for service, target in found.items():
@@ -43,25 +43,26 @@ def test_the_gateway_looks_for_each_service_where_it_is(helm: Helm):
         assert int(port) in service_ports(manifests)[name]
 
 
-def test_a_target_of_the_deployers_own_is_used(helm: Helm):
+def test_a_target_of_the_deployers_own_is_used(one_helm: Helm):
     values = {"gateway.targets.imaging": "dns:///imaging.radiology.svc:9000"}
-    assert targets(helm.render(values=values))["imaging"] == "dns:///imaging.radiology.svc:9000"
+    assert targets(one_helm.render(values=values))["imaging"] == "dns:///imaging.radiology.svc:9000"
 
 
 @pytest.mark.parametrize("service", ["clinical", "notes", "fusion", "gateway"])
-def test_a_service_object_leads_to_the_pods_ports(helm: Helm, service: str):
-    manifests = helm.render()
+def test_a_service_object_leads_to_the_pods_ports(one_helm: Helm, service: str):
+    manifests = one_helm.render()
     deployment = pick(manifests, "Deployment", f"demo-{service}")
     spec = pick(manifests, "Service", f"demo-{service}")["spec"]
     [pod] = pod_specs(deployment)
     assert spec["selector"].items() <= deployment["spec"]["template"]["metadata"]["labels"].items()
     ports = {port["name"]: port["containerPort"] for port in pod["containers"][0]["ports"]}
+    assert ports.pop("health") == 50059  # for kubelets alone
     assert {port["targetPort"]: port["port"] for port in spec["ports"]} == ports
 
 
 @pytest.mark.parametrize("service", ["clinical", "notes", "fusion", "imaging"])
-def test_a_grpc_service_is_headless_so_that_clients_see_every_pod(helm: Helm, service: str):
-    manifests = helm.render()
+def test_a_grpc_service_is_headless_so_that_clients_see_every_pod(one_helm: Helm, service: str):
+    manifests = one_helm.render()
     if service == "imaging":
         spec = pick(manifests, "RayService", "demo-imaging")["spec"]["serveService"]["spec"]
     else:
@@ -69,47 +70,61 @@ def test_a_grpc_service_is_headless_so_that_clients_see_every_pod(helm: Helm, se
     assert spec["clusterIP"] == "None"
 
 
+@pytest.mark.parametrize("mtls", [False, True])
 @pytest.mark.parametrize("service", ["clinical", "notes", "fusion", "gateway"])
-def test_start_readiness_and_life_are_probed_on_ports_that_the_pod_opens(helm: Helm, service: str):
-    [pod] = pod_specs(pick(helm.render(), "Deployment", f"demo-{service}"))
+def test_start_readiness_and_life_are_asked_on_the_port_of_health_which_stays_in_clear(
+    one_helm: Helm, service: str, mtls: bool
+):
+    manifests = one_helm.render(values={"global.mtls.enabled": mtls})
+    [pod] = pod_specs(pick(manifests, "Deployment", f"demo-{service}"))
     [container] = pod["containers"]
-    names = {port["name"]: port["containerPort"] for port in container["ports"]}
     for probe in ("startupProbe", "livenessProbe"):
-        assert container[probe]["grpc"]["port"] == names["grpc"]
+        assert container[probe]["grpc"] == {"port": 50059}
     readiness = container["readinessProbe"]
     if service == "gateway":
         assert readiness["httpGet"] == {"path": "/healthz", "port": "http", "scheme": "HTTP"}
     else:
-        assert readiness["grpc"]["port"] == names["grpc"]
+        assert readiness["grpc"] == {"port": 50059}
 
 
 @pytest.mark.parametrize("service", ["clinical", "notes", "fusion", "gateway"])
-def test_the_code_listens_where_the_chart_says(helm: Helm, service: str, monkeypatch: pytest.MonkeyPatch):
-    [pod] = pod_specs(pick(helm.render(), "Deployment", f"demo-{service}"))
+def test_the_code_listens_where_the_chart_says(one_helm: Helm, service: str, monkeypatch: pytest.MonkeyPatch):
+    [pod] = pod_specs(pick(one_helm.render(), "Deployment", f"demo-{service}"))
     for name, value in environment(pod).items():
         monkeypatch.setenv(name, value)
     settings = importlib.import_module(f"tumorcast_{service}.settings").Settings()
     assert settings.host == "0.0.0.0"
     names = {port["name"]: port["containerPort"] for port in pod["containers"][0]["ports"]}
-    assert settings.port == names["grpc"]
+    assert (settings.port, settings.health_port) == (names["grpc"], names["health"])
+    assert (settings.metrics_host, settings.metrics_port) == ("0.0.0.0", names["metrics"])
     if service == "gateway":
         assert settings.rest_port == names["http"]
 
 
-@pytest.mark.parametrize("service", ["clinical", "notes", "fusion", "gateway"])
-def test_each_setting_that_a_chart_writes_is_one_that_the_code_reads(helm: Helm, service: str):
-    fields = importlib.import_module(f"tumorcast_{service}.settings").Settings.model_fields
-    prefix = f"TUMORCAST_{service.upper()}_"
-    for manifest in helm.render(service):
+def test_each_setting_that_a_chart_writes_is_one_that_the_code_reads(rendered: list[Manifest]):
+    for manifest in (m for m in rendered if m["kind"] == "Deployment"):
+        service = manifest["metadata"]["labels"]["app.kubernetes.io/name"]
+        fields = importlib.import_module(f"tumorcast_{service}.settings").Settings.model_fields
+        prefix = f"TUMORCAST_{service.upper()}_"
         for pod in pod_specs(manifest):
-            written = {name.removeprefix(prefix).lower() for name in environment(pod) if name.startswith("TUMORCAST_")}
-            assert written
-            assert written <= fields.keys()
+            ours = {name for name in environment(pod) if name.startswith("TUMORCAST_")}
+            assert ours
+            read = fields.keys() | {f"{name}_file" for name in fields}  # a secret by its file
+            assert {name.removeprefix(prefix).lower() for name in ours} <= read
 
 
-def test_every_object_says_what_it_belongs_to(helm: Helm):
-    for manifest in helm.render(release="north"):
-        labels = manifest["metadata"]["labels"]
-        assert labels["app.kubernetes.io/part-of"] == "tumorcast"
-        assert labels["app.kubernetes.io/instance"] == "north"
-        assert manifest["metadata"]["name"] == f"north-{labels['app.kubernetes.io/name']}"
+@pytest.mark.parametrize("service", ["clinical", "notes", "fusion", "gateway"])
+def test_the_code_takes_the_certificates_that_the_chart_mounts(
+    one_helm: Helm, service: str, monkeypatch: pytest.MonkeyPatch
+):
+    manifests = one_helm.render(values={"global.mtls.enabled": True})
+    [pod] = pod_specs(pick(manifests, "Deployment", f"demo-{service}"))
+    for name, value in environment(pod).items():
+        monkeypatch.setenv(name, value)
+    settings = importlib.import_module(f"tumorcast_{service}.settings").Settings()
+    [secret] = [volume["secret"] for volume in pod["volumes"] if volume["name"] == "mtls"]
+    assert secret["secretName"] == pick(manifests, "Certificate", f"demo-{service}")["spec"]["secretName"]
+    [folder] = [mount["mountPath"] for mount in pod["containers"][0]["volumeMounts"] if mount["name"] == "mtls"]
+    files = (settings.peer_certificate, settings.peer_key, settings.peer_ca)
+    assert [str(file) for file in files] == [f"{folder}/{name}" for name in ("tls.crt", "tls.key", "ca.crt")]
+    assert settings.peer_clients == (() if service == "gateway" else ("demo-gateway.default.svc",))

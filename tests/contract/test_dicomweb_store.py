@@ -1,12 +1,14 @@
 """The DICOMweb store fetches what is missing and nothing else, and tells every way in which an archive fails."""
 
 import logging
+import ssl
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pydicom
 import pytest
 
+from support.certificates import Authority
 from support.dicom_factory import SERIES, STUDY, Phantom
 from support.dicomweb_server import BOUNDARY, Pacs, pacs
 from tumorcast_core.errors import (
@@ -393,3 +395,33 @@ def test_an_archive_that_is_down_is_told(archive: Pacs, tmp_path: Path) -> None:
         store.add(next((tmp_path / "in").iterdir()))
     assert not cached(tmp_path)
     client.close()
+
+
+def test_an_archive_is_trusted_by_the_authorities_that_are_named_and_by_no_others(tmp_path: Path) -> None:
+    (tmp_path / "foreign").mkdir()
+    authority, foreign = Authority(tmp_path), Authority(tmp_path / "foreign")
+    shown = authority.issue("archive")
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(shown.certificate, shown.key)
+    with pacs(tls) as archive:
+        for path in Phantom().write(tmp_path / "in").iterdir():
+            archive.add(path.read_bytes())
+
+        def files(ca_file: Path | None) -> int:
+            client = DicomwebClient(archive.url, allowed_hosts=["127.0.0.1"], timeout_s=5, ca_file=ca_file)
+            try:
+                return len(client.instances(STUDY, 1000))
+            finally:
+                client.close()
+
+        assert files(authority.certificate) > 0
+        for unknown in (foreign.certificate, None):
+            with pytest.raises(ServiceUnavailable):
+                files(unknown)
+
+
+def test_authorities_that_cannot_be_read_are_told_at_the_start(tmp_path: Path) -> None:
+    for named in (tmp_path / "missing", tmp_path / "empty"):
+        (tmp_path / "empty").write_text("nothing")
+        with pytest.raises(ValueError, match="cannot be read"):
+            DicomwebClient("https://127.0.0.1/pacs", allowed_hosts=["127.0.0.1"], ca_file=named)

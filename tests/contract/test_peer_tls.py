@@ -7,6 +7,7 @@ import datetime
 import os
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -166,18 +167,20 @@ def stranger(case: str, w: World) -> tuple[TlsFiles | None, TlsFiles | None]:
 
 
 @pytest.mark.parametrize(
-    "case",
+    ("case", "logged"),
     [
-        "the gateway is of another authority",
-        "the gateway's certificate has expired",
-        "the gateway shows no certificate and speaks in clear",
-        "the service is of another authority",
-        "the service's certificate is of another name",
-        "the service's certificate has expired",
-        "the service speaks in clear",
+        ("the gateway is of another authority", "closed the connection"),
+        ("the gateway's certificate has expired", "closed the connection"),
+        ("the gateway shows no certificate and speaks in clear", "closed the connection"),
+        ("the service is of another authority", "of no authority that is trusted"),
+        ("the service's certificate is of another name", "is of another name"),
+        ("the service's certificate has expired", "has expired"),
+        ("the service speaks in clear", "does not speak TLS"),
     ],
 )
-def test_no_call_passes_where_one_side_cannot_be_trusted(world: World, case: str) -> None:
+def test_no_call_passes_where_one_side_cannot_be_trusted_and_the_log_says_why(
+    world: World, case: str, logged: str, caplog: pytest.LogCaptureFixture
+) -> None:
     of_service, of_gateway = stranger(case, world)
 
     async def go() -> None:
@@ -187,6 +190,7 @@ def test_no_call_passes_where_one_side_cannot_be_trusted(world: World, case: str
             assert clinical.servicer.callers == []
 
     asyncio.run(go())
+    assert logged in caplog.text
 
 
 def test_a_client_that_shows_no_certificate_is_cut_off(world: World) -> None:
@@ -359,3 +363,28 @@ def test_files_that_do_not_fit_together_end_the_process_with_one_line(world: Wor
     assert ended.returncode == 1
     assert "peer_certificate, peer_key or peer_ca cannot be read or do not fit together" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("name", ["clinical", "notes", "fusion"])
+def test_every_service_demands_certificates_as_its_settings_say(world: World, name: str) -> None:
+    port, prefix = free_port(), f"TUMORCAST_{name.upper()}_"
+    given = {"PORT": str(port), "PEER_CLIENTS": '["demo-gateway"]', "PEER_CA": str(world.ours.certificate)}
+    given |= {"PEER_CERTIFICATE": str(world.service.certificate), "PEER_KEY": str(world.service.key)}
+    environment = {**os.environ, **{prefix + key: value for key, value in given.items()}}
+    process = subprocess.Popen([sys.executable, "-m", f"tumorcast_{name}.app"], env=environment)
+
+    async def state(files: TlsFiles | None, patience_s: float) -> str:
+        ends = time.monotonic() + patience_s
+        async with gateway(f"localhost:{port}", files) as backend:
+            while (found := await backend.health(Deadline.after(5))) != "SERVING" and time.monotonic() < ends:
+                await asyncio.sleep(0.1)
+            return found
+
+    try:
+        assert asyncio.run(state(world.gateway, 60)) == "SERVING"
+        assert asyncio.run(state(None, 0)) == "UNREACHABLE"
+        stranger = files_of(world.ours.issue("stranger", ["demo-notes"]), world.ours)
+        assert asyncio.run(state(stranger, 0)) != "SERVING"
+    finally:
+        process.terminate()
+        assert process.wait(30) == 0

@@ -15,7 +15,7 @@ from tumorcast_core import errors
 from tumorcast_platform import cli
 from tumorcast_platform.cluster import following as api_following
 from tumorcast_platform.cluster.api import Cluster
-from tumorcast_platform.cluster.jobs import following, keeping, submitting, work
+from tumorcast_platform.cluster.jobs import following, keeping, manifests, submitting, work
 from tumorcast_platform.cluster.scaling import acting, waiting
 from tumorcast_platform.cluster.scaling.plan import Target
 
@@ -286,6 +286,16 @@ def test_the_command_refuses_with_a_code(
     assert patches(api) == []
 
 
+TODO = work.evaluate("immunotherapy", "cohorts", table="a.csv")
+
+
+def terms(todo: work.Work) -> manifests.Terms:
+    return submitting.terms_of(
+        todo, "tumorcast", "j", "x/y:1", (), cpus=1, memory="1Gi", scratch="1Gi", hours=1, days=1, retries=0,
+        node_selector=(),
+    )  # fmt: skip
+
+
 def job(name: str = "j", **status: Any) -> dict[str, Any]:
     return {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name, "uid": "u1"}, "status": status}
 
@@ -308,12 +318,7 @@ def log(*lines: str, broken: bool = False) -> Answer:
 
 def test_a_job_is_made_with_a_policy_that_it_owns(api: KubeApi, cluster: Cluster) -> None:
     api.know("Job", "NetworkPolicy")
-    todo = work.evaluate("immunotherapy", "cohorts", table="a.csv")
-    terms = submitting.terms_of(
-        todo, "tumorcast", "j", "x/y:1", (), cpus=1, memory="1Gi", scratch="1Gi", hours=1, days=1, retries=0,
-        node_selector=(),
-    )  # fmt: skip
-    submitting.submit(cluster, todo, terms)
+    submitting.submit(cluster, TODO, terms(TODO))
     assert api.get("Job", "j")["spec"]["template"]["spec"]["automountServiceAccountToken"] is False
     [owner] = api.get("NetworkPolicy", "j")["metadata"]["ownerReferences"]
     assert (owner["kind"], owner["name"], owner["apiVersion"]) == ("Job", "j", "batch/v1")
@@ -325,7 +330,6 @@ def test_a_job_is_made_with_a_policy_that_it_owns(api: KubeApi, cluster: Cluster
         (FORBIDDEN, errors.ClusterForbidden),
         (refusal(409, "AlreadyExists", "jobs j already exists"), errors.ClusterConflict),
         (refusal(422, "Invalid", "spec.template: Required value"), errors.ClusterRefused),
-        (Answer(delay_s=5), errors.ClusterUnavailable),
     ],
 )
 def test_a_job_that_cannot_be_made_leaves_no_policy_behind(
@@ -333,26 +337,25 @@ def test_a_job_that_cannot_be_made_leaves_no_policy_behind(
 ) -> None:
     api.know("Job", "NetworkPolicy")
     api.script("POST", JOBS, answer)
-    todo = work.batch("immunotherapy", "cohorts", "a.csv", "out", "b.csv")
-    terms = submitting.terms_of(
-        todo, "tumorcast", "j", "x/y:1", (), cpus=1, memory="1Gi", scratch="1Gi", hours=1, days=1, retries=0,
-        node_selector=(),
-    )  # fmt: skip
     with pytest.raises(error):
-        submitting.submit(cluster, todo, terms)
+        submitting.submit(cluster, TODO, terms(TODO))
     assert cluster.list("NetworkPolicy") == []
+
+
+def test_a_job_that_may_have_been_made_keeps_its_policy(api: KubeApi, cluster: Cluster) -> None:
+    api.know("Job", "NetworkPolicy")
+    api.script("POST", JOBS, Answer(delay_s=5))
+    with pytest.raises(errors.ClusterUnavailable, match="not known"):
+        submitting.submit(cluster, TODO, terms(TODO))
+    assert [policy["metadata"]["name"] for policy in cluster.list("NetworkPolicy")] == ["j"]
 
 
 def test_a_cluster_without_kuberay_is_told_with_the_way_round_it(api: KubeApi, cluster: Cluster) -> None:
     api.know("NetworkPolicy")
     api.script("POST", f"{RAY}/rayjobs", refusal(404, "NotFound", "the server could not find the requested resource"))
     todo = work.train("glioma", "cohorts", "out", ray_workers=2, cpus=1)
-    terms = submitting.terms_of(
-        todo, "tumorcast", "j", "x/y:1", (), cpus=1, memory="1Gi", scratch="1Gi", hours=1, days=1, retries=0,
-        node_selector=(),
-    )  # fmt: skip
     with pytest.raises(errors.ClusterKindNotFound, match="--ray-workers 0"):
-        submitting.submit(cluster, todo, terms)
+        submitting.submit(cluster, todo, terms(todo))
 
 
 def test_the_image_is_that_of_the_release(api: KubeApi, cluster: Cluster) -> None:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
 
 import grpc
 import pytest
@@ -15,9 +19,11 @@ from support.model_versions import published
 from tumorcast.fusion.v1 import fusion_service_pb2 as pb
 from tumorcast.fusion.v1 import fusion_service_pb2_grpc as pb_grpc
 from tumorcast_core import wire
+from tumorcast_core.errors import DeadlineExceeded, ServiceUnavailable
 from tumorcast_core.prognosis import ModelRef, Prognosis
 from tumorcast_core.snapshot import PatientSnapshot
-from tumorcast_fusion.adapters.live_models import Live
+from tumorcast_fusion.adapters.live_models import Live, ShadowVersion
+from tumorcast_fusion.adapters.shadow_process import Scored, ShadowProcess
 from tumorcast_fusion.adapters.shadowing import ShadowScorer
 from tumorcast_fusion.model import Model, load_model
 from tumorcast_fusion.servicer import FusionServicer
@@ -30,17 +36,24 @@ def active(tmp_path_factory: pytest.TempPathFactory) -> Model:
     return load_model(published(tmp_path_factory.mktemp("model") / "tiny", "1.0.0"))
 
 
-class Shadow:
-    """A shadow that does something before it answers as the active version would."""
+SHADOW = ShadowVersion(ModelRef("tiny", "2.0.0", "b" * 64), Path("nowhere"))
 
-    ref = ModelRef("tiny", "2.0.0", "b" * 64)
+
+class Asked:
+    """In place of the process: something happens, then the shadow answers as the active version would."""
+
+    ready = True
 
     def __init__(self, active: Model, before: Callable[[], None]) -> None:
         self._active, self._before = active, before
 
-    def predict(self, snapshot: PatientSnapshot, horizons_days: Sequence[float] = ()) -> Prognosis:
+    def predict(self, folder: Path, snapshot: PatientSnapshot, horizons_days: Sequence[float]) -> Scored:
+        began = time.perf_counter()
         self._before()
-        return self._active.predict(snapshot, horizons_days)
+        return self._active.predict(snapshot, horizons_days).endpoints, time.perf_counter() - began
+
+    def close(self) -> None:
+        """Nothing runs."""
 
 
 class OneModel:
@@ -97,8 +110,8 @@ async def settled(stub: pb_grpc.FusionServiceStub, calls: int) -> pb.GetShadowRe
 
 def test_a_shadow_that_raises_changes_no_answer_and_is_counted(active: Model, caplog: pytest.LogCaptureFixture) -> None:
     async def go() -> None:
-        live = Live(active, shadow=Shadow(active, raising))  # type: ignore[arg-type]
-        async with served(live, ShadowScorer()) as stub:
+        live = Live(active, shadow=SHADOW)
+        async with served(live, ShadowScorer(Asked(active, raising))) as stub:
             answers, _ = await ask(stub, 20)
             found = await settled(stub, 20)
         assert (found.scored, found.failed, found.dropped) == (0, 20, 0)
@@ -108,13 +121,13 @@ def test_a_shadow_that_raises_changes_no_answer_and_is_counted(active: Model, ca
 
     asyncio.run(go())
     assert "Jane" not in caplog.text
-    assert caplog.text.count("failed (RuntimeError)") == 1
+    assert caplog.text.count("failed: RuntimeError") == 1
 
 
 def test_a_slow_shadow_delays_no_answer_and_what_cannot_wait_is_dropped(active: Model) -> None:
     async def go() -> None:
-        live = Live(active, shadow=Shadow(active, sleeping))  # type: ignore[arg-type]
-        async with served(live, ShadowScorer(queued=3, patience_s=SLOW_S * 1.5)) as stub:
+        live = Live(active, shadow=SHADOW)
+        async with served(live, ShadowScorer(Asked(active, sleeping), queued=3, patience_s=SLOW_S * 1.5)) as stub:
             _, seconds = await ask(stub, 30)
             found = await settled(stub, 30)
         assert max(seconds) < SLOW_S
@@ -130,8 +143,8 @@ def test_a_slow_shadow_delays_no_answer_and_what_cannot_wait_is_dropped(active: 
 def test_the_shadow_begins_only_when_nobody_waits(active: Model) -> None:
     async def go() -> None:
         began: list[int] = []
-        shadows = ShadowScorer()
-        live = Live(active, shadow=Shadow(active, lambda: began.append(1)))  # type: ignore[arg-type]
+        shadows = ShadowScorer(Asked(active, lambda: began.append(1)))
+        live = Live(active, shadow=SHADOW)
         async with served(live, shadows) as stub:
             with shadows.answering():
                 await ask(stub, 5)
@@ -145,8 +158,8 @@ def test_the_shadow_begins_only_when_nobody_waits(active: Model) -> None:
 
 def test_a_call_that_is_refused_is_not_put_to_the_shadow(active: Model) -> None:
     async def go() -> None:
-        live = Live(active, shadow=Shadow(active, lambda: None))  # type: ignore[arg-type]
-        async with served(live, ShadowScorer()) as stub:
+        live = Live(active, shadow=SHADOW)
+        async with served(live, ShadowScorer(Asked(active, lambda: None))) as stub:
             with pytest.raises(grpc.aio.AioRpcError):
                 await stub.PredictPrognosis(pb.PredictPrognosisRequest(model="tiny", horizons_days=[99_999]))
             await ask(stub, 1)
@@ -158,11 +171,10 @@ def test_a_call_that_is_refused_is_not_put_to_the_shadow(active: Model) -> None:
 
 def test_another_pair_is_counted_anew_and_late_calls_of_the_old_one_are_not_counted(active: Model) -> None:
     async def go() -> None:
-        first = Live(active, shadow=Shadow(active, sleeping), generation=1)  # type: ignore[arg-type]
-        other = Shadow(active, lambda: None)
-        other.ref = ModelRef("tiny", "3.0.0", "c" * 64)
-        second = Live(active, shadow=other, generation=2)  # type: ignore[arg-type]
-        shadows = ShadowScorer()
+        other = replace(SHADOW, ref=ModelRef("tiny", "3.0.0", "c" * 64))
+        first, second = Live(active, shadow=SHADOW, generation=1), Live(active, shadow=other, generation=2)
+        waits = [SLOW_S, 0.0, 0.0, 0.0]
+        shadows = ShadowScorer(Asked(active, lambda: time.sleep(waits.pop(0))))
         async with served(first, shadows) as stub:
             await ask(stub, 1)
         async with served(second, shadows) as stub:
@@ -174,3 +186,68 @@ def test_another_pair_is_counted_anew_and_late_calls_of_the_old_one_are_not_coun
         assert (found.scored, found.shadow.version, found.generation) == (3, "3.0.0", 2)
 
     asyncio.run(go())
+
+
+@pytest.fixture
+def process() -> Iterator[ShadowProcess]:
+    started = ShadowProcess(timeout_s=20.0, pause_s=0.0)
+    yield started
+    started.close()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return published(tmp_path_factory.mktemp("shadow") / "tiny", "2.0.0", seed=4)
+
+
+def test_the_process_answers_as_the_model_does_at_the_lowest_priority(process: ShadowProcess, folder: Path) -> None:
+    for horizons in ((), (56.0,)):
+        found, seconds = process.predict(folder, full_snapshot(), horizons)
+        assert found == load_model(folder).predict(full_snapshot(), horizons).endpoints
+        assert 0 < seconds < 20
+    assert process.pid is not None
+    assert os.getpriority(os.PRIO_PROCESS, process.pid) == 19
+    environment = Path(f"/proc/{process.pid}/environ").read_bytes().split(b"\0")
+    assert not any(row.startswith((b"TUMORCAST", b"AWS", b"GOOGLE")) for row in environment)
+
+
+def test_a_shadow_that_cannot_be_loaded_or_asked_is_a_failure_and_not_the_end(
+    process: ShadowProcess, folder: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ServiceUnavailable, match="UnknownModel"):
+        process.predict(tmp_path, full_snapshot(), ())
+    with pytest.raises(ServiceUnavailable, match="HorizonOutOfRange"):
+        process.predict(folder, full_snapshot(), (99_999.0,))
+    pid = process.pid
+    assert process.predict(folder, full_snapshot(), ())[0]
+    assert process.pid == pid
+
+
+def test_a_process_that_dies_or_hangs_is_a_failure_and_another_one_begins(process: ShadowProcess, folder: Path) -> None:
+    process.predict(folder, full_snapshot(), ())
+    assert process.pid is not None
+    os.kill(process.pid, signal.SIGKILL)
+    with pytest.raises(ServiceUnavailable, match="died"):
+        process.predict(folder, full_snapshot(), ())
+    process.predict(folder, full_snapshot(), ())
+    hung = process.pid
+    assert hung is not None
+    os.kill(hung, signal.SIGSTOP)
+    process._timeout_s = 0.3
+    with pytest.raises(DeadlineExceeded):
+        process.predict(folder, full_snapshot(), ())
+    assert not Path(f"/proc/{hung}").exists()
+
+
+def test_a_process_that_died_is_left_alone_for_a_while(folder: Path, active: Model) -> None:
+    process = ShadowProcess(timeout_s=0.01, pause_s=60.0)  # nothing loads in so short a time
+
+    async def go() -> None:
+        live = Live(active, shadow=ShadowVersion(SHADOW.ref, folder))
+        async with served(live, ShadowScorer(process)) as stub:
+            await ask(stub, 5)
+            found = await settled(stub, 5)
+        assert (found.scored, found.failed, found.dropped) == (0, 1, 4)
+
+    asyncio.run(go())
+    assert process.pid is None

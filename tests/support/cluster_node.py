@@ -1,7 +1,8 @@
 """What a node and its cluster do for pods: probe them, and answer DNS with those that are ready.
 
-``python -m support.cluster_node ADDRESS DOMAIN`` reads one JSON object a line: ``{"add": pod, "service": …, "address": …}``,
-``{"leave": pod}`` (no endpoint any more, as when a pod is deleted), ``{"remove": pod}``; and tells
+``python -m support.cluster_node ADDRESS DOMAIN`` reads one JSON object a line:
+``{"add": pod, "service": …, "address": …}``, ``{"leave": pod}`` (no endpoint any more, as
+when a pod is deleted), ``{"remove": pod}``; and tells
 ``{"pod": …, "ready": true, "at": seconds of CLOCK_MONOTONIC}``.
 """
 

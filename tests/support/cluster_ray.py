@@ -73,8 +73,7 @@ def cluster_status(item: Object, wanted: int, ready: int) -> Object:
         condition("HeadPodReady", "True", "HeadPodRunningAndReady", "", at),
         condition("RayClusterProvisioned", str(provisioned),
                   "AllPodRunningAndReadyFirstTime" if provisioned else "RayClusterPodsProvisioning",
-                  "All Ray Pods are ready for the first time" if provisioned else "RayCluster Pods are being provisioned",
-                  at),
+                  "All Ray Pods are ready" if provisioned else "RayCluster Pods are being provisioned", at),
     ]  # fmt: skip
     status: Object = {
         "desiredWorkerReplicas": wanted,
@@ -114,7 +113,9 @@ def service_status(
     status: Object = {
         "conditions": [
             condition("Ready", str(ready), "NonZeroServeEndpoints" if ready else "ZeroServeEndpoints", told, since),
-            condition("UpgradeInProgress", str(upgrading), reason, both if upgrading else one, upgrading_since or since),
+            condition(
+                "UpgradeInProgress", str(upgrading), reason, both if upgrading else one, upgrading_since or since
+            ),
         ],
         "lastUpdateTime": ago(minutes=1),
         "observedGeneration": 1,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -119,13 +120,15 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def pacs() -> Iterator[Pacs]:
-    """Serve an empty archive on a free port."""
+def pacs(tls: ssl.SSLContext | None = None) -> Iterator[Pacs]:
+    """Serve an empty archive on a free port, with a certificate if it has one."""
     state = Pacs()
     handler = type("Handler", (_Handler,), {"pacs": state})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
-    state.url = f"http://127.0.0.1:{server.server_address[1]}/pacs"
+    if tls:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    state.url = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_address[1]}/pacs"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:

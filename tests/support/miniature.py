@@ -26,7 +26,7 @@ MODULES = {name: f"tumorcast_{name}.app" for name in PORTS} | {"imaging": "suppo
 REST_PORT, METRICS_PORT, HEALTH_PORT = 8080, 9464, 50059
 LEAVE_S = 2.0
 """A pod that ends is no endpoint for so long before its SIGTERM; ``shutdown.leaveSeconds`` of the charts is 5."""
-START_S = 60.0
+START_S = 120.0
 
 
 @dataclass

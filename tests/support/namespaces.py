@@ -29,14 +29,8 @@ def why_not() -> str:
         return "needs root"
     if missing := [tool for tool in _TOOLS if not shutil.which(tool)]:
         return f"needs {', '.join(missing)}"
-    command = [
-        "unshare",
-        "--net",
-        "--mount",
-        "sh",
-        "-c",
-        "ip link add b0 type bridge && ip link add v0 type veth peer name v1",
-    ]
+    script = "ip link add b0 type bridge && ip link add v0 type veth peer name v1"
+    command = ["unshare", "--net", "--mount", "sh", "-c", script]
     tried = subprocess.run(command, capture_output=True, text=True)
     return "" if tried.returncode == 0 else "network namespaces with a bridge are not allowed here"
 

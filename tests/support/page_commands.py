@@ -6,6 +6,7 @@ before (--reset-then-reuse-values), then files, then single values.
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import shutil
@@ -27,10 +28,14 @@ CLUSTER_ONLY = ("test", "history", "rollback")
 """Verbs of Helm that need a cluster: recorded, and their options looked up."""
 
 RECORDER = """#!{python}
-import sys
-sys.path.insert(0, {tests!r})
-from support.page_commands import record
-sys.exit(record({folder!r}, {helm!r}))
+import json, sys
+name, words = sys.argv[0].rpartition("/")[2], sys.argv[1:]
+with open({log!r}, "a") as log:
+    log.write(json.dumps([name, *words]) + "\\n")
+if name == "helm":
+    sys.path.insert(0, {tests!r})
+    from support.page_commands import run_helm
+    sys.exit(run_helm({helm!r}, words))
 """
 
 Calls = list[list[str]]
@@ -54,9 +59,9 @@ class Page:
         copy_charts(folder / "charts")
         tools = folder / "bin"
         tools.mkdir()
-        tests = str(Path(__file__).parents[1])
+        tests, log = str(Path(__file__).parents[1]), str(folder / "log")
+        recorder = RECORDER.format(python=sys.executable, tests=tests, log=log, helm=helm.binary)
         for tool in ("helm", *RECORDED):
-            recorder = RECORDER.format(python=sys.executable, tests=tests, folder=str(folder), helm=helm.binary)
             (tools / tool).write_text(recorder, encoding="utf-8")
             (tools / tool).chmod(0o755)
         done = subprocess.run(
@@ -79,15 +84,12 @@ def _shell(language: str, body: str) -> str:
     return f"cat > {name} <<'END_OF_FILE'\n{body}END_OF_FILE\n"
 
 
-def record(folder: str, helm: str) -> int:
-    """What a recorder does: note the call; of Helm, run what needs no cluster. Returns the exit status."""
-    name, words = Path(sys.argv[0]).name, sys.argv[1:]
-    with (Path(folder) / "log").open("a", encoding="utf-8") as log:
-        log.write(json.dumps([name, *words]) + "\n")
-    if name != "helm" or words[0] in CLUSTER_ONLY:
+def run_helm(helm: str, words: list[str]) -> int:
+    """Run what needs no cluster; returns the exit status."""
+    if words[0] in CLUSTER_ONLY:
         return 0
     if words[0] == "upgrade":
-        words = ["template", *words[1:3], "--values", str(_held(Path(folder), words))]
+        words = ["template", *words[1:3], "--values", str(_held(Path.cwd(), words))]
     return subprocess.run([helm, *words], stdout=subprocess.DEVNULL, check=False).returncode
 
 
@@ -96,7 +98,7 @@ def _held(folder: Path, words: list[str]) -> Path:
     before = _value_files(folder)
     reuses = "--reset-then-reuse-values" in words and before
     values: dict[str, Any] = yaml.safe_load(before[-1].read_text(encoding="utf-8")) if reuses else {}
-    told = [(option, value) for option, value in zip(words, words[1:], strict=False) if option.startswith("--")]
+    told = [(option, value) for option, value in itertools.pairwise(words) if option.startswith("--")]
     for option, value in told:
         if option == "--values":
             values = _merged(values, yaml.safe_load(Path(value).read_text(encoding="utf-8")))
@@ -134,18 +136,26 @@ def releases(helm: Helm, folder: Path) -> Iterator[list[Manifest]]:
 
 
 def check_tumorcast(words: list[str]) -> None:
-    """Parse a `tumorcast` command line as the command itself would, without doing it; raises what click raises."""
-    import click
+    """Parse a `tumorcast` command line as the command itself would, without doing it; raises what the parser raises."""
     import typer
 
     from tumorcast_platform.cli import app
 
-    command: click.Command = typer.main.get_command(app)
-    context, rest = click.Context(command, info_name="tumorcast"), list(words)
-    while isinstance(command, click.Group):
+    command: Any = typer.main.get_command(app)
+    context, rest = command.context_class(command, info_name="tumorcast"), list(words)
+    while hasattr(command, "commands"):
         name = rest.pop(0)
-        found = command.get_command(context, name)
-        if found is None:
-            raise click.UsageError(f"tumorcast has no command {name}")
-        command, context = found, click.Context(found, parent=context, info_name=name)
+        assert name in command.commands, f"tumorcast has no command {name}"
+        command = command.commands[name]
+        context = command.context_class(command, parent=context, info_name=name)
     command.make_context(context.info_name, rest, parent=context.parent)
+
+
+def platform_commands() -> list[str]:
+    """Names of the `tumorcast platform` commands."""
+    import typer
+
+    from tumorcast_platform.commands.platform.app import platform_app
+
+    group: Any = typer.main.get_command(platform_app)
+    return sorted(group.commands)

@@ -13,8 +13,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tumorcast_core.errors import InvalidInput, ResourceExhausted, UnsoundModel
+from tumorcast_core.prognosis import ModelRef
 from tumorcast_fusion.adapters.model_store import VersionStore, load_version
-from tumorcast_fusion.adapters.model_store.versions import LoadedVersion
+from tumorcast_fusion.adapters.model_store.versions import LoadedVersion, identified
 from tumorcast_fusion.model.generation import MAX_RECORD_BYTES, NAME, Generation, read_generation
 
 log = logging.getLogger(__name__)
@@ -34,10 +35,19 @@ class ModelCache:
         Raises ``UnsoundModel`` where what was published does not answer or is not whole, what the store raises
         otherwise.
         """
+        _, folder = self.obtain(store, name, version, sha256)
+        try:
+            return load_version(folder, name=name, version=version, sha256=sha256)
+        except UnsoundModel:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+
+    def obtain(self, store: VersionStore | None, name: str, version: str, sha256: str) -> tuple[ModelRef, Path]:
+        """The same without loading it: its identity and the folder of its verified copy."""
         folder = self._folder / name / version
         if folder.is_dir():
             try:
-                return load_version(folder, name=name, version=version, sha256=sha256)
+                return identified(folder, name, version, sha256), folder
             except UnsoundModel:
                 if store is None:
                     raise
@@ -50,7 +60,7 @@ class ModelCache:
         except OSError as e:
             raise ResourceExhausted("The cache of models cannot be written.") from e
         try:
-            return load_version(folder, name=name, version=version, sha256=sha256)
+            return identified(folder, name, version, sha256), folder
         except UnsoundModel:
             shutil.rmtree(folder, ignore_errors=True)
             raise

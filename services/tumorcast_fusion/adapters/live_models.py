@@ -8,9 +8,10 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from tumorcast_core.errors import ModelStoreUnavailable, TumorcastError, UnknownModel
-from tumorcast_core.prognosis import ModelCard
+from tumorcast_core.prognosis import ModelCard, ModelRef
 from tumorcast_fusion.adapters.cached_models import ModelCache
 from tumorcast_fusion.adapters.model_store import VersionStore
 from tumorcast_fusion.adapters.model_store.versions import LoadedVersion
@@ -23,12 +24,20 @@ _LONGEST_WAIT_S = 600.0
 
 
 @dataclass(frozen=True, slots=True)
+class ShadowVersion:
+    """A version that is asked beside the one that answers: which, and where its verified files lie."""
+
+    ref: ModelRef
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True)
 class Live:
     """What answers under one name, and what is asked beside it; ``generation`` 0: no record names it."""
 
     active: Model
     card: ModelCard | None = None
-    shadow: Model | None = None
+    shadow: ShadowVersion | None = None
     generation: int = 0
     version: str = SHIPPED_VERSION
 
@@ -185,7 +194,7 @@ class LiveModels:
 
     def _shadow(
         self, store: VersionStore | None, cache: ModelCache, record: Generation, before: Live | None
-    ) -> Model | None:
+    ) -> ShadowVersion | None:
         try:
             found = self._shadow_of(store, cache, record, before)
         except TumorcastError as e:
@@ -197,14 +206,14 @@ class LiveModels:
 
     def _shadow_of(
         self, store: VersionStore | None, cache: ModelCache, record: Generation, before: Live | None
-    ) -> Model | None:
+    ) -> ShadowVersion | None:
         if not record.shadow:
             return None
         if record.shadow == SHIPPED_VERSION:
-            return self._shipped.get(record.model)
+            return ShadowVersion(self._shipped.get(record.model).ref, self._shipped.folder(record.model))
         if before and before.shadow and before.shadow.ref.sha256 == record.shadow_sha256:
             return before.shadow
-        return cache.load(store, record.model, record.shadow, record.shadow_sha256).model
+        return ShadowVersion(*cache.obtain(store, record.model, record.shadow, record.shadow_sha256))
 
     def _refuse(self, name: str, number: int, code: str) -> None:
         """Keep why a record is not followed, and try again later and later: a copy may yet become whole."""

@@ -1,8 +1,8 @@
 """Asks the shadow of a model what the active version was asked, after the answer went out.
 
-One thread, one call at a time, a queue with an end: a call that would have to wait for long is dropped and counted. The
-thread begins only while no call is being answered. Snapshots are forgotten when they are scored or dropped; kept are
-sums (``model/shadow``).
+One call at a time, in a process of its own (``shadow_process``), begun only while no call is being answered; a queue
+with an end: a call that would have to wait for long is dropped and counted. Snapshots are forgotten when they are
+scored or dropped; kept are sums (``model/shadow``).
 """
 
 from __future__ import annotations
@@ -14,13 +14,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
-from queue import Full, Queue
+from pathlib import Path
+from queue import Empty, Full, Queue
+from typing import Protocol
 
-import torch
-
+from tumorcast_core.errors import TumorcastError
 from tumorcast_core.prognosis import Endpoint
 from tumorcast_core.snapshot import PatientSnapshot
 from tumorcast_fusion.adapters.live_models import Live
+from tumorcast_fusion.adapters.shadow_process import Scored, ShadowProcess
 from tumorcast_fusion.model.shadow import ShadowReport
 
 log = logging.getLogger(__name__)
@@ -29,6 +31,8 @@ QUEUED = 32
 PATIENCE_S = 5.0
 """A call that waited longer is dropped."""
 _TOLD_EVERY_S = 60.0
+_UNUSED_S = 300.0
+"""The process of a shadow that was asked nothing for so long is ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +47,20 @@ class Answered:
     at: float
 
 
+class Asked(Protocol):
+    """Who computes what a shadow answers."""
+
+    @property
+    def ready(self) -> bool: ...
+    def predict(self, folder: Path, snapshot: PatientSnapshot, horizons_days: Sequence[float]) -> Scored: ...
+    def close(self) -> None: ...
+
+
 class ShadowScorer:
     """Compares shadows with what answers. Every method returns at once, whatever the shadow does."""
 
-    def __init__(self, queued: int = QUEUED, patience_s: float = PATIENCE_S) -> None:
+    def __init__(self, asked: Asked | None = None, queued: int = QUEUED, patience_s: float = PATIENCE_S) -> None:
+        self._asked = asked or ShadowProcess()
         self._queue: Queue[Answered] = Queue(queued)
         self._patience_s = patience_s
         self._reports: dict[str, ShadowReport] = {}
@@ -87,6 +101,10 @@ class ShadowScorer:
         with self._lock:
             return deepcopy(self._current(live))
 
+    def close(self) -> None:
+        """End the process that scores."""
+        self._asked.close()
+
     def _current(self, live: Live) -> ShadowReport:
         """The report of this pair; counting begins anew where another pair was counted before."""
         name, pair = live.active.ref.name, (live.active.ref, live.shadow.ref if live.shadow else None)
@@ -103,33 +121,33 @@ class ShadowScorer:
                 change(self._current(live))
 
     def _run(self) -> None:
-        torch.set_num_threads(1)  # of this thread
         while True:
-            self._take(self._queue.get())
+            try:
+                self._take(self._queue.get(timeout=_UNUSED_S))
+            except Empty:
+                self._asked.close()
 
     def _take(self, answered: Answered) -> None:
         patience_s = self._patience_s - (time.monotonic() - answered.at)
-        if patience_s > 0 and self._idle.wait(patience_s):
+        if patience_s > 0 and self._asked.ready and self._idle.wait(patience_s):
             self._score(answered)
         else:
             self._count(answered.live, _drop)
 
     def _score(self, answered: Answered) -> None:
-        began = time.perf_counter()
+        if answered.live.shadow is None:
+            return
         try:
-            if answered.live.shadow is None:
-                return
-            found = answered.live.shadow.predict(answered.snapshot, answered.horizons_days)
-            shadow = {endpoint.id: endpoint for endpoint in found.endpoints}
+            found, seconds = self._asked.predict(answered.live.shadow.folder, answered.snapshot, answered.horizons_days)
         except Exception as e:  # the boundary: what a shadow does is counted, never felt
             self._count(answered.live, _fail)
             if time.monotonic() - self._told_at > _TOLD_EVERY_S:
                 self._told_at = time.monotonic()
-                log.warning("the shadow of %s failed (%s)", answered.live.active.ref.name, type(e).__name__)
+                why = e.message if isinstance(e, TumorcastError) else type(e).__name__
+                log.warning("the shadow of %s failed: %s", answered.live.active.ref.name, why)
             return
-        seconds = (answered.seconds, time.perf_counter() - began)
-        active = {endpoint.id: endpoint for endpoint in answered.endpoints}
-        self._count(answered.live, lambda report: report.add(active, shadow, seconds))
+        active, shadow = ({endpoint.id: endpoint for endpoint in those} for those in (answered.endpoints, found))
+        self._count(answered.live, lambda report: report.add(active, shadow, (answered.seconds, seconds)))
 
 
 def _drop(report: ShadowReport) -> None:

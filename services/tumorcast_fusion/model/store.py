@@ -40,6 +40,11 @@ class ModelStore:
             self._loaded[name] = load_model(self._folder / name)
         return self._loaded[name]
 
+    def folder(self, name: str) -> Path:
+        """The folder of a model; raises ``UnknownModel``."""
+        self.get(name)
+        return self._folder / name
+
     def card(self, name: str) -> ModelCard:
         """The card of a model; raises ``UnknownModel``, also for a model that has none."""
         ref = self.get(name).summary().ref

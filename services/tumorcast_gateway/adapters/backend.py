@@ -23,8 +23,6 @@ from tumorcast_core.errors import (
 from tumorcast_core.tls import TlsFiles
 from tumorcast_gateway.adapters.breaker import Breaker
 
-CONNECT_TIMEOUT_MS = 1_000
-"""A host that swallows packets counts as down after this time; gRPC's own default is 20 s."""
 PROBE_S = 1.0
 """A service that was left alone is asked for its health first, and for no longer than this."""
 LONG_S = 5.0
@@ -55,11 +53,7 @@ class Backend:
     ) -> None:
         self.service = service
         self.breaker = breaker or Breaker(service)
-        options = [
-            *rpc.channel_options(max_message_mib, ours=True, watched=watched),
-            ("grpc.min_reconnect_backoff_ms", CONNECT_TIMEOUT_MS),  # also limits one attempt to connect
-        ]
-        self._line = rpc.Line(target, options, files)
+        self._line = rpc.Line(target, rpc.channel_options(max_message_mib, ours=True, watched=watched), files)
 
     async def call(
         self,

@@ -15,6 +15,8 @@ from tumorcast_platform.cluster.api import Cluster, Object
 SILENCE_S = 75.0
 """Without a byte for so long a stream counts as dead; the API sends a bookmark about every minute."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0
+_BREAKS = 3
+"""So often in turn the log of a container that has ended may break off before it is given up."""
 _STAMP = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z) ?(.*)", re.DOTALL)
 
 
@@ -109,6 +111,7 @@ def follow_log(cluster: Cluster, pod: str, container: str | None) -> Iterator[st
     """See ``Cluster.follow_log``; time stamps, which are taken off, tell where to go on after a break."""
     stamp = ""
     pause = FIRST_PAUSE_S
+    breaks = 0
     while True:
         query = [("follow", "true"), ("timestamps", "true")]
         query += [("container", container)] if container else []
@@ -119,13 +122,14 @@ def follow_log(cluster: Cluster, pod: str, container: str | None) -> Iterator[st
                 at, text = _stamped(line.decode("utf-8", "replace"))
                 if at and stamp and _in_order(at) <= _in_order(stamp):
                     continue
-                stamp, heard = at or stamp, True
+                stamp, heard, breaks = at or stamp, True, 0
                 yield text
+            breaks = 0
         except ClusterUnavailable:
-            pass  # it is looked at below whether there is anything to go on with
+            breaks += 1
         try:
-            if _ended(cluster.get("Pod", pod), container):
-                return
+            if _ended(cluster.get("Pod", pod), container) and (breaks == 0 or breaks >= _BREAKS):
+                return  # after a break the last lines may be still to come
         except ClusterObjectNotFound:
             return
         pause = FIRST_PAUSE_S if heard else min(2 * pause, LONGEST_PAUSE_S)

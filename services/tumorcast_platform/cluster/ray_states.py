@@ -25,7 +25,7 @@ from tumorcast_platform.cluster.states import Health, ServiceState, is_ready, re
 
 HEAD = "headgroup"
 """KubeRay's name of the head's group."""
-_WELL = ("RUNNING", "HEALTHY")
+_WELL = ("RUNNING", "HEALTHY", "DOWNSCALING")
 _FAILED = ("DEPLOY_FAILED", "UNHEALTHY")
 
 
@@ -137,9 +137,11 @@ def _health(service: Object, group: RayGroup, ready: int, wanted: int) -> tuple[
         return Health.OFF, "no pod is needed now"
     if ready >= wanted and (status in _WELL or not status):
         return Health.READY, ""
+    if status == "UPSCALING":
+        return Health.UPDATING, f"Ray Serve scales it up to {wanted} pods"
     if status and status not in _WELL:
         return Health.UPDATING, f"Serve says {status}"
-    return (Health.DOWN, "no pod is ready") if not ready else (Health.DEGRADED, f"{wanted - ready} pods not ready")
+    return (Health.DOWN, "") if not ready else (Health.DEGRADED, f"{wanted - ready} of {wanted} pods are not ready")
 
 
 def _scaler(service: Object, group: RayGroup) -> Scaler:
@@ -195,8 +197,12 @@ def _ray_service(snapshot: ReleaseSnapshot, service: Object) -> RayServiceState:
     parts += [f"Serve application {app} {text(of, 'status')}" for app, of in sorted(applications.items())]
     if pending and active:
         parts.append(_upgrade(snapshot, service, pending))
-    bad = any(text(of, "status") in _FAILED for of in applications.values())
-    return RayServiceState(name, ready.get("status") == "True" and not bad, "; ".join(parts))
+    seen = number(service, "status", "observedGeneration") >= number(service, "metadata", "generation")
+    if not seen:
+        parts.append("KubeRay has not yet looked at its last change")
+    good = all(text(of, "status") in _WELL for of in applications.values())
+    well = ready.get("status") == "True" and good and seen and not (pending and active)
+    return RayServiceState(name, well, "; ".join(parts))
 
 
 def upgrade_seconds(snapshot: ReleaseSnapshot, service: Object) -> float | None:

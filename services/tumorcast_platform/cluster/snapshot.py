@@ -88,7 +88,7 @@ class ReleaseSnapshot:
         """Write it, whole or not at all; raises ``InvalidInput`` where that cannot be."""
         part = path.with_name(f"{path.name}.part")
         try:
-            part.write_text(json.dumps(self.to_json(), indent=1) + "\n", encoding="utf-8")
+            part.write_text(_one_object_a_line(self.to_json()), encoding="utf-8")
             part.replace(path)
         except OSError as e:
             raise InvalidInput(f"{path} cannot be written ({type(e).__name__}).") from e
@@ -103,6 +103,17 @@ class ReleaseSnapshot:
         except (OSError, ValueError, RecursionError) as e:
             raise InvalidInput(f"{path} cannot be read as a recording of a release ({type(e).__name__}).") from e
         return cls.from_json(document)
+
+
+def _one_object_a_line(document: Object) -> str:
+    """JSON in which each object of the cluster has a line of its own: small, and to be compared line by line."""
+    kinds = []
+    for kind, found in sorted(document["objects"].items()):
+        lines = ",\n".join(f"   {json.dumps(item, sort_keys=True)}" for item in found)
+        kinds.append(f"  {json.dumps(kind)}: [\n{lines}\n  ]")
+    rest = [f" {json.dumps(k)}: {json.dumps(v, ensure_ascii=False)}" for k, v in document.items() if k != "objects"]
+    objects = ' "objects": {\n' + ",\n".join(kinds) + "\n }"
+    return "{\n" + ",\n".join([*rest, objects]) + "\n}\n"
 
 
 def _log(log: Object) -> LogTail:
@@ -120,6 +131,8 @@ def pruned(item: Object) -> Object:
     if "annotations" in metadata:
         metadata["annotations"] = notes
     kept["metadata"] = metadata
+    if item.get("kind") in ("ReplicaSet", "RayCluster"):
+        kept["spec"] = _without_templates(mapping(kept, "spec"))  # the same as their owner's
     serve = text(kept, "spec", "serveConfigV2")
     if serve:
         kept["spec"] = {**mapping(kept, "spec"), "serveConfigV2": _serve_skeleton(serve)}
@@ -138,6 +151,14 @@ def _without_values(value: Any) -> Any:
         else _without_values(member)
         for key, member in value.items()
     }
+
+
+def _without_templates(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_without_templates(member) for member in value]
+    if not isinstance(value, dict):
+        return value
+    return {key: _without_templates(member) for key, member in value.items() if key != "template"}
 
 
 def _serve_skeleton(config: str) -> str:

@@ -15,7 +15,6 @@ from tumorcast_platform.cluster.reading import (
     mapping,
     name_of,
     number,
-    owner,
     seconds_between,
     text,
 )
@@ -148,7 +147,7 @@ def _deployment_health(deployment: Object, wanted: int, ready: int) -> tuple[Hea
     if ready >= wanted and updated >= wanted and seen and not stuck:
         return Health.READY, ""
     if ready == 0:
-        return Health.DOWN, "no pod is ready"
+        return Health.DOWN, ""
     if stuck:
         return Health.DEGRADED, "the update does not get on"
     if updated < wanted or not seen:
@@ -157,15 +156,27 @@ def _deployment_health(deployment: Object, wanted: int, ready: int) -> tuple[Hea
 
 
 def _since(snapshot: ReleaseSnapshot, deployment: Object, pods: list[Object], health: Health) -> str:
-    """A service is ready since its newest pod is; it is down since the Deployment says so."""
+    """A service is ready since its newest pod is, updating since it has new pods, down since the Deployment says so."""
     if health is Health.READY:
         times = [text(condition(pod, "Ready"), "lastTransitionTime") for pod in pods if is_ready(pod)]
+    elif health is Health.UPDATING:
+        times = [text(pod, "metadata", "creationTimestamp") for pod in pods]
     else:
         times = [text(condition(deployment, "Available"), "lastTransitionTime")]
     return duration(seconds_between(max(times, default=""), snapshot.taken_at))
 
 
-def replica_set_of(pod: Object) -> str:
-    """Name of the ReplicaSet that made a pod; empty if none did."""
-    kind, name = owner(pod)
-    return name if kind == "ReplicaSet" else ""
+@dataclass(frozen=True, slots=True)
+class MigrationState:
+    """A migration of the database that is under way or failed; one that succeeded leaves nothing."""
+
+    job: str
+    failed: bool
+
+
+def migration_state(snapshot: ReleaseSnapshot) -> MigrationState | None:
+    """The migration that Helm waits for, or that stopped it; none where there is none."""
+    for job in snapshot.of("Job"):
+        if name_of(job).endswith("-migration") and condition(job, "Complete").get("status") != "True":
+            return MigrationState(name_of(job), condition(job, "Failed").get("status") == "True")
+    return None

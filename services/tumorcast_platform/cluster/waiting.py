@@ -11,7 +11,7 @@ from tumorcast_platform.cluster.diagnosis import Finding, diagnose
 from tumorcast_platform.cluster.ray_states import ray_service_states
 from tumorcast_platform.cluster.reading import Object, items, mapping, name_of, number
 from tumorcast_platform.cluster.snapshot import ReleaseSnapshot
-from tumorcast_platform.cluster.states import Health, containers, service_states
+from tumorcast_platform.cluster.states import Health, containers, migration_state, service_states
 
 HOPELESS = (
     "image-missing", "image-auth", "image-name", "migration-failed", "pod-security", "limit-range",
@@ -88,7 +88,9 @@ def pending_parts(snapshot: ReleaseSnapshot) -> tuple[str, ...]:
         for s in states
         if not s.well
     ]
-    waits += [f"RayService {ray.name}" for ray in ray_service_states(snapshot) if not ray.well]
+    waits += [f"RayService {ray.name} ({ray.told})" for ray in ray_service_states(snapshot) if not ray.well]
+    if migration := migration_state(snapshot):
+        waits.append(f"Job {migration.job}{' (failed)' if migration.failed else ''}")
     return tuple(waits)
 
 

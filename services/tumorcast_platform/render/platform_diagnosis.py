@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tumorcast_platform.cluster.diagnosis import Diagnosis, Finding, Weight
 from tumorcast_platform.cluster.snapshot import ReleaseSnapshot
-from tumorcast_platform.render.platform_status import taken
+from tumorcast_platform.render.platform_status import context_of
 from tumorcast_platform.render.text import Line, Style, wrapped
 
 _STYLES = {Weight.BROKEN: Style.ALARM, Weight.WORSE: Style.CAUTION, Weight.NOTE: Style.PLAIN}
@@ -12,30 +12,34 @@ _STYLES = {Weight.BROKEN: Style.ALARM, Weight.WORSE: Style.CAUTION, Weight.NOTE:
 
 def diagnosis_page(snapshot: ReleaseSnapshot, diagnosis: Diagnosis) -> list[Line]:
     """All lines of the page; commands are not broken, so that they can be copied."""
-    lines = [_heading(snapshot, diagnosis)]
+    lines = [_heading(diagnosis), Line(context_of(snapshot), Style.QUIET)]
     for number, finding in enumerate(diagnosis.findings, 1):
         lines += [Line(), *_finding(number, finding)]
     for state in diagnosis.unexplained:
-        text = f"{state.service} is {state.health} ({state.detail}), and nothing that was read says why."
+        pods = f"{state.ready} of {state.wanted} pods ready"
+        text = f"{state.service} is {state.health} ({state.detail or pods}), and nothing that was read says why."
         lines += [Line(), *wrapped(text[:1].upper() + text[1:], Style.ALARM)]
     if diagnosis.unexplained:
         command = f"kubectl --namespace {snapshot.namespace} get events --sort-by=.metadata.creationTimestamp"
         lines += [Line(f"    {command}", Style.HEADING)]
-    lines += [Line(), *wrapped(f"Looked at {', '.join(diagnosis.looked_at)}.", Style.QUIET)]
+    looked_at = ", ".join(diagnosis.looked_at) or "nothing"
+    lines += [Line(), *wrapped(f"Looked at {looked_at}.", Style.QUIET)]
     for kind, why in sorted(diagnosis.unread.items()):
         lines += wrapped(f"Not read: {kind}. {why}", Style.CAUTION, hanging=2)
     return lines
 
 
-def _heading(snapshot: ReleaseSnapshot, diagnosis: Diagnosis) -> Line:
-    where = f"Release {snapshot.release} in namespace {snapshot.namespace}, {taken(snapshot)}"
+def _heading(diagnosis: Diagnosis) -> Line:
     if diagnosis.nothing_there:
-        return Line(f"{where}: nothing of it is there. Its name? See: helm list --all-namespaces", Style.ALARM)
+        return Line("Nothing of this release is there. Its name and namespace: helm list --all-namespaces", Style.ALARM)
     if diagnosis.well and not diagnosis.findings:
-        return Line(f"{where}: nothing wrong was found.", Style.GOOD)
+        return Line("Nothing wrong was found.", Style.GOOD)
+    broken = sum(f.weight is Weight.BROKEN for f in diagnosis.findings)
     count = len(diagnosis.findings) + len(diagnosis.unexplained)
-    style = Style.ALARM if not diagnosis.well else Style.PLAIN
-    return Line(f"{where}: {count} finding{'s' if count != 1 else ''}.", style)
+    findings = "One thing is" if count == 1 else f"{count} things are"
+    worst = " broken" if broken == count else " not as it should be" if count == 1 else " not as they should be"
+    beside = f"; {broken} of them broken" if 0 < broken < count else ""
+    return Line(f"{findings}{worst}{beside}.", Style.PLAIN if diagnosis.well else Style.ALARM)
 
 
 def _finding(number: int, finding: Finding) -> list[Line]:
@@ -45,6 +49,8 @@ def _finding(number: int, finding: Finding) -> list[Line]:
     for step in finding.steps:
         if step.startswith("$ "):
             lines.append(Line(f"     {step[2:]}", Style.HEADING))
+        elif step.startswith(("or ", "then ")):
+            lines += wrapped(step, indent=5)
         else:
             lines += wrapped(f"→ {step}", indent=3, hanging=5)
     if finding.runbook:

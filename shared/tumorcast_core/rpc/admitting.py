@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+import math
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -9,7 +12,11 @@ import grpc
 
 from tumorcast_core.errors import PermissionDenied, TumorcastError
 from tumorcast_core.rpc.telling import tell
+from tumorcast_core.telemetry import metrics
 
+log = logging.getLogger(__name__)
+
+LOGGED_EVERY_S = 60.0
 Enter = Callable[[Any], Awaitable[None]]
 """Gets the call's context; returns to let the call in, or ends it by ``end``."""
 Continuation = Callable[[grpc.HandlerCallDetails], Awaitable[Any]]
@@ -36,8 +43,9 @@ class PeersOnly(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
     For a port that demands certificates of authorities of ours: others may have been signed by the same.
     """
 
-    def __init__(self, names: tuple[str, ...]) -> None:
-        self._names = frozenset(name.lower() for name in names)
+    def __init__(self, service: str, names: tuple[str, ...]) -> None:
+        self._service, self._names = service, frozenset(name.lower() for name in names)
+        self._logged_s = -math.inf
 
     async def intercept_service(self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails) -> Any:
         """Wrap the handler of the called method; one that does not exist is told to nobody but peers."""
@@ -47,7 +55,14 @@ class PeersOnly(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
     async def _enter(self, context: Any) -> None:
         shown = (context.auth_context() or {}).get("peer_dns", ())
         if not self._names & {name.decode("ascii", "replace").lower() for name in shown}:
+            self._count()
             await end(PermissionDenied("The certificate is of no service that may call this one."), context)
+
+    def _count(self) -> None:
+        metrics.tell_refusal(self._service, "grpc", PermissionDenied.reason)
+        if time.monotonic() - self._logged_s >= LOGGED_EVERY_S:
+            self._logged_s = time.monotonic()
+            log.warning("%s refused a caller whose certificate holds none of peer_clients", self._service)
 
 
 async def _not_there(_: AsyncIterator[bytes], context: Any) -> None:

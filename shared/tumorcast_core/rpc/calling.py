@@ -16,13 +16,15 @@ from tumorcast_core import logs, telemetry
 from tumorcast_core.deadline import Deadline
 from tumorcast_core.errors import TumorcastError
 from tumorcast_core.rpc.answering import within
-from tumorcast_core.rpc.telling import BUDGET_MS, REQUEST_ID, told, told_by_us
+from tumorcast_core.rpc.telling import BUDGET_MS, REQUEST_ID, told, told_by_us, why
 
 log = logging.getLogger(__name__)
 
 _BROKEN = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN)
 """What a caller sees of a server that died under the call, or that a proxy before it says for it."""
 _AGAIN_AFTER_S = 0.2
+CONNECT_S = 1.0
+"""A host that swallows packets counts as down after this time; gRPC's own default is 20 s."""
 PING_S = 1.0
 PING_WAIT_S = 1.0
 """A server of ours that is silent is given up after both, and its calls end; sent bytes wait for the second alone."""
@@ -52,6 +54,7 @@ def channel_options(
         ("grpc.keepalive_timeout_ms", round(wait_s * 1000)),  # of bytes, by TCP_USER_TIMEOUT
         ("grpc.http2.ping_timeout_ms", round(wait_s * 1000)),  # of pings, which the other does not bound
         ("grpc.http2.max_pings_without_data", 0),
+        ("grpc.min_reconnect_backoff_ms", round(CONNECT_S * 1000)),  # also limits one attempt to connect
         ("grpc.initial_reconnect_backoff_ms", 200),
         ("grpc.max_reconnect_backoff_ms", 2_000),
     ]
@@ -77,7 +80,7 @@ async def call(
         except grpc.aio.AioRpcError as e:
             if not (idempotent and _broke(e)):
                 raise told(e, service) from e
-            log.warning("%s failed with %s and is called again", service, e.code().name)
+            log.warning("%s failed with %s and is called again%s", service, e.code().name, why(e))
         await within(deadline, asyncio.sleep(_AGAIN_AFTER_S))
         try:
             return await _sent(method, request, deadline, metadata)

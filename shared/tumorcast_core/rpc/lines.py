@@ -1,8 +1,8 @@
 """The client's way to all replicas of a service: found by name, looked up again and again, changed without a lost call.
 
 gRPC asks DNS again only when a connection breaks, so a replica that is added stays unused for as long as the others
-are well. A line asks every ``LOOK_S`` seconds by itself, and moves to a new channel when the addresses, or the
-certificates, are others; connections to replicas that stay are shared by both.
+are well. A line asks every ``LOOK_S`` seconds by itself, and moves to a new channel, once that is connected, when the
+addresses or the certificates are others; calls that run end where they are.
 """
 
 from __future__ import annotations

@@ -32,6 +32,10 @@ AGE_S = 300.0
 """A connection is closed gently after this time, give or take a tenth, for clients that look for replicas only then."""
 PINGS_S = 0.3
 """Services of ours may ask this often whether the other end is still there; gRPC's own limit is five minutes."""
+PINGED = (
+    ("grpc.http2.min_ping_interval_without_data_ms", round(PINGS_S * 1000)),
+    ("grpc.keepalive_permit_without_calls", 1),
+)
 _FILES = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 MAX_CONNECTIONS = 4_096 if _FILES == resource.RLIM_INFINITY else min(4_096, _FILES // 4)
 """More are refused: files must be left to open."""
@@ -112,14 +116,16 @@ async def serve_peers(
     stop: asyncio.Event | None = None,
 ) -> None:
     """``serve`` for a service that only services of ours call: with ``files`` over TLS, and to nobody else."""
-    only = [PeersOnly(settings.peer_clients)] if files and settings.peer_clients else []
-    credentials = server_credentials(files) if files else None
-    options = [
-        ("grpc.http2.min_ping_interval_without_data_ms", round(PINGS_S * 1000)),
-        ("grpc.keepalive_permit_without_calls", 1),
-    ]
-    how = {"credentials": credentials, "interceptors": only, "options": options}
-    await serve(service, register, settings, service_names, stop, **how)
+    await serve(
+        service,
+        register,
+        settings,
+        service_names,
+        stop,
+        credentials=server_credentials(files) if files else None,
+        interceptors=[PeersOnly(service, settings.peer_clients)] if files and settings.peer_clients else [],
+        options=PINGED,
+    )
 
 
 @asynccontextmanager

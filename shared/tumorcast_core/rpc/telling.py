@@ -32,6 +32,16 @@ BUDGET_MS = "tumorcast-budget-ms"
 """Milliseconds left for the call; Ray Serve does not pass the gRPC deadline on."""
 ERROR_DOMAIN = "tumorcast"
 _DETAILS = "grpc-status-details-bin"
+_WHY = (
+    ("Hostname Verification", "its certificate is of another name"),
+    ("certificate has expired", "its certificate has expired"),
+    ("CERTIFICATE_VERIFY_FAILED", "its certificate is of no authority that is trusted"),
+    ("WRONG_VERSION_NUMBER", "it does not speak TLS"),
+    ("Socket closed", "it closed the connection, as one does that expects TLS or refuses a certificate"),
+    ("Connection refused", "nobody listens there"),
+    ("errors resolving", "its name is not found"),
+    ("ping timeout", "it fell silent"),
+)
 
 
 class CallContext(Protocol):
@@ -83,7 +93,7 @@ def told(error: grpc.aio.AioRpcError, service: str) -> TumorcastError:
     """The Tumorcast error behind a failed call; text of foreign errors is neither logged nor passed on."""
     if known := told_by_us(error):
         return known
-    log.warning("%s failed with %s", service, error.code().name)
+    log.warning("%s failed with %s%s", service, error.code().name, why(error))
     match error.code():
         case grpc.StatusCode.DEADLINE_EXCEEDED:
             return DeadlineExceeded(f"The {service} service did not answer before the deadline.")
@@ -91,6 +101,12 @@ def told(error: grpc.aio.AioRpcError, service: str) -> TumorcastError:
             return ResourceExhausted(f"The {service} service is at its limit; try again later.")
         case _:
             return ServiceUnavailable(f"The {service} service does not answer.")
+
+
+def why(error: grpc.aio.AioRpcError) -> str:
+    """Why there is no connection, for the log, in words of ours: what gRPC says may hold what a server sent."""
+    said = error.details() or ""
+    return next((f": {ours}" for theirs, ours in _WHY if theirs in said), "")
 
 
 def told_by_us(error: grpc.aio.AioRpcError) -> TumorcastError | None:

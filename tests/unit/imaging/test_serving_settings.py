@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from tumorcast_core.errors import InvalidInput
-from tumorcast_imaging.settings import Scaling, Settings
+from tumorcast_imaging.settings import Resources, Scaling, Settings
 
 SCALED = {"min_replicas": 1, "max_replicas": 4, "target_ongoing": 8}
 
@@ -55,3 +55,27 @@ def test_fewer_crops_than_a_full_batch_are_refused():
     assert settings.ongoing_crops(64**3) == 8
     with pytest.raises(InvalidInput, match="at least 64"):
         settings.ongoing_crops(32**3)
+
+
+def test_an_encoder_without_resources_of_its_own_has_those_of_every_encoder():
+    own = {"ct-lesion": Resources(num_gpus=0.25, threads=2)}
+    settings = Settings(encoder_num_cpus=0.5, encoder_num_gpus=0, encoder_threads=3, encoders_resources=own)
+    assert settings.resources_of("ct-lesion") == Resources(num_cpus=0.5, num_gpus=0.25, threads=2)
+    assert settings.resources_of("sarcoma") == Resources(num_cpus=0.5, num_gpus=0, threads=3)
+    assert (settings.device_of("ct-lesion"), settings.device_of("sarcoma")) == ("cuda", "cpu")
+
+
+def test_an_encoder_may_stay_on_the_processor_where_the_others_have_gpus():
+    settings = Settings(encoder_num_gpus=1, encoders_resources={"small": Resources(num_gpus=0)})
+    assert (settings.device_of("small"), settings.device_of("large")) == ("cpu", "cuda")
+
+
+@pytest.mark.parametrize("wrong", [{"num_gpus": 1.5}, {"num_gpus": -1}, {"num_gpu": 1}, {"threads": -1}])
+def test_resources_that_cannot_be_meant_are_refused(wrong):
+    with pytest.raises(ValidationError):
+        Settings(encoders_resources={"ct-lesion": wrong})
+
+
+def test_encoders_in_the_ingress_have_no_resources_of_their_own():
+    with pytest.raises(ValidationError, match="of their own"):
+        Settings(encoder_placement="ingress", encoders_resources={"ct-lesion": {"num_cpus": 1}})

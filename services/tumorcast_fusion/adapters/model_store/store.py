@@ -17,18 +17,17 @@ from tumorcast_fusion.adapters.model_store.versions import (
     MAX_MODEL_BYTES,
     MAX_SUMS_BYTES,
     LoadedVersion,
+    identified,
     load_version,
     verified,
 )
 from tumorcast_fusion.model import SHA256SUMS, read_sums
-from tumorcast_fusion.model import manifest as manifests
 from tumorcast_fusion.model.generation import (
     MAX_RECORD_BYTES,
     NAME,
     Generation,
     is_published,
     read_generation,
-    version_name,
 )
 
 GENERATIONS = "generations"
@@ -104,10 +103,7 @@ class VersionStore:
         with tempfile.TemporaryDirectory(prefix="tumorcast-verify-") as temporary:
             folder = Path(temporary) / "model"
             self.fetch(name, version, folder)
-            ref = manifests.reference(folder, manifests.load(folder))
-        if (ref.name, version_name(ref)) != (name, version):
-            raise UnsoundModel("The model is another than its place in the store says.")
-        return ref
+            return identified(folder, name, version)
 
     def fetch(self, name: str, version: str, into: Path) -> None:
         """Copy a version to the folder ``into``, and verify it: whole, or not at all.

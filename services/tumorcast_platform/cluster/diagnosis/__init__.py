@@ -31,7 +31,10 @@ RULES: tuple[Callable[[ReleaseSnapshot], Iterable[Finding]], ...] = (
     scaling_findings,
 )  # fmt: skip
 """Causes before symptoms; of two findings about the same pods the earlier one is kept."""
-SYMPTOMS = ("startup-probe", "readiness-probe", "liveness-probe", "upgrade-slow", "ray-head-restarts", "evicted")
+SYMPTOMS = (
+    "startup-probe", "readiness-probe", "liveness-probe", "upgrade-slow", "ray-head-restarts", "evicted",
+    "serve-unhealthy", "autoscaler-without-metric",
+)  # fmt: skip
 """Not told where an earlier finding is about one of the same objects."""
 
 
@@ -87,9 +90,7 @@ def _behind(snapshot: ReleaseSnapshot, row: str) -> set[str]:
 
 
 def _looked_at(snapshot: ReleaseSnapshot) -> tuple[str, ...]:
-    names = {
-        "Pod": "pods", "Deployment": "deployments", "RayService": "Ray services", "Job": "jobs",
-        "HorizontalPodAutoscaler": "autoscalers", "Certificate": "certificates", "Node": "nodes", "Event": "events",
-    }  # fmt: skip
-    counted = [f"{len(snapshot.of(k))} {name}" for k, name in names.items() if k in snapshot.objects]
-    return (*counted, f"{len(snapshot.logs)} log tails")
+    kinds = ("Pod", "Deployment", "RayService", "Job", "HorizontalPodAutoscaler", "Certificate", "Node", "Event")
+    counts = [(kind, len(snapshot.of(kind))) for kind in kinds if kind in snapshot.objects]
+    counts.append(("log tail", len(snapshot.logs)))
+    return tuple(f"{count} {kind}{'' if count == 1 else 's'}" for kind, count in counts if count)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from tumorcast_platform.cluster.diagnosis.facts import events, note_of, one_line
+from tumorcast_platform.cluster.diagnosis.facts import events, left, note_of, one_line, still_serving
 from tumorcast_platform.cluster.diagnosis.finding import (
     Evidence,
     Finding,
@@ -16,7 +16,7 @@ from tumorcast_platform.cluster.diagnosis.finding import (
     part_of,
     several,
 )  # fmt: skip
-from tumorcast_platform.cluster.reading import Object, name_of, text
+from tumorcast_platform.cluster.reading import Object, items, name_of, text
 from tumorcast_platform.cluster.snapshot import ReleaseSnapshot
 from tumorcast_platform.cluster.states import containers, service_of
 
@@ -73,12 +73,20 @@ def _missing(pod: Object, told: str) -> _Missing | None:
 
 def _source(pod: Object, kind: str, volume: str) -> str:
     """The Secret or ConfigMap behind a volume of a pod."""
-    from tumorcast_platform.cluster.reading import items
-
     for found in items(pod, "spec", "volumes"):
         if text(found, "name") == volume:
             return text(found, "secret", "secretName") if kind == "Secret" else text(found, "configMap", "name")
     return ""
+
+
+def _keys(pod: Object, missing: _Missing) -> list[str]:
+    """The keys of it that a pod mounts; ``KEY`` where that is not to be seen."""
+    found: list[str] = [missing.key] if missing.key else []
+    for volume in items(pod, "spec", "volumes"):
+        if missing.name in (text(volume, "secret", "secretName"), text(volume, "configMap", "name")):
+            entries = [*items(volume, "secret", "items"), *items(volume, "configMap", "items")]
+            found += [text(entry, "key") for entry in entries if text(entry, "key")]
+    return list(dict.fromkeys(found)) or ["KEY"]
 
 
 def _finding(snapshot: ReleaseSnapshot, missing: _Missing, pods: list[Object], told: str) -> Finding:
@@ -88,7 +96,8 @@ def _finding(snapshot: ReleaseSnapshot, missing: _Missing, pods: list[Object], t
     else:
         cause = f"There is no {missing.kind} {name} in namespace {snapshot.namespace}, and {what} needs it to start."
     kind = "generic" if missing.kind == "Secret" else ""
-    made = f"create {missing.kind.lower()} {kind} {name} --from-file={missing.key or 'KEY'}=FILE"
+    files = " ".join(f"--from-file={key}=FILE" for key in _keys(pods[0], missing))
+    made = f"create {missing.kind.lower()} {kind} {name} {files}"
     if missing.kind == "Secret" and name.endswith("-mtls"):
         steps = (
             "cert-manager makes it from the Certificate of the same name:",
@@ -107,8 +116,8 @@ def _finding(snapshot: ReleaseSnapshot, missing: _Missing, pods: list[Object], t
         runbook = "records-and-master-key"
     return Finding(
         code="missing-key" if missing.key else f"missing-{missing.kind.lower()}",
-        weight=Weight.BROKEN,
-        cause=cause,
+        weight=Weight.WORSE if left(snapshot, pods) else Weight.BROKEN,
+        cause=f"{cause}{still_serving(snapshot, pods)}",
         evidence=(Evidence(several(pods), told),),
         steps=steps,
         runbook=runbook,

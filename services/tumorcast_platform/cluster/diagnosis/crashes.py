@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tumorcast_platform.cluster.diagnosis.facts import container_spec, events, note_of, recent
+from tumorcast_platform.cluster.diagnosis.facts import container_spec, events, left, note_of, recent, still_serving
 from tumorcast_platform.cluster.diagnosis.finding import (
     Evidence,
     Finding,
@@ -107,8 +107,13 @@ def _probe_event(snapshot: ReleaseSnapshot, end: _End) -> Object:
     return next((e for e in found if "probe" in note_of(e)), {})
 
 
-def _weight(ends: list[_End]) -> Weight:
-    return Weight.WORSE if all(is_ready(end.pod) for end in ends) else Weight.BROKEN
+def _weight(snapshot: ReleaseSnapshot, ends: list[_End]) -> Weight:
+    return Weight.WORSE if all(is_ready(end.pod) for end in ends) or left(snapshot, _pods(ends)) else Weight.BROKEN
+
+
+def _others(snapshot: ReleaseSnapshot, ends: list[_End]) -> str:
+    """Whether others do the work, as a sentence; nothing of pods that are ready again."""
+    return "" if all(is_ready(end.pod) for end in ends) else still_serving(snapshot, _pods(ends))
 
 
 def _restarts(ends: list[_End]) -> str:
@@ -133,8 +138,8 @@ def _out_of_memory(snapshot: ReleaseSnapshot, what: str, ends: list[_End]) -> Fi
     beyond = f"its limit of {limit}" if limit else "what its node had"
     return Finding(
         code="out-of-memory",
-        weight=_weight(ends),
-        cause=f"{sentence(what)} needed more memory than {beyond} and was killed.",
+        weight=_weight(snapshot, ends),
+        cause=f"{sentence(what)} needed more memory than {beyond} and was killed.{_others(snapshot, ends)}",
         evidence=(Evidence(several(_pods(ends)), f"container {end.container} OOMKilled, {_restarts(ends)}; {bounds}"),),
         steps=(
             "Give it more, or let it do less at once:",
@@ -171,8 +176,8 @@ def _killed_by_probe(snapshot: ReleaseSnapshot, what: str, ends: list[_End]) -> 
     told = note_of(failing[0]) if failing else note_of(_probe_event(snapshot, end))
     return Finding(
         code="killed-by-probe",
-        weight=_weight(ends),
-        cause=f"{sentence(what)} does not answer its probe, so the kubelet kills it again and again.",
+        weight=_weight(snapshot, ends),
+        cause=f"{sentence(what)} does not answer its probe, so the kubelet kills it.{_others(snapshot, ends)}",
         evidence=(
             Evidence(several(_pods(ends)), f"container {end.container}: {told}; {_restarts(ends)}"),
             *_log_evidence(snapshot, end),
@@ -190,8 +195,8 @@ def _database(snapshot: ReleaseSnapshot, what: str, ends: list[_End]) -> Finding
     end = ends[0]
     return Finding(
         code="gateway-without-database",
-        weight=_weight(ends),
-        cause=f"{sentence(what)} does not start, because it cannot use its database.",
+        weight=_weight(snapshot, ends),
+        cause=f"{sentence(what)} does not start, because it cannot use its database.{_others(snapshot, ends)}",
         evidence=(
             *_log_evidence(snapshot, end),
             Evidence(several(_pods(ends)), f"exit code {end.code}, {_restarts(ends)}"),
@@ -209,12 +214,12 @@ def _database(snapshot: ReleaseSnapshot, what: str, ends: list[_End]) -> Finding
 def _crash(snapshot: ReleaseSnapshot, what: str, ends: list[_End]) -> Finding:
     end = ends[0]
     how = _SIGNALS.get(end.code, "it ended by itself") if end.code or end.reason else "it ends at once"
-    weight = _weight(ends)
+    weight = _weight(snapshot, ends)
     again = "ends soon after each start" if end.back_off else "ended and was started anew"
     return Finding(
         code="crash",
         weight=weight,
-        cause=f"{sentence(what)} {again}: {how}.",
+        cause=f"{sentence(what)} {again}: {how}.{_others(snapshot, ends)}",
         evidence=(
             *_log_evidence(snapshot, end),
             Evidence(several(_pods(ends)), f"container {end.container}: exit code {end.code}, {_restarts(ends)}"),

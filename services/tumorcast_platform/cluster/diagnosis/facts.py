@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from tumorcast_platform.cluster.diagnosis.finding import part_of
 from tumorcast_platform.cluster.observing import last_seen
-from tumorcast_platform.cluster.reading import Object, items, name_of, number, seconds_between, text
+from tumorcast_platform.cluster.reading import Object, items, label, name_of, number, seconds_between, text
 from tumorcast_platform.cluster.snapshot import ReleaseSnapshot
+from tumorcast_platform.cluster.states import SERVICES, is_ready, service_of
 
 RECENT_S = 3600.0
 """What is older than an hour at the time of the snapshot is no evidence of what is wrong now."""
@@ -56,6 +58,29 @@ def container_spec(pod: Object, name: str) -> Object:
     """The spec of a pod's container, init containers included; empty if there is none of that name."""
     all_of_them = [*items(pod, "spec", "initContainers"), *items(pod, "spec", "containers")]
     return next((c for c in all_of_them if text(c, "name") == name), {})
+
+
+def left(snapshot: ReleaseSnapshot, pods: list[Object]) -> int:
+    """How many other pods of the same service and group are ready."""
+    if not pods:
+        return 0
+    own = {name_of(pod) for pod in pods}
+    service, group = service_of(pods[0]), label(pods[0], "ray.io/group")
+    return sum(
+        is_ready(pod) and name_of(pod) not in own
+        for pod in snapshot.of("Pod")
+        if (service_of(pod), label(pod, "ray.io/group")) == (service, group)
+    )
+
+
+def still_serving(snapshot: ReleaseSnapshot, pods: list[Object]) -> str:
+    """Whether others do the work meanwhile, as a sentence with a blank before; empty for what serves nobody."""
+    count = left(snapshot, pods)
+    if count:
+        return f" {count} others still serve." if count > 1 else " One other still serves."
+    if not pods or service_of(pods[0]) not in SERVICES:
+        return ""
+    return f" No pod of {part_of(pods[0])} is ready now."
 
 
 def grouped(pods: Iterable[Object], key: Callable[[Object], str]) -> list[list[Object]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from tumorcast_platform.cluster.diagnosis.facts import events, note_of, one_line
+from tumorcast_platform.cluster.diagnosis.facts import events, left, note_of, one_line, still_serving
 from tumorcast_platform.cluster.diagnosis.finding import (
     Evidence,
     Finding,
@@ -39,9 +39,10 @@ def image_findings(snapshot: ReleaseSnapshot) -> Iterator[Finding]:
     stuck: dict[str, list[Object]] = {}
     for pod in snapshot.of("Pod"):
         for status in containers(pod):
-            if text(status, "state", "waiting", "reason") in WAITING:
-                stuck.setdefault(text(status, "image"), []).append(pod)
-    for image, pods in sorted(stuck.items()):
+            found = stuck.setdefault(text(status, "image"), [])
+            if text(status, "state", "waiting", "reason") in WAITING and pod not in found:
+                found.append(pod)
+    for image, pods in sorted((image, pods) for image, pods in stuck.items() if pods):
         told = _told(snapshot, pods, image)
         yield _finding(snapshot, image, pods, told)
 
@@ -59,14 +60,24 @@ def _told(snapshot: ReleaseSnapshot, pods: list[Object], image: str) -> str:
     """What the kubelet says: the event has the registry's answer, the container's state at times only a back-off."""
     for pod in pods:
         for event in events(snapshot, kind="Pod", name=name_of(pod), reason="Failed"):
-            if "pull image" in note_of(event):
-                return note_of(event)
+            if "pull image" in text(event, "note"):
+                return one_line(_condensed(text(event, "note")))
     for pod in pods:
         for status in containers(pod):
             waiting = text(status, "state", "waiting", "message")
             if text(status, "image") == image and waiting:
-                return one_line(waiting)
+                return one_line(_condensed(waiting))
     return "the kubelet gives no reason"
+
+
+def _condensed(told: str) -> str:
+    """The kubelet's message without the layers that it went through.
+
+    >>> _condensed('failed to pull and unpack image "a:1": failed to resolve reference "a:1": a:1: not found')
+    'a:1: not found'
+    """
+    layers = r"failed to (?:pull and unpack image|resolve reference|resolve image) \"[^\"]*\": "
+    return re.sub(rf"{layers}|rpc error: code = \w+ desc = |Error response from daemon: ", "", told)
 
 
 def _finding(snapshot: ReleaseSnapshot, image: str, pods: list[Object], told: str) -> Finding:
@@ -81,13 +92,21 @@ def _finding(snapshot: ReleaseSnapshot, image: str, pods: list[Object], told: st
     }[kind]
     return Finding(
         code=f"image-{kind}",
-        weight=Weight.BROKEN,
-        cause=cause,
-        evidence=(Evidence(several(pods), told),),
+        weight=Weight.WORSE if left(snapshot, pods) else Weight.BROKEN,
+        cause=f"{cause}{still_serving(snapshot, pods)}",
+        evidence=(Evidence(several(pods), told), *_pull_secret(snapshot, pods)),
         steps=_steps(snapshot, kind, image, service),
         runbook=RUNBOOK,
         about=names(pods),
     )
+
+
+def _pull_secret(snapshot: ReleaseSnapshot, pods: list[Object]) -> tuple[Evidence, ...]:
+    """That a pull secret which the pod names is not there, which the kubelet tells in an event of its own."""
+    for pod in pods:
+        for event in events(snapshot, kind="Pod", name=name_of(pod), reason="FailedToRetrieveImagePullSecret"):
+            return (Evidence(f"Pod {name_of(pod)}", note_of(event)),)
+    return ()
 
 
 def _steps(snapshot: ReleaseSnapshot, kind: str, image: str, service: str) -> tuple[str, ...]:
@@ -110,4 +129,4 @@ def _steps(snapshot: ReleaseSnapshot, kind: str, image: str, service: str) -> tu
                 "The kubelet tries again by itself. For good, copy the images to a registry of yours:",
                 upgrade(snapshot, "global.imageRegistry=HOST/PATH"),
             )
-    return ("See what the node says, then try the same pull from it:", kubectl(snapshot, "get events --types=Warning"))
+    return ("See what the node says, then try the same pull from it:", kubectl(snapshot, "events --types=Warning"))

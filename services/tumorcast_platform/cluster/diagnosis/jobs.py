@@ -8,7 +8,7 @@ from tumorcast_platform.cluster.diagnosis.facts import one_line
 from tumorcast_platform.cluster.diagnosis.finding import Evidence, Finding, Weight, kubectl, names
 from tumorcast_platform.cluster.reading import Object, condition, name_of, owner, text
 from tumorcast_platform.cluster.snapshot import ReleaseSnapshot
-from tumorcast_platform.cluster.states import containers
+from tumorcast_platform.cluster.states import containers, is_ready, pods_of
 
 
 def job_findings(snapshot: ReleaseSnapshot) -> Iterator[Finding]:
@@ -27,6 +27,7 @@ def _finding(snapshot: ReleaseSnapshot, job: Object, failed: Object) -> Finding:
     if migration:
         cause = "The database was not migrated, so Helm did not install or upgrade the release: "
         cause += "the migration took too long." if late else "the migration failed."
+        cause += _meanwhile(snapshot)
         steps = (
             "Read why, mend it, and run the same helm command again; the Job is made anew:",
             kubectl(snapshot, f"logs job/{name} --tail=50"),
@@ -46,6 +47,11 @@ def _finding(snapshot: ReleaseSnapshot, job: Object, failed: Object) -> Finding:
         runbook="database-or-migration" if migration else "",
         about=names(pods) | {name},
     )
+
+
+def _meanwhile(snapshot: ReleaseSnapshot) -> str:
+    ready = any(is_ready(pod) for pod in pods_of(snapshot, "gateway"))
+    return " What was installed before still serves." if ready else ""
 
 
 def _last_lines(snapshot: ReleaseSnapshot, pods: list[Object]) -> tuple[Evidence, ...]:

@@ -5,7 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from tumorcast_platform.cluster.diagnosis.facts import container_spec, events, grouped, note_of, one_line
+from tumorcast_platform.cluster.diagnosis.facts import (
+    events,
+    grouped,
+    left,
+    note_of,
+    one_line,
+    still_serving,
+)
 from tumorcast_platform.cluster.diagnosis.finding import (
     Evidence,
     Finding,
@@ -14,25 +21,28 @@ from tumorcast_platform.cluster.diagnosis.finding import (
     part_of,
     sentence,
     several,
-    upgrade,
 )  # fmt: skip
+from tumorcast_platform.cluster.diagnosis.gpus import Case, gpu_case, gpu_evidence, gpu_of
 from tumorcast_platform.cluster.ray_states import cluster_names
 from tumorcast_platform.cluster.reading import (
     Object,
-    at,
     condition,
     items,
     label,
     mapping,
     name_of,
-    quantity,
     text,
 )  # fmt: skip
 from tumorcast_platform.cluster.snapshot import ReleaseSnapshot
-from tumorcast_platform.cluster.states import service_of
 
 RUNBOOK = "gpu-pods-pending"
 _INSUFFICIENT = re.compile(r"Insufficient ([\w./-]+?)(?=[,.\s]|$)")
+_OTHER = (
+    (r"untolerated taint|didn't tolerate", "tainted", ": those that there are have taints that it does not tolerate"),
+    (r"node affinity|didn't match Pod's node", "no-such-node", ": none has the labels that its nodeSelector asks for"),
+    (r"topology spread", "spread", " that keeps its pods spread as the values ask"),
+    (r"Too many pods", "too-many-pods", ": all hold as many pods as they may"),
+)
 _VOLUME = re.compile(r"(?i)persistentvolumeclaim|volume node affinity|unbound immediate")
 
 
@@ -56,17 +66,16 @@ def told_by_scheduler(snapshot: ReleaseSnapshot, pod: Object) -> str:
 
 
 def _finding(snapshot: ReleaseSnapshot, pods: list[Object], told: str) -> Finding:
-    wanted = _gpus(pods[0])
-    cause, steps, code = _gpu_case(snapshot, pods[0], wanted, told) if wanted else ("", (), "")
-    if not cause:
-        cause, steps, code = _other_case(pods[0], told)
+    gpu = gpu_of(pods[0])
+    case = gpu_case(snapshot, pods[0], gpu, told) if gpu else None
+    why = case or _other_case(pods[0], told)
     waits = _of_new_cluster(snapshot, pods[0])
     return Finding(
-        code=code,
-        weight=Weight.WORSE if waits else Weight.BROKEN,
-        cause=f"{cause}{waits}",
-        evidence=(Evidence(several(pods), told), *_nodes_evidence(snapshot, wanted)),
-        steps=steps,
+        code=why.code,
+        weight=Weight.WORSE if waits or left(snapshot, pods) else Weight.BROKEN,
+        cause=f"{why.cause}{waits or still_serving(snapshot, pods)}",
+        evidence=(Evidence(several(pods), told), *gpu_evidence(snapshot, gpu)),
+        steps=why.steps,
         runbook=RUNBOOK,
         about=names(pods) | ({label(pods[0], "ray.io/cluster")} if waits else set()),
     )
@@ -81,125 +90,18 @@ def _of_new_cluster(snapshot: ReleaseSnapshot, pod: Object) -> str:
     return ""
 
 
-def _gpus(pod: Object) -> str:
-    """The resource by which a pod asks for a GPU; empty where it asks for none."""
-    for container in items(pod, "spec", "containers"):
-        for resource in mapping(container_spec(pod, text(container, "name")), "resources", "limits"):
-            if "/" in resource and ("gpu" in resource or "mig-" in resource):
-                return resource
-    return ""
-
-
-def _capacity(node: Object, resource: str) -> float:
-    value = at(node, "status", "allocatable")
-    return quantity(value.get(resource)) or 0.0 if isinstance(value, dict) else 0.0
-
-
-def _gpu_case(snapshot: ReleaseSnapshot, pod: Object, gpu: str, told: str) -> tuple[str, tuple[str, ...], str]:
-    what, nodes = sentence(part_of(pod)), snapshot.of("Node")
-    with_gpu = [node for node in nodes if _capacity(node, gpu) > 0]
-    value = _encoder_value(pod)
-    if nodes and not with_gpu:
-        return (
-            f"{what} waits for a GPU, and no node offers {gpu}.",
-            ("Add a node with GPUs and the device plugin, or see why the plugin does not offer them:",
-             "$ kubectl describe nodes",
-             "or run this encoder without one:", upgrade(snapshot, f"{value}.gpus=0")),
-            "gpu-absent",
-        )  # fmt: skip
-    if taints := _untolerated(with_gpu, pod):
-        return (
-            f"{what} waits for a GPU: the nodes with {gpu} have a taint that it does not tolerate ({taints[0]}).",
-            ("Let it tolerate the taint:",
-             _tolerate(snapshot, value, taints[0])),
-            "gpu-tainted",
-        )  # fmt: skip
-    if f"Insufficient {gpu}" in told and with_gpu:
-        total = int(sum(_capacity(node, gpu) for node in with_gpu))
-        return (
-            f"{what} waits for a GPU: all {total} {gpu} of {len(with_gpu)} nodes are taken.",
-            ("See who has them, then add a node, free one, or want fewer replicas:",
-             "$ kubectl describe nodes --selector=" + _node_selector(with_gpu),
-             upgrade(snapshot, f"{value}.replicas=N")),
-            "gpu-taken",
-        )  # fmt: skip
-    if f"Insufficient {gpu}" in told and not nodes:
-        return (
-            f"{what} waits for a GPU: no node has {gpu} free. Whether any node has one was not to be read.",
-            ("Ask somebody who may read nodes:", "$ kubectl describe nodes"),
-            "gpu-insufficient",
-        )
-    return "", (), ""
-
-
-def _untolerated(nodes: list[Object], pod: Object) -> list[str]:
-    """The taint that keeps a pod from the nodes, if it keeps it from all of them."""
-    found = [_first_untolerated(node, pod) for node in nodes]
-    return sorted(set(found)) if found and all(found) else []
-
-
-def _first_untolerated(node: Object, pod: Object) -> str:
-    for taint in items(node, "spec", "taints"):
-        if taint.get("effect") in ("NoSchedule", "NoExecute") and not any(
-            _tolerates(t, taint) for t in items(pod, "spec", "tolerations")
-        ):
-            return f"{text(taint, 'key')}={text(taint, 'value')}:{text(taint, 'effect')}"
-    return ""
-
-
-def _tolerates(toleration: Object, taint: Object) -> bool:
-    """https://kubernetes.io/docs/concepts/scheduling-eviction/taint-and-toleration."""
-    if text(toleration, "effect") not in ("", text(taint, "effect")):
-        return False
-    if text(toleration, "operator") == "Exists":
-        return text(toleration, "key") in ("", text(taint, "key"))
-    return text(toleration, "key") == text(taint, "key") and text(toleration, "value") == text(taint, "value")
-
-
-def _tolerate(snapshot: ReleaseSnapshot, value: str, taint: str) -> str:
-    key = taint.partition("=")[0]
-    toleration = f'[{{"key": "{key}", "operator": "Exists"}}]'
-    return upgrade(snapshot, "X").replace("--set X", f"--set-json '{value}.tolerations={toleration}'")
-
-
-def _encoder_value(pod: Object) -> str:
-    group = label(pod, "ray.io/group")
-    service = service_of(pod) or "imaging"
-    return f"{service}.encoders.{group.removeprefix('encoder-')}" if group.startswith("encoder-") else service
-
-
-def _node_selector(nodes: list[Object]) -> str:
-    product = label(nodes[0], "nvidia.com/gpu.product")
-    return f"nvidia.com/gpu.product={product}" if product else f"kubernetes.io/hostname={name_of(nodes[0])}"
-
-
-def _nodes_evidence(snapshot: ReleaseSnapshot, gpu: str) -> tuple[Evidence, ...]:
-    if not gpu or not snapshot.of("Node"):
-        return ()
-    offers = [f"{name_of(n)} {int(_capacity(n, gpu))}" for n in snapshot.of("Node") if _capacity(n, gpu)]
-    told = f"{gpu}: " + (", ".join(offers[:6]) if offers else f"none on {len(snapshot.of('Node'))} nodes")
-    return (Evidence("Nodes", told),)
-
-
-def _other_case(pod: Object, told: str) -> tuple[str, tuple[str, ...], str]:
+def _other_case(pod: Object, told: str) -> Case:
     what = sentence(part_of(pod))
-    lacking = list(dict.fromkeys(_INSUFFICIENT.findall(told)))
     look = ("See what the nodes have left:", "$ kubectl describe nodes")
-    if lacking:
+    if lacking := list(dict.fromkeys(_INSUFFICIENT.findall(told))):
         words = " and ".join({"cpu": "processors", "memory": "memory"}.get(r, r) for r in lacking)
         asked = ", ".join(filter(None, (_requests(pod, resource) for resource in lacking)))
-        return (
-            f"{what} finds no node with enough {words}{f' (it asks for {asked})' if asked else ''}.",
-            (*look, "then add a node, or let it ask for less in the values."),
-            "no-room",
-        )
-    if "untolerated taint" in told or "didn't tolerate" in told:
-        return f"{what} finds no node: those that there are have taints that it does not tolerate.", look, "tainted"
-    if "node affinity" in told or "node(s) didn't match Pod's node" in told:
-        return f"{what} finds no node: none has the labels that its nodeSelector asks for.", look, "no-such-node"
-    if "topology spread" in told:
-        return f"{what} finds no node that keeps its pods spread as the values ask.", look, "spread"
-    return f"{what} finds no node.", look, "unschedulable"
+        cause = f"{what} finds no node with enough {words}{f' (it asks for {asked})' if asked else ''}."
+        return Case("no-room", cause, (*look, "then add a node, or let it ask for less in the values."))
+    for pattern, code, why in _OTHER:
+        if re.search(pattern, told):
+            return Case(code, f"{what} finds no node{why}.", look)
+    return Case("unschedulable", f"{what} finds no node.", look)
 
 
 def _requests(pod: Object, resource: str) -> str:

@@ -5,7 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from tumorcast_platform.cluster.diagnosis.facts import container_spec, events, grouped, note_of, times
+from tumorcast_platform.cluster.diagnosis.facts import (
+    container_spec,
+    events,
+    grouped,
+    left,
+    note_of,
+    still_serving,
+    times,
+)
 from tumorcast_platform.cluster.diagnosis.finding import (
     Evidence,
     Finding,
@@ -55,8 +63,8 @@ def _finding(snapshot: ReleaseSnapshot, pods: list[Object], event: Object) -> Fi
     steps = kubectl(snapshot, f"logs {name_of(pods[0])}{f' --container={name}' if name else ''} --tail=50")
     return Finding(
         code=f"{kind}-probe",
-        weight=Weight.BROKEN,
-        cause=f"{cause} ({kind} probe{where}).",
+        weight=Weight.WORSE if left(snapshot, pods) else Weight.BROKEN,
+        cause=f"{cause} ({kind} probe{where}).{still_serving(snapshot, pods)}",
         evidence=(Evidence(several(pods), f"{note_of(event)} ({times(event)} times)"),),
         steps=("See what it is doing or waiting for:", steps),
         runbook="service-down",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tumorcast_platform.cluster.diagnosis.facts import one_line
-from tumorcast_platform.cluster.diagnosis.finding import Evidence, Finding, Weight, kubectl, rollback
+from tumorcast_platform.cluster.diagnosis.finding import Evidence, Finding, Weight, kubectl, names, rollback
 from tumorcast_platform.cluster.ray_states import HEAD, cluster_names, pods_of_group, upgrade_seconds
 from tumorcast_platform.cluster.reading import (
     Object,
@@ -94,8 +94,18 @@ def _applications(snapshot: ReleaseSnapshot, service: Object, which: str) -> Ite
             evidence=_serve_evidence(service, cluster, name, application),
             steps=_serve_steps(snapshot, service, cluster, serving),
             runbook=RUNBOOK,
-            about=frozenset(filter(None, (cluster, name_of(service)))),
+            about=frozenset(filter(None, (cluster, name_of(service)))) | _pods(snapshot, cluster, application),
         )
+
+
+def _pods(snapshot: ReleaseSnapshot, cluster: str, application: Object) -> frozenset[str]:
+    """The pods of the deployments that are not healthy: what is wrong with them explains the application."""
+    return names(
+        pod
+        for deployment, status in mapping(application, "serveDeploymentStatuses").items()
+        if text(status, "status") not in ("HEALTHY", "")
+        for pod in pods_of_group(snapshot, cluster, deployment)
+    )
 
 
 def _cause(status: str, serving: bool) -> str:

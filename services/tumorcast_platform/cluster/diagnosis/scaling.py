@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tumorcast_platform.cluster.diagnosis.facts import one_line
-from tumorcast_platform.cluster.diagnosis.finding import Evidence, Finding, Weight, kubectl, upgrade
+from tumorcast_platform.cluster.diagnosis.finding import Evidence, Finding, Weight, kubectl, names, upgrade
 from tumorcast_platform.cluster.reading import Object, condition, name_of, number, text
 from tumorcast_platform.cluster.scalers import metrics_of, scaled_object_of
 from tumorcast_platform.cluster.snapshot import ReleaseSnapshot
-from tumorcast_platform.cluster.states import service_of
+from tumorcast_platform.cluster.states import is_ready, pods_of, service_of
 
 RUNBOOK = "overload"
 
@@ -49,7 +49,7 @@ def _blind(snapshot: ReleaseSnapshot, hpa: Object) -> Iterator[Finding]:
             steps=("See whether the metrics API answers:", "$ kubectl get apiservices v1beta1.metrics.k8s.io",
                    kubectl(snapshot, f"describe horizontalpodautoscaler {name_of(hpa)}")),
             runbook=RUNBOOK,
-            about=frozenset({name_of(hpa)}),
+            about=frozenset({name_of(hpa)}) | names(p for p in pods_of(snapshot, service_of(hpa)) if not is_ready(p)),
         )  # fmt: skip
 
 

@@ -134,7 +134,7 @@ class Follower:
                 if number >= before:
                     self._told[pod] = number + 1
                     yield line
-        except (ClusterRefused, Gone):  # the container is not there yet, or the log moved on under us
+        except (ClusterRefused, ClusterObjectNotFound, Gone):  # not there yet, or moved on under us
             return
         self._told[pod] = -1
 

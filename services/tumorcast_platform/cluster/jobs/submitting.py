@@ -8,7 +8,13 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tumorcast_core.errors import ClusterKindNotFound, ClusterObjectNotFound, InvalidInput, TumorcastError
+from tumorcast_core.errors import (
+    ClusterKindNotFound,
+    ClusterObjectNotFound,
+    ClusterUnavailable,
+    InvalidInput,
+    TumorcastError,
+)
 from tumorcast_platform.cluster.jobs.manifests import Terms, manifest, network_policy
 from tumorcast_platform.cluster.jobs.work import Work, checked_name, new_name
 
@@ -57,7 +63,7 @@ def submit(cluster: Cluster, work: Work, terms: Terms, *, shut_in: bool = True) 
     try:
         made = cluster.create(job["kind"], job)
     except TumorcastError as e:
-        if shut_in:
+        if shut_in and not isinstance(e, ClusterUnavailable):  # or the job may be there after all
             with suppress(TumorcastError):
                 cluster.delete("NetworkPolicy", terms.name)
         if isinstance(e, ClusterObjectNotFound) and job["kind"] == "RayJob":
@@ -68,7 +74,8 @@ def submit(cluster: Cluster, work: Work, terms: Terms, *, shut_in: bool = True) 
     if shut_in:
         owner = {"apiVersion": job["apiVersion"], "kind": job["kind"], "name": terms.name}
         owner["uid"] = made["metadata"].get("uid", "")
-        cluster.patch("NetworkPolicy", terms.name, {"metadata": {"ownerReferences": [owner]}})
+        with suppress(TumorcastError):  # the job runs; without an owner the policy goes with `jobs delete` only
+            cluster.patch("NetworkPolicy", terms.name, {"metadata": {"ownerReferences": [owner]}})
 
 
 def with_image(cluster: Cluster, terms: Terms) -> Terms:

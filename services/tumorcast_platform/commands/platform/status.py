@@ -31,7 +31,7 @@ def status(
 
     snapshot = snapshot_of(namespace, context, release, recording, save)
     states, rays = service_states(snapshot), ray_service_states(snapshot)
-    well = is_well(states, rays)
+    well = is_well(snapshot)
     document = {
         "namespace": snapshot.namespace,
         "release": snapshot.release,
