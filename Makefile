@@ -12,7 +12,7 @@ WORKERS ?= 2
 SPREAD = $(BIN)/pytest -n $(WORKERS) --dist loadfile
 LATEST_TAG = $(shell git describe --tags --abbrev=0 2>/dev/null)
 
-.PHONY: help demo test test-all check proto constraints tools charts bench fuzz reproduce clean
+.PHONY: help demo test test-all check proto constraints tools charts images bench fuzz reproduce clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -55,6 +55,10 @@ tools: $(INSTALLED) ## fetch Helm and a second FHIR validator into .tools, for t
 charts: tools ## write the charts' schemas from their commented values, then the chart and image tests alone
 	$(BIN)/python tests/support/chart_values.py
 	$(BIN)/pytest tests/charts
+
+images: $(INSTALLED) ## build and start what every Dockerfile makes, without Docker (some five minutes, 4 GB; IMAGES=notes)
+	for service in $(or $(IMAGES),notes clinical gateway fusion imaging); do \
+		$(BIN)/python tests/support/build_image.py $$service || exit 1; done
 
 bench: $(INSTALLED) ## readers against their peers, encoder, serving, records, one query: tables (some 20 minutes)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target .tools/peers $(PEERS)

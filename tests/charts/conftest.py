@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from support.helm import Helm, Manifest, binaries, copy_charts
 from support.chart_releases import RELEASES, Release
+from support.helm import Helm, Manifest, binaries, copy_charts
 from support.schemas import CUSTOM, crd_folder, custom_resource_schema
 
 BINARIES = binaries()

@@ -146,7 +146,8 @@ def test_image_and_chart_agree_on_user_and_ports(helm: Helm, service: str):
     instructions = dockerfile(service)
     [exposed] = [sorted(map(int, i.words)) for i in instructions if i.name == "EXPOSE"]
     [user] = [i.text for i in instructions if i.name == "USER"]
-    for pod in (pod for manifest in helm.render(service) for pod in pod_specs(manifest)):
+    serving = [manifest for manifest in helm.render(service) if manifest["kind"] in ("Deployment", "RayService")]
+    for pod in (pod for manifest in serving for pod in pod_specs(manifest)):
         context = pod["securityContext"]
         assert f"{context['runAsUser']}:{context['runAsGroup']}" == user
         assert set(exposed) <= {port["containerPort"] for port in pod["containers"][0]["ports"]}

@@ -19,13 +19,19 @@ CALLERS = {8080, 50050}
 DNS = Pod("names", {"k8s-app": "kube-dns"}, "kube-system", "10.244.1.1")
 PROMETHEUS = Pod("prometheus", {"app": "prometheus"}, "monitoring", "10.244.1.2")
 OPERATOR = Pod("operator", {"app.kubernetes.io/name": "kuberay-operator"}, "kuberay-system", "10.244.1.3")
+
+
+def of_another_release(name: str) -> Pod:
+    labels = {"name": name, "instance": "other", "component": name, "part-of": "tumorcast"}
+    return Pod(f"other {name}", {f"app.kubernetes.io/{key}": value for key, value in labels.items()})
+
+
 FORGOTTEN = Pod("forgotten", {"app.kubernetes.io/instance": "demo", "app.kubernetes.io/part-of": "tumorcast"})
 OUTSIDERS = [
     *(DNS, PROMETHEUS, OPERATOR),
     Pod("neighbor", {"app": "x"}),
     Pod("ward", {"app": "x"}, "ward", "10.244.1.4"),
-    Pod("other gateway", {"app.kubernetes.io/name": "gateway", "app.kubernetes.io/instance": "other"}),
-    Pod("other imaging", {"app.kubernetes.io/name": "imaging", "app.kubernetes.io/instance": "other"}),
+    *map(of_another_release, ("gateway", "imaging", "clinical")),
     Pod("internet", address="203.0.113.7"),
     Pod("metadata of the cloud", address="169.254.169.254"),
 ]

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from support.helm import Helm, settings
 from support.chart_releases import DATABASE, SIGN_IN, STUDIES, TLS
+from support.helm import Helm, settings
 
 SAFE = SIGN_IN | DATABASE | TLS | STUDIES
 

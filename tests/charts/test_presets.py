@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from support.helm import CHARTS, Helm, HelmError, Manifest
 from support.chart_releases import SIGN_IN, presets
+from support.helm import CHARTS, Helm, HelmError, Manifest
 from support.schemas import pick, pod_specs
 
 PRESETS = presets()

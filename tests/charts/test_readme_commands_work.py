@@ -19,7 +19,8 @@ from support.helm import CHARTS, ROOT, SERVICES, Helm, Manifest
 from support.page_commands import Calls, Page, check_tumorcast, of, platform_commands, releases
 from support.schemas import pick, pod_specs
 
-README = Page(CHARTS / "README.md")
+MORE = tuple(CHARTS / chart / "README.md" for chart in ("clinical", "imaging"))
+README = Page(CHARTS / "README.md", MORE)
 TOOLS = {"helm", "kubectl", "docker", "openssl", "tumorcast"}
 Upgrades = list[tuple[list[str], list[Manifest]]]
 
@@ -43,8 +44,8 @@ def upgrades(calls: Calls, one_helm: Helm, folder: Path) -> Upgrades:
 
 
 def after(upgrades: Upgrades, *said: str) -> list[Manifest]:
-    """What the cluster holds after the upgrade that says all this."""
-    [found] = [manifests for words, manifests in upgrades if all(any(s in word for word in words) for s in said)]
+    """What the cluster holds after the first upgrade that says all this."""
+    found, *_ = [manifests for words, manifests in upgrades if all(any(s in word for word in words) for s in said)]
     return found
 
 
@@ -55,7 +56,7 @@ def test_the_page_can_be_read_in_one_go():
 def test_each_line_of_the_readme_calls_a_tool_that_was_watched(calls: Calls):
     script = re.sub(r"<<'END_OF_FILE'\n.*?\nEND_OF_FILE\n", "", README.script(), flags=re.DOTALL)
     lines = [shlex.split(line, comments=True) for line in script.replace("\\\n", " ").splitlines()]
-    assert {words[0] for words in lines if words} <= TOOLS | {"for", "done", "cat"}
+    assert {words[0] for words in lines if words} <= TOOLS | {"for", "done", "cat", "export"}
     assert {call[0] for call in calls} == TOOLS - {"openssl"}
 
 
@@ -101,9 +102,9 @@ def test_every_upgrade_renders_under_the_other_helm_too(calls: Calls, helms: lis
 
 
 def test_tumorcast_takes_every_command_line_as_it_stands(calls: Calls, folder: Path, monkeypatch: pytest.MonkeyPatch):
-    (folder / "glioma-2").mkdir(exist_ok=True)  # a model's folder, as the page names it
+    (folder / "out" / "glioma").mkdir(parents=True, exist_ok=True)  # a model's folder, as the page names it
     monkeypatch.chdir(folder)
-    monkeypatch.setenv("TUMORCAST_FUSION_MODEL_STORE", "models")
+    monkeypatch.setenv("TUMORCAST_FUSION_MODEL_STORE", "models")  # the page exports it
     lines = of("tumorcast", calls)
     assert {words[1] for words in lines if words[0] == "platform"} >= {"status", "wait", "scale", "diagnose", "smoke"}
     for words in lines:
@@ -160,7 +161,7 @@ def test_the_command_that_opens_a_fhir_server_shows_the_secret_that_was_made(cal
         words[-2:] for words in of("kubectl", calls) if "create" in words and "tumorcast-smart" in words
     ]
     [pod] = pod_specs(pick(after(upgrades, "clinical.fhir.smart"), "Deployment", "tumorcast-clinical"))
-    [secret] = [volume["secret"] for volume in pod["volumes"] if "secret" in volume]
+    [secret] = [volume["secret"] for volume in pod["volumes"] if volume["name"] == "smart-key"]
     assert secret["secretName"] == name
     assert source.startswith(f"--from-file={secret['items'][0]['key']}=")
     hosts = {variable["name"]: variable.get("value") for variable in pod["containers"][0]["env"]}
@@ -179,8 +180,9 @@ def test_the_page_names_every_preset_and_leads_to_pages_that_are_there():
     text = README.path.read_text(encoding="utf-8")
     for preset in (CHARTS / "tumorcast").glob("values-*.yaml"):
         assert f"`{preset.name}`" in text
-    for link in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text):
-        assert (CHARTS / link).exists(), link
-    for anchor in re.findall(r"\]\(#([^)]+)\)", text):
-        titles = {re.sub(r"[^a-z0-9 -]", "", line.lower()).strip().replace(" ", "-") for line in text.splitlines()}
-        assert anchor in titles
+    for page in (README.path, *MORE):
+        words = page.read_text(encoding="utf-8")
+        for link in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", words):
+            assert "://" in link or (page.parent / link).exists(), f"{page.parent.name}: {link}"
+        titles = {re.sub(r"[^a-z0-9 -]", "", line.lower()).strip().replace(" ", "-") for line in words.splitlines()}
+        assert set(re.findall(r"\]\(#([^)]+)\)", words)) <= titles

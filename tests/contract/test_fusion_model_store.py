@@ -10,6 +10,7 @@ from pathlib import Path
 import grpc
 import numpy as np
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from support.fusion import full_snapshot
 from support.fusion_process import Served, eventually, fusion_process, under_load
@@ -203,6 +204,8 @@ def test_a_store_that_goes_away_leaves_the_service_answering(
         eventually(lambda: "tumorcast_model_store_up 0.0" in served.metrics())
         with grpc.insecure_channel(f"127.0.0.1:{served.port}") as channel:
             answer = FusionServiceStub(channel).PredictPrognosis(request_of(full_snapshot()), timeout=10)
+            health = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=10)
         assert answer.prognosis.model.version in ("1.0.0", "2.0.0")
+        assert health.status == health_pb2.HealthCheckResponse.SERVING
     finally:
         (place / "away").rename(place / "store")

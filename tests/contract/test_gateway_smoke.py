@@ -1,4 +1,4 @@
-"""What ``helm test`` runs, against a real gateway: it passes where the release answers, and says plainly what does not."""
+"""What ``helm test`` runs, against a real gateway: it passes where the release answers, and says what does not."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_a_door_that_should_ask_for_tokens_and_does_not_fails_it() -> None:
         async with served() as gateway:
             return await asked(f"http://127.0.0.1:{gateway.rest_port}", callers="sign-in")
 
-    with pytest.raises(SmokeError, match="without a token was answered 20[01], not 401"):
+    with pytest.raises(SmokeError, match=r"without a token was answered 20[01], not 401"):
         asyncio.run(main())
 
 

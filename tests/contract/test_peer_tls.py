@@ -376,7 +376,7 @@ def test_every_service_demands_certificates_as_its_settings_say(world: World, na
     async def state(files: TlsFiles | None, patience_s: float) -> str:
         ends = time.monotonic() + patience_s
         async with gateway(f"localhost:{port}", files) as backend:
-            while (found := await backend.health(Deadline.after(5))) != "SERVING" and time.monotonic() < ends:
+            while (found := await backend.health(Deadline.after(5))) != "SERVING" and time.monotonic() < ends:  # noqa: ASYNC110
                 await asyncio.sleep(0.1)
             return found
 

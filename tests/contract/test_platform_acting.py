@@ -526,3 +526,27 @@ def test_jobs_are_listed_the_newest_first_and_deleted(api: KubeApi, cluster: Clu
     assert [row["name"] for row in keeping.jobs_of(cluster, "tumorcast")] == ["j2", "j0"]
     api.script("GET", f"{RAY}/rayjobs", FORBIDDEN)
     assert len(keeping.jobs_of(cluster, "tumorcast")) == 2
+
+
+@pytest.mark.usefixtures("cluster")
+def test_a_command_that_waits_ends_when_all_are_ready(api: KubeApi, capsys: pytest.CaptureFixture[str]) -> None:
+    api.put(releases.deployment(replicas=3))
+    status, found, _ = run(capsys, "scale", "clinical", "3", "--wait")
+    assert (status, found["ready"]) == (0, True)
+    api.put(releases.deployment(replicas=2))
+    status, found, _ = run(capsys, "scale", "clinical", "3", "--wait", "--timeout", "1")
+    assert (status, found["error"]["code"]) == (1, "DEADLINE_EXCEEDED")
+
+
+@pytest.mark.usefixtures("cluster")
+def test_a_job_is_submitted_with_the_image_of_the_release_and_followed(
+    api: KubeApi, capsys: pytest.CaptureFixture[str]
+) -> None:
+    api.know("Job", "NetworkPolicy")
+    api.put(releases.deployment("fusion"))
+    arguments = ("evaluate", "glioma", "--data-claim", "cohorts", "--table", "t.csv", "--name", "mine")
+    status, found, _ = run(capsys, "submit", *arguments)
+    image = "registry.example.org/ward/tumorcast-training:0.1.0"
+    assert (status, found) == (0, {"job": "mine", "kind": "Job", "namespace": "ward", "image": image})
+    status, found, _ = run(capsys, "submit", *arguments)
+    assert (status, found["error"]["code"]) == (1, "CLUSTER_CONFLICT")

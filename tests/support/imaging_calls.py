@@ -1,7 +1,8 @@
 """Calls imaging through the doors of several pods for some seconds; run in a namespace of its own.
 
-``python -m support.imaging_calls FOLDER SECONDS ADDRESS…`` with client.pem, client.key.pem and release.pem in FOLDER and a
-study's files in FOLDER/in; writes, as JSON, how many calls of each outcome went through each address, and the slowest.
+``python -m support.imaging_calls FOLDER SECONDS ADDRESS…`` with client.pem, client.key.pem and release.pem in FOLDER
+and a study's files in FOLDER/in; writes, as JSON, how many calls of each outcome went through each address, and the
+slowest. A call is repeated once where nobody answers, as the gateway does.
 """
 
 from __future__ import annotations

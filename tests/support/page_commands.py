@@ -44,13 +44,14 @@ Calls = list[list[str]]
 
 @dataclass(frozen=True)
 class Page:
-    """A page with blocks of shell, and of YAML whose first line is a comment with the name of a file."""
+    """A page, and others that go on from it, with blocks of shell, and of YAML that begins with a file's name."""
 
     path: Path
+    more: tuple[Path, ...] = ()
 
     def script(self) -> str:
-        """Its shell blocks as one script, each file written before what follows it."""
-        text = self.path.read_text(encoding="utf-8")
+        """The shell blocks as one script, each file written before what follows it."""
+        text = "\n".join(path.read_text(encoding="utf-8") for path in (self.path, *self.more))
         blocks = re.findall(r"^( *)```(sh|yaml)\n(.*?)^ *```", text, flags=re.DOTALL | re.MULTILINE)
         return "\n".join(_shell(language, textwrap.dedent(body)) for _, language, body in blocks)
 
@@ -105,7 +106,7 @@ def _held(folder: Path, words: list[str]) -> Path:
     for option, value in told:
         if option in ("--set", "--set-json"):
             path, _, text = value.partition("=")
-            scalar = json.loads(text) if option == "--set-json" else yaml.safe_load(text)
+            scalar = json.loads(text) if option == "--set-json" else yaml.safe_load(text or "''")
             values = _merged(values, reduce(lambda inner, key: {key: inner}, reversed(path.split(".")), scalar))
     file = folder / f"values-{len(before):03}.yaml"
     file.write_text(yaml.safe_dump(values), encoding="utf-8")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import struct
 import subprocess
 import sys
 import time
@@ -70,6 +71,11 @@ class ShadowProcess:
 
     def _started(self) -> Connection:
         ours, theirs = socket.socketpair()
+        for what in (
+            socket.SO_SNDTIMEO,
+            socket.SO_RCVTIMEO,
+        ):  # a large snapshot may fill what a hung process reads from
+            ours.setsockopt(socket.SOL_SOCKET, what, struct.pack("@ll", *divmod(round(self._timeout_s * 1e6), 10**6)))
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603 - ourselves
                 [sys.executable, "-m", __name__, str(theirs.fileno())],

@@ -75,9 +75,9 @@ def failure(status: int, body: bytes, *, verb: str, kind: Kind, name: str, names
 
 
 def _forbidden(verb: str, kind: Kind, namespace: str, told: str) -> str:
-    """What the API says, and what would allow it; it also answers 403 where a quota or a policy refuses an object."""
-    if verb in ("create", "patch") and " is forbidden: " in told and "cannot " not in told:
-        return f"The cluster refuses the object: {told}"
+    """What would allow it; for a change also what the API says, since quotas and admission policies answer 403, too."""
+    if verb in ("create", "patch", "delete") and told and " cannot " not in told:
+        return f"The cluster refuses to {verb} it: {told}"
     role = "Role" if kind.namespaced else "ClusterRole"
     where = f" in namespace {namespace}" if kind.namespaced else ""
     rule = f'{{apiGroups: ["{kind.group}"], resources: ["{kind.plural}"], verbs: ["{verb}"]}}'

@@ -175,6 +175,8 @@ class RayServiceState:
     name: str
     well: bool
     told: str
+    upgrading: bool = False
+    """Whether a second Ray cluster is there, which is to take over."""
 
 
 def ray_service_states(snapshot: ReleaseSnapshot) -> list[RayServiceState]:
@@ -202,7 +204,7 @@ def _ray_service(snapshot: ReleaseSnapshot, service: Object) -> RayServiceState:
         parts.append("KubeRay has not yet looked at its last change")
     good = all(text(of, "status") in _WELL for of in applications.values())
     well = ready.get("status") == "True" and good and seen and not (pending and active)
-    return RayServiceState(name, well, "; ".join(parts))
+    return RayServiceState(name, well, "; ".join(parts), upgrading=bool(pending and active))
 
 
 def upgrade_seconds(snapshot: ReleaseSnapshot, service: Object) -> float | None:

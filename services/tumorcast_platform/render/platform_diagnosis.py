@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import textwrap
+
 from tumorcast_platform.cluster.diagnosis import Diagnosis, Finding, Weight
 from tumorcast_platform.cluster.snapshot import ReleaseSnapshot
 from tumorcast_platform.render.platform_status import context_of
-from tumorcast_platform.render.text import Line, Style, wrapped
+from tumorcast_platform.render.text import WIDTH, Line, Style, wrapped
 
 _STYLES = {Weight.BROKEN: Style.ALARM, Weight.WORSE: Style.CAUTION, Weight.NOTE: Style.PLAIN}
 
@@ -45,7 +47,7 @@ def _heading(diagnosis: Diagnosis) -> Line:
 def _finding(number: int, finding: Finding) -> list[Line]:
     lines = wrapped(f"{number}. {finding.cause}", _STYLES[finding.weight], hanging=3)
     for evidence in finding.evidence:
-        lines += wrapped(f"{evidence.where}: {evidence.told}", indent=3, hanging=5)
+        lines += _quoted(f"{evidence.where}: {evidence.told}")
     for step in finding.steps:
         if step.startswith("$ "):
             lines.append(Line(f"     {step[2:]}", Style.HEADING))
@@ -56,6 +58,14 @@ def _finding(number: int, finding: Finding) -> list[Line]:
     if finding.runbook:
         lines.append(Line(f"   More: charts/runbooks/{finding.runbook}.md", Style.QUIET))
     return lines
+
+
+def _quoted(told: str) -> list[Line]:
+    """What an object says, without a break inside a name."""
+    lines = textwrap.wrap(
+        told, WIDTH, initial_indent="   ", subsequent_indent="     ", break_on_hyphens=False, break_long_words=False
+    )
+    return list(map(Line, lines))
 
 
 def diagnosis_document(diagnosis: Diagnosis) -> dict[str, object]:

@@ -66,12 +66,15 @@ def _heading(snapshot: ReleaseSnapshot, states: list[ServiceState], rays: list[R
         return Line("There is no such release, or it may not be read: helm list --all-namespaces", Style.ALARM)
     if down := _down(states):
         verb = "is" if len(down) == 1 else "are"
-        return Line(f"{' and '.join([', '.join(down[:-1]), down[-1]] if down[1:] else down)} {verb} down.", Style.ALARM)
+        named = " and ".join([", ".join(down[:-1]), down[-1]] if down[1:] else down)
+        return Line(f"{named[:1].upper()}{named[1:]} {verb} down.", Style.ALARM)
     but = []
     if any(not state.well for state in states):
         but.append("not every pod is as it should be")
-    if any(not ray.well for ray in rays):
-        but.append("imaging's RayService is not at rest")
+    if any(ray.upgrading for ray in rays):
+        but.append("imaging is being upgraded")
+    elif any(not ray.well for ray in rays):
+        but.append("imaging's RayService is not ready")
     if migration := migration_state(snapshot):
         but.append(f"the migration of the database {'failed' if migration.failed else 'runs'}")
     if but:

@@ -20,6 +20,7 @@ from tumorcast_platform.capacity.replicas import EncoderReplica, Query
 
 ray_batching = pytest.importorskip("ray.serve.batching")
 SIDE = 48
+STEP_S = 1e-7
 
 
 class Clock(selectors.SelectSelector):
@@ -28,7 +29,8 @@ class Clock(selectors.SelectSelector):
     now_s = 1000.0
 
     def select(self, timeout: float | None = None) -> list[Any]:
-        Clock.now_s += timeout or 0.0
+        if timeout:
+            Clock.now_s += timeout + STEP_S  # a little more: rounded down, a time would never be over
         return super().select(0)
 
 
@@ -138,7 +140,7 @@ def machine(pass_ms: float) -> Times:
 
 def same(ours: list[tuple[float, int]], theirs: list[tuple[float, int]]) -> bool:
     sizes = [size for _, size in ours] == [size for _, size in theirs]
-    return sizes and [at for at, _ in ours] == pytest.approx([at for at, _ in theirs], abs=1e-6)
+    return sizes and [at for at, _ in ours] == pytest.approx([at for at, _ in theirs], abs=1e-4)
 
 
 @pytest.mark.parametrize(

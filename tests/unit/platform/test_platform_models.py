@@ -9,16 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from prometheus_client import CollectorRegistry, Metric, generate_latest
-from prometheus_client.registry import Collector
 
 from support.model_versions import published
+from support.shadow_reports import compared, metrics_of, report_of
 from tumorcast_core.errors import ClusterForbidden, ModelConflict, PromotionRefused, ServiceUnavailable
 from tumorcast_core.prognosis import ModelRef
-from tumorcast_fusion.adapters.model_metrics import shadow_families
 from tumorcast_fusion.adapters.model_store import VersionStore
 from tumorcast_fusion.adapters.model_store.versions import LoadedVersion
-from tumorcast_fusion.model.shadow import Comparison, Pair, ShadowReport
+from tumorcast_fusion.model.shadow import Comparison, ShadowReport
 from tumorcast_platform.cli import run
 from tumorcast_platform.cluster import models
 from tumorcast_platform.cluster.models import Author, Limits
@@ -176,19 +174,6 @@ def test_of_two_who_promote_at_once_one_is_told_of_the_other(
     assert [r.active for r in newest.records] == [o for o in outcomes if o != "lost"]
 
 
-def compared(count: int = 400, shift: float = 0.0, flips: int = 0, **more: int) -> Comparison:
-    found = Comparison(**more)
-    for number in range(count):
-        value = 0.2 + 0.2 * number / count
-        found.add_pair(Pair(value, value + shift, number < flips))
-    return found
-
-
-def report_of(found: Comparison, *, failed: int = 0, seconds: tuple[float, float] = (1.0, 1.0)) -> ShadowReport:
-    refs = ModelRef("tiny", "1.0.0", "a" * 64), ModelRef("tiny", "2.0.0", "b" * 64)
-    return ShadowReport(*refs, 1, found.calls, failed, 0, *seconds, {"response": found})
-
-
 @pytest.mark.parametrize(
     ("report", "words"),
     [
@@ -213,16 +198,6 @@ def test_what_speaks_against_a_promotion_is_told(report: ShadowReport, words: li
     told = list(models.objections(report, Limits()))
     assert len(told) == len(words)
     assert all(word in sentence for word, sentence in zip(words, told, strict=True))
-
-
-def text_of(*reports: ShadowReport) -> str:
-    class Reports(Collector):
-        def collect(self) -> list[Metric]:
-            return list(shadow_families(reports))
-
-    registry = CollectorRegistry()
-    registry.register(Reports())
-    return generate_latest(registry).decode()
 
 
 def shadowing(one: LoadedVersion, two: LoadedVersion, generation: int, **changes: Any) -> ShadowReport:
@@ -257,9 +232,9 @@ def test_reports_of_all_pods_are_added_up_and_those_behind_or_silent_are_told(
 ) -> None:
     pods = Pods(
         {
-            "a": text_of(shadowing(one, two, 3, count=100)),
-            "b": text_of(shadowing(one, two, 3, count=50)),
-            "old": text_of(shadowing(two, one, 2, count=70)),
+            "a": metrics_of(shadowing(one, two, 3, count=100)),
+            "b": metrics_of(shadowing(one, two, 3, count=50)),
+            "old": metrics_of(shadowing(two, one, 2, count=70)),
             "none": "",
             "broken": "{",
             "forbidden": ClusterForbidden("The role lacks get on pods/proxy."),

@@ -275,6 +275,7 @@ def test_the_very_command_of_a_batch_answers_a_table(folders: dict[str, Path]) -
     )
 
 
+@pytest.mark.slow
 def test_the_very_command_of_an_evaluation_scores_a_table(folders: dict[str, Path]) -> None:
     more = ["--json", "--samples", "20", "--no-subsets"]
     todo = work.evaluate(BLUEPRINT.name, "c", table="patients.csv", plots="o", trained="t", more=more)
@@ -286,6 +287,7 @@ def test_the_very_command_of_an_evaluation_scores_a_table(folders: dict[str, Pat
     assert all(Path(file).is_relative_to(folders["out"]) for file in found["plots"])
 
 
+@pytest.mark.slow
 def test_a_training_without_patients_ends_as_a_failure_that_is_not_tried_again(folders: dict[str, Path]) -> None:
     todo = work.train("glioma", "c", "o", ray_workers=0, cpus=1)
     job = manifests.manifest(todo, TERMS)
@@ -295,7 +297,8 @@ def test_a_training_without_patients_ends_as_a_failure_that_is_not_tried_again(f
     assert re.match("[A-Z_]+: .+", done.stderr)
 
 
-def test_the_entrypoint_of_a_ray_job_is_the_same_command() -> None:
+def test_the_entrypoint_of_a_ray_job_is_the_same_command_on_a_cluster_that_asks_for_a_token() -> None:
     made = manifests.manifest(TRAIN, TERMS)
+    assert made["spec"]["rayClusterSpec"]["authOptions"] == {"mode": "token"}
     assert shlex.split(made["spec"]["entrypoint"]) == list(TRAIN.command)
     assert TRAIN.command[-2:] == ("--ray-address", "auto")

@@ -142,6 +142,7 @@ def _ray_job(work: Work, terms: Terms) -> Manifest:
             "submitterPodTemplate": _template(work, terms, [submitter], volumes=False),
             "rayClusterSpec": {
                 "rayVersion": RAY_VERSION,
+                "authOptions": {"mode": "token"},  # by a secret that KubeRay makes; else who reaches a port commands
                 "headGroupSpec": {
                     "rayStartParams": {"dashboard-host": "0.0.0.0", "num-cpus": "0"},  # noqa: S104
                     "template": _template(work, terms, [head], restart=None),

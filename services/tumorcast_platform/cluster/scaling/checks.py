@@ -22,7 +22,7 @@ def warnings_of(cluster: Cluster, plan: Plan, pod: Mapping[str, Any]) -> tuple[s
     found: list[str] = []
     if more > 0:
         found += [text for quota in _readable(cluster, "ResourceQuota") for text in over_quota(quota, pod, more)]
-    labels = {"app.kubernetes.io/name": plan.target.service}
+    labels = {"ray.io/group": plan.group} if plan.group else {"app.kubernetes.io/name": plan.target.service}
     found += [text for budget in _readable(cluster, "PodDisruptionBudget") for text in rigid(budget, labels, wanted)]
     return tuple(found)
 

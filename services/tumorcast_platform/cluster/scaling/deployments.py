@@ -74,8 +74,8 @@ def plan_release(target: Target, deployment: Object, hpas: Sequence[Object], sca
         asleep = before == 0
         if bounds is None and not asleep:
             raise refused(f"HorizontalPodAutoscaler {hpa['metadata']['name']} is not held at a number.")
-        body = {"metadata": annotation(None), "spec": spec}
-        patches = [_patch_of("HorizontalPodAutoscaler", hpa, body)] if bounds else []
+        own = {"metadata": annotation(None), "spec": spec}
+        patches = [_patch_of("HorizontalPodAutoscaler", hpa, own)] if bounds else []
         patches += [_scale(name, spec["minReplicas"] or 1)] if asleep else []
         through = f"minReplicas and maxReplicas of HorizontalPodAutoscaler {hpa['metadata']['name']}"
         return Plan(target, name, before, None, through, tuple(patches))

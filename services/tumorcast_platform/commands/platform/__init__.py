@@ -1,11 +1,18 @@
 """``tumorcast platform``: a release on Kubernetes, one module for each command, around one Typer app (``app.py``)."""
 
-import importlib
-import pkgutil
-
+from tumorcast_platform.commands.platform import (  # noqa: F401, I001 - each module adds its commands, in this order
+    status,
+    wait,
+    diagnose,
+    render,
+    validate,
+    scale,
+    smoke,
+    capacity,
+    submit,
+    jobs,
+    models,
+)
 from tumorcast_platform.commands.platform.app import platform_app
-
-for _module in pkgutil.iter_modules(__path__):  # each module adds its commands
-    importlib.import_module(f"{__name__}.{_module.name}")
 
 __all__ = ["platform_app"]

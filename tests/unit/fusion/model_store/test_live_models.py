@@ -255,6 +255,16 @@ def test_a_refused_version_is_not_fetched_at_every_look(
     assert fetched == [one.version]
 
 
+def test_a_store_that_hangs_does_not_hold_up_the_start(tmp_path: Path, store: VersionStore) -> None:
+    models, release = replica(tmp_path, store), threading.Event()
+    models.refresh = lambda: release.wait(30) and None  # type: ignore[method-assign]
+    follower = Follower(models, 0.02)
+    follower.start(0.1)
+    assert models.live(NAME).version == SHIPPED_VERSION
+    follower.stop()
+    release.set()
+
+
 def test_the_follower_looks_again_and_again_and_survives_what_goes_wrong(
     tmp_path: Path, store: VersionStore, one: LoadedVersion
 ) -> None:
