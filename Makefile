@@ -56,8 +56,8 @@ charts: tools ## write the charts' schemas from their commented values, then the
 	$(BIN)/python tests/support/chart_values.py
 	$(BIN)/pytest tests/charts
 
-images: $(INSTALLED) ## build and start what every Dockerfile makes, without Docker (some five minutes, 4 GB; IMAGES=notes)
-	for service in $(or $(IMAGES),notes clinical gateway fusion imaging); do \
+images: $(INSTALLED) ## build and start what every Dockerfile makes, without Docker (some six minutes, 6 GB; IMAGES=notes)
+	for service in $(or $(IMAGES),notes clinical gateway fusion imaging training); do \
 		$(BIN)/python tests/support/build_image.py $$service || exit 1; done
 
 bench: $(INSTALLED) ## readers against their peers, encoder, serving, records, one query: tables (some 20 minutes)

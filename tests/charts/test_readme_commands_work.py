@@ -19,7 +19,7 @@ from support.helm import CHARTS, ROOT, SERVICES, Helm, Manifest
 from support.page_commands import Calls, Page, check_tumorcast, of, platform_commands, releases
 from support.schemas import pick, pod_specs
 
-MORE = tuple(CHARTS / chart / "README.md" for chart in ("clinical", "imaging"))
+MORE = tuple(CHARTS / chart / "README.md" for chart in ("clinical", "imaging", "common"))
 README = Page(CHARTS / "README.md", MORE)
 TOOLS = {"helm", "kubectl", "docker", "openssl", "tumorcast"}
 Upgrades = list[tuple[list[str], list[Manifest]]]

@@ -34,7 +34,8 @@ VALUES = {
     "global.mtls.enabled": True,
 }
 """The release that the runbooks speak of: with patients' data."""
-SET = [word for path, value in VALUES.items() for word in ("--set-json", f"{path}={json.dumps(value)}")]
+INSTEAD = {"dicomweb-slow-or-refusing.md": {"imaging.studies.existingClaim": ""}}
+"""What else stands in the release of a page: studies lie on a server there."""
 TOOLS = ("helm", "kubectl", "tumorcast", "curl", "openssl", "pg_restore", "pg_dump")
 SHELL = {"POD", "PENDING", "grep", "export", "TUMORCAST_GATEWAY_DATABASE_URL_FILE"}
 RECORDER = """#!{python}
@@ -81,6 +82,12 @@ MADE = {"tumorcast-database", "tumorcast-master-key", "tumorcast-tls", "tumorcas
 Calls = list[list[str]]
 
 
+def given(page: str = "") -> list[str]:
+    """Helm's arguments for the release that a page speaks of."""
+    values = VALUES | INSTEAD.get(page, {})
+    return [word for path, value in values.items() for word in ("--set-json", f"{path}={json.dumps(value)}")]
+
+
 def blocks(page: str) -> list[str]:
     return re.findall(r"^```sh\n(.*?)^```", (RUNBOOKS / page).read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
 
@@ -97,7 +104,7 @@ def calls(page: str, one_helm: Helm, tmp_path_factory: pytest.TempPathFactory) -
     (folder / "charts").symlink_to(one_helm.charts)
     tools, log = folder / "bin", folder / "log"
     tools.mkdir()
-    recorder = RECORDER.format(python=sys.executable, log=str(log), helm=one_helm.binary, given=SET)
+    recorder = RECORDER.format(python=sys.executable, log=str(log), helm=one_helm.binary, given=given(page))
     for tool in TOOLS:
         (tools / tool).write_text(recorder, encoding="utf-8")
         (tools / tool).chmod(0o755)
@@ -118,7 +125,7 @@ def calls(page: str, one_helm: Helm, tmp_path_factory: pytest.TempPathFactory) -
 
 @cache
 def release(helm: Helm) -> tuple[Manifest, ...]:
-    return tuple(manifests(helm.run("template", "tumorcast", "charts/tumorcast", *SET)))
+    return tuple(manifests(helm.run("template", "tumorcast", "charts/tumorcast", *given())))
 
 
 def test_there_is_a_page_for_each_of_the_likeliest_incidents():

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import datetime
 import os
+import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -140,8 +142,7 @@ def test_the_gateway_is_let_in_by_its_certificate(world: World) -> None:
         ):
             assert [await ask(backend) for _ in range(3)] == ["p"] * 3
             assert await backend.health(Deadline.after(5)) == "SERVING"
-            shown = x509.load_pem_x509_certificate(world.gateway.certificate.read_bytes())
-            assert set(clinical.servicer.callers) == {shown.serial_number}
+            assert set(clinical.servicer.callers) == {serial_of(world.gateway)}
 
     asyncio.run(go())
 
@@ -264,14 +265,15 @@ def test_certificates_are_renewed_on_both_sides_under_load_without_a_failed_call
 
             callers = [asyncio.create_task(load()) for _ in range(4)]
             await asyncio.sleep(1.0)
-            for turn in range(2):
+            for _ in range(2):
                 world.ours.issue("clinical", ["localhost"])
                 world.ours.issue("gateway", ["demo-gateway"])
-                serial = x509.load_pem_x509_certificate(world.gateway.certificate.read_bytes()).serial_number
+                serial = serial_of(world.gateway)
                 async with asyncio.timeout(10):
                     while serial not in clinical.servicer.callers[-1:]:  # noqa: ASYNC110 - as a caller sees it
                         await asyncio.sleep(0.05)
-                assert await shown_at(clinical.settings.port) == world.service.certificate.read_bytes(), turn
+                shown = await asyncio.to_thread(shown_at, clinical.settings.port, world.gateway)
+                assert shown == serial_of(world.service)
             ended.set()
             await asyncio.gather(*callers)
             assert failed == []
@@ -280,15 +282,18 @@ def test_certificates_are_renewed_on_both_sides_under_load_without_a_failed_call
     asyncio.run(go())
 
 
-async def shown_at(port: int) -> bytes:
-    """The certificate that a port shows, as PEM."""
-    command = ["openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-alpn", "h2"]
-    process = await asyncio.create_subprocess_exec(
-        *command, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
-    )
-    said, _ = await process.communicate()
-    begin, end = said.index(b"-----BEGIN CERT"), said.index(b"-----END CERTIFICATE-----")
-    return said[begin:end] + b"-----END CERTIFICATE-----\n"
+def shown_at(port: int, client: TlsFiles) -> int:
+    """The serial number of the certificate that a port shows."""
+    context = ssl.create_default_context(cafile=client.client_ca)
+    context.load_cert_chain(client.certificate, client.key)
+    context.set_alpn_protocols(["h2"])
+    plain = socket.create_connection(("127.0.0.1", port), 5)
+    with context.wrap_socket(plain, server_hostname="localhost") as secure:
+        return x509.load_der_x509_certificate(secure.getpeercert(binary_form=True) or b"").serial_number
+
+
+def serial_of(files: TlsFiles) -> int:
+    return x509.load_pem_x509_certificate(files.certificate.read_bytes()).serial_number
 
 
 def test_new_files_that_are_off_leave_the_last_ones_in_force(world: World, caplog: pytest.LogCaptureFixture) -> None:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from support.certificates import Authority, Pair
 from support.kube_api import Answer, KubeApi, event_line, kube_api, refusal
 from tumorcast_core import errors
 from tumorcast_platform.cluster import following
@@ -440,3 +445,62 @@ def test_a_token_that_cannot_be_a_header_is_not_told(
     with Cluster.connect(namespace=None) as cluster, pytest.raises(errors.NoCluster) as caught:
         cluster.list("Pod")
     assert "s3cr3t" not in caught.value.message
+
+
+class _Pods(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        body = json.dumps({"items": [pod("a")]}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def https_server(pair: Pair) -> Iterator[int]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pair.certificate, pair.key)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Pods)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    try:
+        yield server.server_address[1]
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("trusted", "name", "told"),
+    [
+        ("cluster", "127.0.0.1", None),
+        ("other", "127.0.0.1", "certificate is not trusted"),
+        ("nobody", "127.0.0.1", "certificate is not trusted"),
+        ("cluster", "elsewhere.example.org", "certificate is not trusted"),
+    ],
+)
+def test_only_a_server_whose_certificate_is_trusted_and_is_its_own_gets_the_token(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trusted: str, name: str, told: str | None
+) -> None:
+    authorities = {each: Authority(tmp_path, each) for each in ("cluster", "other")}
+    pair = authorities["cluster"].issue(dns=("localhost",))
+    with https_server(pair) as port:
+        entry: dict[str, str] = {"server": f"https://127.0.0.1:{port}"}
+        if trusted in authorities:
+            entry["certificate-authority"] = str(authorities[trusted].certificate)
+        if name != "127.0.0.1":
+            entry["tls-server-name"] = name
+        (tmp_path / "config").write_text(_with(**entry))
+        monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
+        with Cluster.connect(namespace="ward", timeout_s=3) as cluster:
+            if told is None:
+                assert names(cluster.list("Pod")) == ["a"]
+                return
+            with pytest.raises(errors.NoCluster, match=told) as caught:
+                cluster.list("Pod")
+            assert "s3cr3t" not in caught.value.message

@@ -97,6 +97,16 @@ def test_custom_resources_that_are_not_installed_are_absent_and_no_fault(api: Ku
     assert not snapshot.unread
 
 
+def test_an_api_that_stops_answering_half_way_is_not_asked_for_everything(api: KubeApi) -> None:
+    fill(api, "healthy")
+    for kind in LABELED[3:]:
+        api.script("GET", path(kind), refusal(503, "ServiceUnavailable", "etcd is gone"))
+    snapshot = seen()
+    assert set(snapshot.objects) == set(LABELED[:3])
+    assert sum("etcd is gone" in why for why in snapshot.unread.values()) == 2
+    assert sum("not asked for any more" in why for why in snapshot.unread.values()) == len(LABELED) + len(WHOLE) - 5
+
+
 def test_the_logs_of_containers_that_failed_are_read_and_filtered(api: KubeApi) -> None:
     snapshot = fill(api, "out-of-memory")
     for pod in snapshot.of("Pod"):

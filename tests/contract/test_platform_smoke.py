@@ -210,11 +210,26 @@ def test_through_the_api_server_the_same_is_asked(
     assert sent["fhir"]["resourceType"] == "Bundle"
 
 
-def test_who_may_not_use_the_proxy_is_told_the_rule(api: KubeApi, capsys: pytest.CaptureFixture[str]) -> None:
-    api.script("GET", f"{SERVICE}/readyz", refusal(403, "Forbidden", 'services is forbidden: User "me" cannot get'))
+@pytest.mark.parametrize(
+    ("answer", "code", "told"),
+    [
+        (
+            refusal(403, "Forbidden", 'services is forbidden: User "me" cannot get'),
+            "CLUSTER_FORBIDDEN",
+            "services/proxy",
+        ),
+        (refusal(404, "NotFound", 'services "tumorcast-gateway" not found'), "CLUSTER_OBJECT_NOT_FOUND", "no gateway"),
+        (refusal(503, "ServiceUnavailable", "no endpoints available"), "CLUSTER_UNAVAILABLE", "no endpoints"),
+    ],
+)
+def test_what_the_api_server_itself_says_is_told(
+    api: KubeApi, capsys: pytest.CaptureFixture[str], answer: Answer, code: str, told: str
+) -> None:
+    api.script("GET", f"{SERVICE}/readyz", answer)
     status, found = smoke(capsys)
-    assert (status, found["steps"][0]["code"]) == (1, "CLUSTER_FORBIDDEN")
-    assert "services/proxy" in found["steps"][0]["told"]
+    [step] = found["steps"]
+    assert (status, step["code"]) == (1, code)
+    assert told in step["told"]
 
 
 def test_a_token_is_not_sent_through_the_api_server(

@@ -52,6 +52,7 @@ LATENCY = ("tumorcast_request_seconds", 'service="gateway",door="rest",method="P
 LAG = ("tumorcast_event_loop_lag_seconds", 'service="gateway"')
 ANSWERED = f'tumorcast_job_queries{{{NS},state="answered"}}'
 WAITS = f'tumorcast_job_queries{{{NS},state="waiting"}}'
+VERSION = f'tumorcast_model_version{{{NS},model="%s",sha256="%s"}}'
 MODEL = f'tumorcast_model_endpoints_total{{{NS},model="glioma",status="%s"}}'
 
 CASES: dict[str, Case] = {
@@ -103,6 +104,17 @@ CASES: dict[str, Case] = {
         {MODEL % "abstained": "0+6x1500", MODEL % "predicted": "0+4x1500"},
         {MODEL % "abstained": "0+4x1500", MODEL % "predicted": "0+6x1500"},
         "1500m",
+    ),
+    "TumorcastModelVersionsDiffer": Case(
+        {VERSION % ("glioma", "a"): "1x30", VERSION % ("glioma", "b"): "1x30"},
+        {VERSION % ("glioma", "a"): "1x30", VERSION % ("sarcoma", "b"): "1x30"},
+    ),
+    "TumorcastModelRefused": Case(
+        {f'tumorcast_model_refused{{{NS},model="glioma",code="UNSOUND"}}': "1x30"},
+        {f'tumorcast_model_refused{{{NS},model="glioma",code="UNSOUND"}}': "0x30"},
+    ),
+    "TumorcastModelStoreAway": Case(
+        {f"tumorcast_model_store_up{{{NS}}}": "0x30"}, {f"tumorcast_model_store_up{{{NS}}}": "1x30"}
     ),
     "TumorcastCredentialsRefused": Case(
         {requests("INVALID_TOKEN"): "0+120x30"}, {requests("INVALID_TOKEN"): "0+30x30"}

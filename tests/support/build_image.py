@@ -23,11 +23,12 @@ if __name__ == "__main__":  # as a script it stands beside its package
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from support.helm import SERVICES
-from support.images import Instruction, copy_file_set, dockerfile
+from support.images import Instruction, copied_from_context, copy_file_set, dockerfile
 
 PACKAGES = ("core", "api", "client")
 FOREIGN = ("pytest", "hypothesis", "ruff", "mypy")
 BUILD_S = 1800
+IMAGES = (*SERVICES, "training")
 
 
 @dataclass(frozen=True)
@@ -121,9 +122,14 @@ def _run(command: str, source: Path, environment: dict[str, str]) -> None:
         raise subprocess.CalledProcessError(done.returncode, command, "\n".join(done.stdout.splitlines()[-15:]))
 
 
+def packages_of(service: str) -> set[str]:
+    """The services whose code a Dockerfile copies: its own, and for the jobs' image those that training reads with."""
+    return {Path(source).name for source in copied_from_context(dockerfile(service)) if source.startswith("services/")}
+
+
 def foreign_files(image: Image) -> list[str]:
     """What lies there and should not: other services' code, tests and histories, tools of development, caches."""
-    own = {"tumorcast", f"tumorcast_{image.service}", *(f"tumorcast_{name}" for name in PACKAGES)}
+    own = {"tumorcast", *packages_of(image.service), *(f"tumorcast_{name}" for name in PACKAGES)}
     code = image.root / "opt" / "tumorcast"
     found = [path.name for path in code.iterdir() if not path.name.endswith(".dist-info") and path.name not in own]
     names = {"tests", ".git", ".github", "Dockerfile", ".env"}
@@ -150,10 +156,10 @@ def importable(image: Image, modules: list[str]) -> list[str]:
 
 def main() -> None:
     """Build one, look at it, start it; exit status 1 where something is not as it should be."""
-    from support.start_image import start
+    from support.start_image import run_once, start
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("service", choices=SERVICES)
+    parser.add_argument("service", choices=IMAGES)
     parser.add_argument("--variant", choices=("cpu", "cuda"), help="of imaging; cpu unless said")
     parser.add_argument("--build-arg", action="append", default=[], metavar="NAME=VALUE")
     parser.add_argument("--keep", type=Path, help="empty folder to build in, which stays")
@@ -165,10 +171,13 @@ def main() -> None:
         image = build(given.service, (given.keep or Path(scratch)).resolve(), arguments)
         print(f"{image.service}: built in {image.built_s:.0f} s, {image.size_mb:.0f} MB besides Python")  # noqa: T201
         wrong = foreign_files(image)
-        others = {*SERVICES, "training", "platform"} - {image.service}
-        wrong += importable(image, [f"tumorcast_{name}" for name in sorted(others)])
+        every = {f"tumorcast_{name}" for name in (*IMAGES, "platform")}
+        wrong += importable(image, sorted(every - packages_of(image.service)))
         if wrong:
             sys.exit(f"{image.service}: should not be in it: {', '.join(wrong)}")
+        if image.service == "training":  # it serves nothing
+            run_once(image, "--help")
+            sys.exit()
         started = start(image)
         how = "as another user on a read-only root" if started.confined else "not confined: that needs root on Linux"
         print(f"{image.service}: serves after {started.serving_s:.1f} s, {how}; ends in {started.ended_s:.1f} s")  # noqa: T201

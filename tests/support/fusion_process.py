@@ -105,7 +105,7 @@ def under_load(served: Served, request: pb.PredictPrognosisRequest, callers: int
             thread.join(30)
 
 
-def eventually(what: Callable[[], bool], within_s: float = 20.0) -> None:
+def eventually(what: Callable[[], bool], within_s: float = 90.0) -> None:
     """Wait until it is so; fails otherwise."""
     until = time.monotonic() + within_s
     while not what():

@@ -2,7 +2,7 @@
 
 ``python -m support.imaging_calls FOLDER SECONDS ADDRESS…`` with client.pem, client.key.pem and release.pem in FOLDER
 and a study's files in FOLDER/in; writes, as JSON, how many calls of each outcome went through each address, and the
-slowest. A call is repeated once where nobody answers, as the gateway does.
+slowest. No call is repeated, so that each that breaks is seen.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from tumorcast.imaging.v1 import imaging_service_pb2_grpc as pb_grpc
 from tumorcast_core.deadline import Deadline
 from tumorcast_core.errors import TumorcastError
 
+CALLERS = 4
+"""Callers at each address, so that every replica always has calls under way."""
 NAME = [("grpc.ssl_target_name_override", "localhost")]
 
 
@@ -53,7 +55,7 @@ async def main(folder: Path, seconds: float, addresses: list[str]) -> None:
             slowest = max(slowest, time.monotonic() - started)
             await asyncio.sleep(0.05)
 
-    await asyncio.gather(*(call(address) for address in addresses))
+    await asyncio.gather(*(call(address) for address in addresses * CALLERS))
     for channel in channels.values():
         await channel.close()
     json.dump({"counts": counts, "slowest_s": slowest, "answers": len(vectors)}, sys.stdout)

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import grpc
@@ -90,6 +90,16 @@ def start(image: Image) -> Started:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+
+
+def run_once(image: Image, *arguments: str) -> None:
+    """Run the entrypoint with these arguments to its end; raises ``AssertionError`` where its status is not 0."""
+    environment = image.environment | {"HOME": "/tmp"}
+    once = replace(image, entrypoint=[*image.entrypoint, *arguments])
+    with tempfile.TemporaryFile() as log:
+        status = _process(once, environment, log.fileno(), confined=can_confine()).wait(SERVING_S)
+        log.seek(0)
+        assert status == 0, f"{image.service}: status {status}\n{log.read().decode(errors='replace')[-3000:]}"
 
 
 def _process(image: Image, environment: dict[str, str], log: int, *, confined: bool) -> subprocess.Popen[bytes]:

@@ -36,6 +36,9 @@ Serve configuration.
   value: {{ int .Values.shutdown.leaveSeconds | quote }}
 - name: GRPC_HOST # of the launcher; the container "door" is the only way in where there is one
   value: {{ ternary "127.0.0.1" "0.0.0.0" .Values.global.mtls.enabled }}
+{{- else }}
+- name: RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH # or Serve's proxy takes the gateway's pings for an attack
+  value: tumorcast_imaging.loopback.bind_to_loopback
 {{- end }}
 {{- with .Values.global.monitoring.otlpEndpoint }}
 - name: OTEL_EXPORTER_OTLP_ENDPOINT

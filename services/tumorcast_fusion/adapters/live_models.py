@@ -6,7 +6,7 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -126,16 +126,25 @@ class LiveModels:
         """Look once at the store and follow it; whatever goes wrong, what answered before goes on."""
         if self._store is None or self._cache is None:
             return
+        failures = list(self._failures(self._store))
+        if failures and self._state.up is not False:
+            log.warning("the model store does not answer; the models in service go on: %s", failures[0].message)
+        if failures and not self._state.read_at:
+            self._restore()
+        self._tell(up=not failures)
+
+    def _failures(self, store: VersionStore) -> Iterator[ModelStoreUnavailable]:
+        """Look at every model; what the store does not tell of one is no reason not to ask for the next."""
         try:
-            for name in self._store.names():
-                self._look(self._store, name)
-            self._tell(up=True)
+            names = store.names()
         except ModelStoreUnavailable as e:
-            if self._state.up is not False:
-                log.warning("the model store does not answer; the models in service go on: %s", e.message)
-            if not self._state.read_at:
-                self._restore()
-            self._tell(up=False)
+            yield e
+            return
+        for name in names:
+            try:
+                self._look(store, name)
+            except ModelStoreUnavailable as e:
+                yield e
 
     def _tell(self, *, up: bool) -> None:
         if up and self._state.up is False:

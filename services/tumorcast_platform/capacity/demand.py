@@ -36,7 +36,7 @@ class Demand:
     length_s: float = DAY_S
 
     def __post_init__(self) -> None:
-        if len(self.hours) != 24 or min(self.hours) < 0 or sum(self.hours) <= 0:
+        if len(self.hours) != 24 or not all(0 <= weight < 1e9 for weight in self.hours) or sum(self.hours) <= 0:
             raise InvalidInput("A day needs 24 weights, none of them negative and not all 0.")
         if self.studies_per_day < 0 or not 0 <= self.batch_share <= 1 or self.batch_size < 1 or self.batch_gap_s < 0:
             raise InvalidInput("Studies a day, or what is said of batches, is out of range.")

@@ -19,7 +19,7 @@ PROFILES = Path(__file__).parent / "profiles"
 class Duration(BaseModel):
     """Times that scatter: gamma distributed, or drawn from measured ones."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     mean_ms: float = Field(ge=0)
     cv: float = Field(0, ge=0, le=5, description="standard deviation over mean; 0: always the mean, 1: exponential")
@@ -50,7 +50,7 @@ class Times(BaseModel):
     to ``pass_crops`` crops, however few they are: the service always computes the same shape.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     name: str
     machine: str = Field(description="which machine the times are of")

@@ -26,6 +26,8 @@ WHOLE = ("RayCluster", "EndpointSlice", "PersistentVolumeClaim", "ResourceQuota"
 """Kinds that are read whole and then reduced to what concerns the release."""
 MOST_EVENTS = 500
 MOST_LOGS = 12
+MOST_SILENCES = 2
+"""So many kinds may go without an answer before the rest is not asked for: each waits for its whole time-out."""
 _RELEASE = "app.kubernetes.io/instance"
 
 
@@ -38,7 +40,23 @@ def observe(cluster: Cluster, release: str, *, logs: bool = True, now: datetime 
     objects: dict[str, list[Object]] = {}
     absent: list[str] = []
     unread: dict[str, str] = {}
+    _read(cluster, release, objects, absent, unread)
+    _autoscalers_of_keda(cluster, objects)
+    _reduce(objects, release)
+    tails = _logs(cluster, objects.get("Pod", []), unread) if logs else ()
+    taken = (now or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return ReleaseSnapshot(cluster.namespace, release, taken, objects, tails, tuple(absent), unread)
+
+
+def _read(
+    cluster: Cluster, release: str, objects: dict[str, list[Object]], absent: list[str], unread: dict[str, str]
+) -> None:
+    """Fill the three with what each kind gives."""
+    silent = 0
     for kind in (*LABELED, *WHOLE):
+        if silent >= MOST_SILENCES:
+            unread[kind] = "It was not asked for any more: the Kubernetes API had stopped answering."
+            continue
         try:
             found = cluster.list(kind, selector=f"{_RELEASE}={release}" if kind in LABELED else "")
             objects[kind] = [pruned({"kind": kind, **item}) for item in found]
@@ -47,14 +65,10 @@ def observe(cluster: Cluster, release: str, *, logs: bool = True, now: datetime 
         except Unauthenticated:
             raise
         except TumorcastError as e:
+            silent += isinstance(e, ClusterUnavailable)
             if isinstance(e, ClusterUnavailable) and not objects:
                 raise
             unread[kind] = e.message
-    _autoscalers_of_keda(cluster, objects)
-    _reduce(objects, release)
-    tails = _logs(cluster, objects.get("Pod", []), unread) if logs else ()
-    taken = (now or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return ReleaseSnapshot(cluster.namespace, release, taken, objects, tails, tuple(absent), unread)
 
 
 def _autoscalers_of_keda(cluster: Cluster, objects: dict[str, list[Object]]) -> None:
@@ -125,9 +139,7 @@ def _logs(cluster: Cluster, pods: list[Object], unread: dict[str, str]) -> tuple
                     lines = filtered(cluster.log(name, container=container, lines=MOST_LINES, previous=previous))
                 except (ClusterForbidden, ClusterUnavailable) as e:
                     unread.setdefault("logs", e.message)
-                    if isinstance(e, ClusterForbidden):
-                        return tuple(tails)
-                    continue
+                    return tuple(tails)
                 except TumorcastError:
                     continue  # a container that has not begun has no log; the API answers 400
                 tails.append(LogTail(name, container, previous, lines))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tumorcast_platform.cluster.reading import Object, at, condition, items, mapping, name_of, number, text
+from tumorcast_platform.cluster.reading import Object, at, condition, items, mapping, number, text
+from tumorcast_platform.cluster.scaling.plan import BEFORE_HOLD
 from tumorcast_platform.cluster.snapshot import ReleaseSnapshot
 
 
@@ -49,6 +50,8 @@ def scaler_of(snapshot: ReleaseSnapshot, deployment: str) -> Scaler:
     if scaled:
         paused = "paused" if condition(scaled, "Paused").get("status") == "True" else metrics_of(hpa)
         return Scaler("KEDA", *_bounds(scaled, "minReplicaCount", "maxReplicaCount", 100), paused)
+    if hpa and text(hpa, "metadata", "annotations", BEFORE_HOLD):
+        return Scaler("HPA", *_bounds(hpa, "minReplicas", "maxReplicas", 0), "held by `platform scale`")
     if hpa:
         return Scaler("HPA", *_bounds(hpa, "minReplicas", "maxReplicas", 0), metrics_of(hpa))
     return Scaler()
@@ -109,13 +112,3 @@ def _readable(quantity: str) -> str:
     """
     digits = quantity[:-1]
     return f"{int(digits) / 1000:g}" if quantity.endswith("m") and digits.isdigit() else quantity
-
-
-def limits_told_by(hpa: Object) -> Object:
-    """The HPA's condition that its bounds hold it (``ScalingLimited``), or an empty one."""
-    return condition(hpa, "ScalingLimited")
-
-
-def hpa_name(hpa: Object) -> str:
-    """Its name, for a sentence."""
-    return name_of(hpa) or "of no name"

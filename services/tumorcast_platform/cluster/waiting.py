@@ -50,32 +50,46 @@ def wait(
     ``told`` gets what is waited for whenever that changes. A cluster that does not answer for a while is asked again;
     raises ``ClusterUnavailable`` where it never answered.
     """
-    began = clock()
-    shown, hopeless_seen = "", 0
-    latest: ReleaseSnapshot | None = None
+    began, look = clock(), _Look(told)
     while True:
         try:
-            latest = observe()
+            ended = look.at(observe())
         except (ClusterUnavailable, ResourceExhausted) as e:
-            if clock() - began >= timeout_s and latest is None:
+            ended = False
+            if look.latest is None and clock() - began >= timeout_s:
                 raise
             told(e.message)
-        else:
-            waits_for = pending_parts(latest)
-            if not waits_for:
-                return Outcome(True, latest, clock() - began)
-            hopeless = hopeless_findings(latest)
-            hopeless_seen = hopeless_seen + 1 if hopeless else 0
-            if hopeless_seen >= CONFIRMED:
-                return Outcome(False, latest, clock() - began, waits_for, hopeless)
-            line = "; ".join(waits_for)
-            if line != shown:
-                told(f"Waiting for {line}.")
-                shown = line
-        left = timeout_s - (clock() - began)
-        if left <= 0 and latest is not None:
-            return Outcome(False, latest, clock() - began, pending_parts(latest))
-        sleep(max(0.05, min(interval_s, left)))
+        seconds = clock() - began
+        if look.latest is not None and (ended or seconds >= timeout_s):
+            return look.outcome(look.latest, seconds)
+        sleep(max(0.05, min(interval_s, timeout_s - seconds)))
+
+
+class _Look:
+    """What was seen last, and how often something hopeless was seen in a row."""
+
+    def __init__(self, told: Callable[[str], None]) -> None:
+        self.latest: ReleaseSnapshot | None = None
+        self._told = told
+        self._waits_for: tuple[str, ...] = ()
+        self._hopeless: tuple[Finding, ...] = ()
+        self._in_a_row = 0
+
+    def at(self, snapshot: ReleaseSnapshot) -> bool:
+        """Look at it; whether there is nothing more to wait for."""
+        before, self.latest = self._waits_for, snapshot
+        self._waits_for = pending_parts(snapshot)
+        self._hopeless = hopeless_findings(snapshot) if self._waits_for else ()
+        self._in_a_row = self._in_a_row + 1 if self._hopeless else 0
+        ended = not self._waits_for or self._in_a_row >= CONFIRMED
+        if self._waits_for != before and not ended:
+            self._told(f"Waiting for {'; '.join(self._waits_for)}.")
+        return ended
+
+    def outcome(self, snapshot: ReleaseSnapshot, seconds: float) -> Outcome:
+        """How it ended."""
+        hopeless = self._hopeless if self._in_a_row >= CONFIRMED else ()
+        return Outcome(not self._waits_for, snapshot, seconds, self._waits_for, hopeless)
 
 
 def pending_parts(snapshot: ReleaseSnapshot) -> tuple[str, ...]:

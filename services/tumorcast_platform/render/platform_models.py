@@ -59,7 +59,18 @@ def shadow_page(document: Mapping[str, Any]) -> list[Line]:
         ),
     ]
     rows = [
-        ["endpoint", "compared", "mean", "shift", "5 %", "95 %", "tau", "flips", "abstains: only it", "only shadow"]
+        [
+            "endpoint",
+            "compared",
+            "mean",
+            "shift",
+            "5 %",
+            "95 %",
+            "tau",
+            "flips",
+            "abstained: active alone",
+            "shadow alone",
+        ]
     ]
     rows += [_row(name, found) for name, found in document["endpoints"].items()]
     lines += [Line(text) for text in columns(rows, align="<>>>>>>>>>", indent=0)]

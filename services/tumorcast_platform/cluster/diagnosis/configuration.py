@@ -95,31 +95,36 @@ def _finding(snapshot: ReleaseSnapshot, missing: _Missing, pods: list[Object], t
         cause = f"The {missing.kind} {name} has no key {missing.key}, which {what} needs to start."
     else:
         cause = f"There is no {missing.kind} {name} in namespace {snapshot.namespace}, and {what} needs it to start."
-    kind = "generic" if missing.kind == "Secret" else ""
-    files = " ".join(f"--from-file={key}=FILE" for key in _keys(pods[0], missing))
-    made = f"create {missing.kind.lower()} {kind} {name} {files}"
-    if missing.kind == "Secret" and name.endswith("-mtls"):
-        steps = (
-            "cert-manager makes it from the Certificate of the same name:",
-            kubectl(snapshot, f"describe certificate {name.removesuffix('-mtls')}"),
-        )
-    elif missing.key:
-        steps = (
-            "See which keys it has (names only), then add the one that lacks, or name another in the values:",
-            kubectl(snapshot, f"describe {missing.kind.lower()} {name}"),
-        )
-    else:
-        steps = ("Make it; the pods go on by themselves:", kubectl(snapshot, " ".join(made.split())))
-    database = service_of(pods[0]).startswith("gateway") and re.search(r"database|postgres", name)
-    runbook = "certificates" if name.endswith("-mtls") else "database-or-migration" if database else "service-down"
-    if "master-key" in name:
-        runbook = "records-and-master-key"
     return Finding(
         code="missing-key" if missing.key else f"missing-{missing.kind.lower()}",
         weight=Weight.WORSE if left(snapshot, pods) else Weight.BROKEN,
         cause=f"{cause}{still_serving(snapshot, pods)}",
         evidence=(Evidence(several(pods), told),),
-        steps=steps,
-        runbook=runbook,
+        steps=_steps(snapshot, missing, pods[0], name),
+        runbook=_runbook(pods[0], name),
         about=names(pods),
     )
+
+
+def _steps(snapshot: ReleaseSnapshot, missing: _Missing, pod: Object, name: str) -> tuple[str, ...]:
+    kind = missing.kind.lower()
+    if missing.kind == "Secret" and name.endswith("-mtls"):
+        described = kubectl(snapshot, f"describe certificate {name.removesuffix('-mtls')}")
+        return ("cert-manager makes it from the Certificate of the same name:", described)
+    if missing.key:
+        return (
+            "See which keys it has (names only), then add the one that lacks, or name another in the values:",
+            kubectl(snapshot, f"describe {kind} {name}"),
+        )
+    files = " ".join(f"--from-file={key}=FILE" for key in _keys(pod, missing))
+    made = f"create {kind} {'generic ' if missing.kind == 'Secret' else ''}{name} {files}"
+    return ("Make it; the pods go on by themselves:", kubectl(snapshot, made))
+
+
+def _runbook(pod: Object, name: str) -> str:
+    if name.endswith("-mtls"):
+        return "certificates"
+    if "master-key" in name:
+        return "records-and-master-key"
+    database = service_of(pod).startswith("gateway") and re.search(r"database|postgres", name)
+    return "database-or-migration" if database else "service-down"

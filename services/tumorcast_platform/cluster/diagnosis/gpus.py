@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from tumorcast_platform.cluster.diagnosis.facts import left
 from tumorcast_platform.cluster.diagnosis.finding import Evidence, part_of, sentence, upgrade
 from tumorcast_platform.cluster.ray_states import serve_deployment
 from tumorcast_platform.cluster.reading import Object, items, label, mapping, name_of, quantity, text
@@ -70,18 +71,18 @@ def _absent(snapshot: ReleaseSnapshot, pod: Object, gpu: str, what: str) -> Case
 
 
 def _taken(snapshot: ReleaseSnapshot, pod: Object, gpu: str, what: str, offering: list[Object]) -> Case:
-    total = int(sum(_allocatable(node, gpu) for node in offering))
+    total, running = int(sum(_allocatable(node, gpu) for node in offering)), left(snapshot, [pod])
     taken = f"all {total} {gpu} are taken" if total > 1 else f"the only {gpu} is taken"
-    return Case(
-        "gpu-taken",
-        f"{what} waits for a GPU: {taken}.",
-        (
-            "See what runs there, then add a node or free one:",
-            f"$ kubectl describe nodes {' '.join(name_of(node) for node in offering[:4])}",
-            "or let the service want no more than there are:",
-            upgrade(snapshot, f"{_bound(snapshot, pod)}={total}"),
-        ),
-    )  # fmt: skip
+    steps: tuple[str, ...] = (
+        "See what runs there, then add a node or free one:",
+        f"$ kubectl describe nodes {' '.join(name_of(node) for node in offering[:4])}",
+    )
+    if running:
+        steps += (
+            "or let the service want no more than run now:",
+            upgrade(snapshot, f"{_bound(snapshot, pod)}={running}"),
+        )
+    return Case("gpu-taken", f"{what} waits for a GPU: {taken}.", steps)
 
 
 def _value(pod: Object) -> str:

@@ -19,6 +19,7 @@ from tumorcast_platform.cluster.diagnosis.finding import (
     Weight,
     names,
     part_of,
+    rollback,
     sentence,
     several,
 )  # fmt: skip
@@ -75,10 +76,15 @@ def _finding(snapshot: ReleaseSnapshot, pods: list[Object], told: str) -> Findin
         weight=Weight.WORSE if waits or left(snapshot, pods) else Weight.BROKEN,
         cause=f"{why.cause}{waits or still_serving(snapshot, pods)}",
         evidence=(Evidence(several(pods), told), *gpu_evidence(snapshot, gpu)),
-        steps=why.steps,
+        steps=why.steps if not waits else _with_a_way_back(snapshot, why.steps),
         runbook=RUNBOOK,
         about=names(pods) | ({label(pods[0], "ray.io/cluster")} if waits else set()),
     )
+
+
+def _with_a_way_back(snapshot: ReleaseSnapshot, steps: tuple[str, ...]) -> tuple[str, ...]:
+    """An upgrade needs twice the pods for a while; what serves now stays if it is given up."""
+    return (*steps[:2], "or give the upgrade up, which keeps what serves now:", rollback(snapshot))
 
 
 def _of_new_cluster(snapshot: ReleaseSnapshot, pod: Object) -> str:

@@ -123,10 +123,8 @@ def _ray_job(work: Work, terms: Terms) -> Manifest:
 
     The submitter's pod tells the command's output and stays, so its log can be read afterwards.
     """
-    head = _container("ray", work, terms)
     submitter = _container(SUBMITTER, work, terms, mounts=False)
     submitter["resources"] = _resources("500m", "512Mi")
-    group = {"replicas": work.ray_workers, "minReplicas": work.ray_workers, "maxReplicas": work.ray_workers}
     return {
         "apiVersion": "ray.io/v1",
         "kind": "RayJob",
@@ -140,23 +138,30 @@ def _ray_job(work: Work, terms: Terms) -> Manifest:
             "backoffLimit": 0,
             "submitterConfig": {"backoffLimit": terms.retries},
             "submitterPodTemplate": _template(work, terms, [submitter], volumes=False),
-            "rayClusterSpec": {
-                "rayVersion": RAY_VERSION,
-                "authOptions": {"mode": "token"},  # by a secret that KubeRay makes; else who reaches a port commands
-                "headGroupSpec": {
-                    "rayStartParams": {"dashboard-host": "0.0.0.0", "num-cpus": "0"},  # noqa: S104
-                    "template": _template(work, terms, [head], restart=None),
-                },
-                "workerGroupSpecs": [
-                    {
-                        "groupName": "workers",
-                        **group,
-                        "rayStartParams": {"num-cpus": str(terms.cpus)},
-                        "template": _template(work, terms, [dict(head)], restart=None),
-                    }
-                ],
-            },
+            "rayClusterSpec": _ray_cluster(work, terms),
         },
+    }
+
+
+def _ray_cluster(work: Work, terms: Terms) -> Manifest:
+    """A head, on which the command itself runs, and its workers; Ray asks for a token, a secret that KubeRay makes."""
+    head, worker = _container("ray", work, terms), _container("ray", work, terms)
+    count = dict.fromkeys(("replicas", "minReplicas", "maxReplicas"), work.ray_workers)
+    return {
+        "rayVersion": RAY_VERSION,
+        "authOptions": {"mode": "token"},
+        "headGroupSpec": {
+            "rayStartParams": {"dashboard-host": "0.0.0.0", "num-cpus": "0"},  # noqa: S104
+            "template": _template(work, terms, [head], restart=None),
+        },
+        "workerGroupSpecs": [
+            {
+                "groupName": "workers",
+                **count,
+                "rayStartParams": {"num-cpus": str(terms.cpus)},
+                "template": _template(work, terms, [worker], restart=None),
+            }
+        ],
     }
 
 

@@ -138,11 +138,11 @@ def _plan(
         if _group(cluster["spec"].get("workerGroupSpecs") or (), part.group_name) is not None
     ]
     changed = ", ".join(".".join(path) for path in numbers)
-    where = "".join(f", and of RayCluster {patch.name}" for patch in patches[1:])
-    through = (
-        f"{changed} of {part.name} in RayService {name}; {' and '.join(group)} of its group {part.group_name}{where}"
-    )
-    return Plan(target, name, None, None, through, tuple(patches), group=part.group_name, numbers=dict(group))
+    where = "".join(f", and in RayCluster {patch.name}" for patch in patches[1:])
+    pods = f"{', '.join(group)} of group {part.group_name}"
+    through = f"{changed} of {part.name} and {pods} in RayService {name}{where}"
+    plan = Plan(target, name, None, None, through, tuple(patches))
+    return replace(plan, group=part.group_name, numbers=dict(group), shared=part.per_pod > 1)
 
 
 def _following(part: Part, pods: int) -> dict[str, int]:

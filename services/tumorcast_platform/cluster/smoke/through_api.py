@@ -11,7 +11,8 @@ from urllib.parse import quote
 
 import httpx
 
-from tumorcast_core.errors import ClusterForbidden, InvalidInput
+from tumorcast_core.errors import ClusterForbidden, ClusterObjectNotFound, ClusterUnavailable, InvalidInput
+from tumorcast_platform.cluster.answers import reason_in
 
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient
@@ -53,11 +54,20 @@ class ThroughApiServer(httpx.BaseTransport):
             raise httpx.ReadTimeout("The API server's proxy is silent.", request=request) from e
         except (HTTPError, OSError) as e:
             raise httpx.ConnectError("The API server cannot be reached.", request=request) from e
-        if answer.status == 403 and b'"kind":"Status"' in answer.data.replace(b" ", b"")[:4096]:
-            rule = '{apiGroups: [""], resources: ["services/proxy"], verbs: ["get", "create"]}'
-            raise ClusterForbidden(f"You may not reach Services through the API server. A Role with {rule} allows it.")
+        self._raise_own(answer.status, answer.data)
         headers = {k: v for k, v in answer.headers.items() if k.lower() not in ("content-encoding", "content-length")}
         return httpx.Response(answer.status, headers=headers, content=answer.data, request=request)
+
+    def _raise_own(self, status: int, body: bytes) -> None:
+        """Raise what the API server itself says; an answer of the gateway is none of its ``Status`` objects."""
+        if status < 400 or b'"kind":"Status"' not in body[:4096].replace(b" ", b""):
+            return
+        if status == 403:
+            rule = '{apiGroups: [""], resources: ["services/proxy"], verbs: ["get", "create"]}'
+            raise ClusterForbidden(f"You may not reach Services through the API server. A Role with {rule} allows it.")
+        if status == 404:
+            raise ClusterObjectNotFound("There is no gateway of that release in that namespace.")
+        raise ClusterUnavailable(f"The API server cannot reach the gateway: {reason_in(body)}")
 
     def _headers(self, request: httpx.Request) -> dict[str, str]:
         headers: dict[str, Any] = {k: v for k, v in request.headers.items() if k.lower() in _OURS}

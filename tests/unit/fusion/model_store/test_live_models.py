@@ -10,7 +10,7 @@ import pytest
 
 from support.fusion import MANIFEST, full_snapshot
 from support.model_versions import published, put, record, replica, shipped
-from tumorcast_core.errors import UnknownModel
+from tumorcast_core.errors import ModelStoreUnavailable, UnknownModel
 from tumorcast_fusion.adapters.cached_models import ModelCache
 from tumorcast_fusion.adapters.live_models import Follower, LiveModels
 from tumorcast_fusion.adapters.model_store import VersionStore
@@ -168,6 +168,26 @@ def test_a_store_that_went_away_leaves_the_last_good_model(
     models.refresh()
     assert models.live(NAME).version == one.version
     assert (models.store_state.up, models.store_state.read_at) == (False, read_at)
+
+
+def test_one_model_that_the_store_does_not_tell_of_leaves_the_others_followed(
+    tmp_path: Path, store: VersionStore, one: LoadedVersion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.push(published(tmp_path / "aaa", "1.0.0", name="aaa"))
+    newest = store.newest
+
+    def shut(name: str) -> object:
+        if name == "aaa":
+            raise ModelStoreUnavailable
+        return newest(name)
+
+    monkeypatch.setattr(store, "newest", shut)
+    put(store, one)
+    models = replica(tmp_path, store)
+    models.refresh()
+    assert models.live(NAME).version == one.version
+    assert models.store_state is not None
+    assert models.store_state.up is False
 
 
 def test_a_replica_that_starts_without_its_store_follows_what_it_followed_last(
