@@ -129,6 +129,33 @@ def test_the_base_image_has_an_explicit_tag_and_may_be_given_by_digest(service: 
     assert {i.text.split(" AS ")[0] for i in instructions if i.name == "FROM"} == {"${PYTHON_IMAGE}"}
 
 
+@pytest.mark.parametrize(
+    ("variant", "installed", "status", "index"),
+    [
+        ("cpu", "2.13.0+cpu", 0, True),
+        ("cuda", "2.13.0", 0, False),
+        ("cuda", "2.13.0+cu130", 0, False),
+        ("cuda", "2.13.0+cpu", 1, False),  # from a folder of wheels that pip was told of
+        ("rocm", "2.13.0", 1, False),
+    ],
+)
+def test_a_variant_gets_its_own_torch_or_none(tmp_path: Path, variant: str, installed: str, status: int, index: bool):
+    [line] = [i.text for i in dockerfile("imaging") if i.name == "RUN" and "VARIANT" in i.text]
+    (tmp_path / "pip").write_text('#!/bin/sh\necho "$@" > told\n', encoding="utf-8")
+    (tmp_path / "pip").chmod(0o755)
+    (tmp_path / "torch-0.dist-info").mkdir()
+    about = f"Metadata-Version: 2.1\nName: torch\nVersion: {installed}\n"
+    (tmp_path / "torch-0.dist-info" / "METADATA").write_text(about, encoding="utf-8")
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "PIP_PYTHON": sys.executable, "PYTHONPATH": str(tmp_path)}
+    told = {"VARIANT": variant, "TORCH_INDEX": "https://wheels.example.org/cpu"}
+    done = subprocess.run(["/bin/sh", "-ec", line], cwd=tmp_path, env=environment | told, check=False, timeout=30)
+    assert done.returncode == status
+    if (tmp_path / "told").exists():
+        words = (tmp_path / "told").read_text(encoding="utf-8").split()
+        assert ("https://wheels.example.org/cpu" in words) == index
+        assert words[-1] == "torch"
+
+
 def test_a_pin_without_a_local_version_holds_for_torch_with_and_without_cuda():
     [pin] = [
         Requirement(line)

@@ -33,6 +33,7 @@ IN_PLACE = {
     "replicas of an encoder": (CLAIM, CLAIM | {"encoders.ct-lesion.replicas": 3}),
     "replicas of the ingress": (CLAIM, CLAIM | {"ingress.replicas": 3}),
     "bounds": (SCALED, SCALED | {"encoders.ct-lesion.autoscaling": SCALING | {"maxReplicas": 9, "targetOngoing": 3}}),
+    "autoscaling": (CLAIM, SCALED),
     "queues": (CLAIM, CLAIM | {"encoders.ct-lesion.maxOngoingCrops": 50, "ingress.maxQueuedCalls": 5}),
     "precision": (CLAIM, CLAIM | {"encoding.precision": "float32"}),
     "the budget": (CLAIM, CLAIM | {"disruption.maxUnavailable": 0}),
@@ -41,7 +42,7 @@ REPLACES = {
     "the image": {"image.tag": "0.2.0"},
     "memory": {"encoders.ct-lesion.memory": "4Gi"},
     "a GPU": {"encoders.ct-lesion.gpus": 1},
-    "autoscaling": {"encoders.ct-lesion.autoscaling": SCALING},
+    "Ray's autoscaler": {"autoscaler.enabled": False},
     "another place": {"encoders.ct-lesion.nodeSelector": {"gpu": "l4"}},
     "TLS": MTLS,
 }
@@ -141,7 +142,7 @@ def test_pods_go_where_the_values_say(one_helm: Helm):
 
 
 def test_only_rays_autoscaler_gets_a_token_and_only_where_it_runs(one_helm: Helm):
-    still, scaled = ImagingRelease.of(one_helm), ImagingRelease.of(one_helm, SCALED)
+    still, scaled = ImagingRelease.of(one_helm, {"autoscaler.enabled": False}), ImagingRelease.of(one_helm)
     assert still.cluster["enableInTreeAutoscaling"] is False
     assert "autoscalerOptions" not in still.cluster
     assert "serviceAccountToken" not in str(still.manifests)

@@ -143,17 +143,16 @@ def test_the_replicas_of_a_pod_fill_it_and_its_container_as_ray_reads_them(imagi
             assert 0 <= whole * 10_000 - share * per_pod < per_pod
 
 
-def test_serve_and_ray_agree_on_how_many_there_are(imaging: ImagingRelease):
-    node_types = imaging.node_types()
+def test_a_group_starts_with_pods_for_the_fewest_replicas_and_rays_autoscaler_may_add_any(imaging: ImagingRelease):
+    """KubeRay takes no change of bounds to a running cluster, so with an autoscaler there are none to change."""
+    node_types, scaled = imaging.node_types(), imaging.cluster["enableInTreeAutoscaling"]
     for name, deployment in imaging.deployments.items():
         [per_pod] = custom_resources(imaging.groups[name]).values()
-        scaling = deployment.get("autoscaling_config") or {
-            "min_replicas": deployment["num_replicas"],
-            "max_replicas": deployment["num_replicas"],
-        }
-        fewest, most = (-(-scaling[bound] // per_pod) for bound in ("min_replicas", "max_replicas"))
-        assert (node_types[name]["min_workers"], node_types[name]["max_workers"]) == (fewest, most)
+        scaling = deployment.get("autoscaling_config") or {"min_replicas": deployment["num_replicas"]}
+        fewest = -(-scaling["min_replicas"] // per_pod)
         assert imaging.groups[name]["replicas"] == fewest
+        bounds = (0, 1000) if scaled else (fewest, fewest)
+        assert (node_types[name]["min_workers"], node_types[name]["max_workers"]) == bounds
 
 
 def test_what_is_divided_by_three_still_fits(one_helm: Helm):

@@ -16,6 +16,10 @@ CONTRADICTIONS = {
         {"encoders.ct-lesion.autoscaling": {"enabled": True, "minReplicas": 5, "maxReplicas": 4}},
         "encoders.ct-lesion.autoscaling.minReplicas must not exceed maxReplicas",
     ),
+    "scaling without Ray's autoscaler": (
+        {"encoders.ct-lesion.autoscaling": SCALED, "autoscaler.enabled": False},
+        "autoscaling needs Ray's autoscaler",
+    ),
     "the ingress likewise": (
         {"ingress.autoscaling": {"enabled": True, "minReplicas": 5, "maxReplicas": 4}, "studies.existingClaim": "x"},
         "ingress.autoscaling.minReplicas must not exceed maxReplicas",

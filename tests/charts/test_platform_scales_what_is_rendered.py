@@ -40,7 +40,7 @@ def read(manifest: dict[str, Any]) -> dict[str, Any]:
     spec = json.loads(json.dumps(manifest["spec"]))
     spec["serveConfigV2"] = yaml.safe_load(spec["serveConfigV2"])
     for group in spec["rayClusterConfig"]["workerGroupSpecs"]:
-        if group["minReplicas"] == group["maxReplicas"]:
+        if spec["rayClusterConfig"]["enableInTreeAutoscaling"]:
             del group["replicas"]
     return dict(spec)
 
@@ -49,11 +49,12 @@ def read(manifest: dict[str, Any]) -> dict[str, Any]:
     ("values", "target", "replicas", "override"),
     [
         ({}, "imaging/ct-lesion", 3, False),
+        ({"autoscaler.enabled": False}, "imaging/ct-lesion", 3, False),
         (CLAIM, "imaging", 3, False),
         (SHARED, "imaging/ct-lesion", 6, False),
         (AUTOSCALED, "imaging/ct-lesion", 4, True),
     ],
-    ids=["encoder", "ingress", "shared", "autoscaled"],
+    ids=["encoder", "without-autoscaler", "ingress", "shared", "autoscaled"],
 )
 def test_an_encoder_scaled_is_what_helm_would_render(
     helm: Helm, values: dict[str, Any], target: str, replicas: int, override: bool

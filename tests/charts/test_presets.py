@@ -123,7 +123,7 @@ def test_a_release_that_must_stay_up_has_two_of_everything_budgets_tls_and_alert
             "kubernetes.io/hostname",
         }
     groups = pick(manifests, "RayService", "demo-imaging")["spec"]["rayClusterConfig"]["workerGroupSpecs"]
-    assert all(group["minReplicas"] >= 2 for group in groups)
+    assert all(group["replicas"] >= 2 for group in groups)
     assert pick(manifests, "PrometheusRule", "demo-gateway")
     assert pick(manifests, "Job", "demo-gateway-migration")
 

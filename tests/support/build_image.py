@@ -168,7 +168,10 @@ def main() -> None:
     if given.variant:
         arguments["VARIANT"] = given.variant
     with tempfile.TemporaryDirectory() as scratch:
-        image = build(given.service, (given.keep or Path(scratch)).resolve(), arguments)
+        try:
+            image = build(given.service, (given.keep or Path(scratch)).resolve(), arguments)
+        except subprocess.CalledProcessError as e:
+            sys.exit(f"{given.service}: status {e.returncode} of {e.cmd}\n{e.output}")
         print(f"{image.service}: built in {image.built_s:.0f} s, {image.size_mb:.0f} MB besides Python")  # noqa: T201
         wrong = foreign_files(image)
         every = {f"tumorcast_{name}" for name in (*IMAGES, "platform")}

@@ -34,6 +34,9 @@
 {{- else if or $dicomweb.existingSecret $dicomweb.user $dicomweb.ca.existingConfigMap -}}
 {{- fail "studies.dicomweb has a user, a secret or certificate authorities, but no url." -}}
 {{- end -}}
+{{- if and (include "imaging.autoscaled" .) (not .Values.autoscaler.enabled) -}}
+{{- fail "autoscaling needs Ray's autoscaler: leave autoscaler.enabled true." -}}
+{{- end -}}
 {{- $most := index (include "imaging.pods" .Values.ingress | fromYaml) "most" -}}
 {{- if and (gt (int $most) 1) (not .Values.studies.existingClaim) (not $dicomweb.url) -}}
 {{- fail "More than one ingress replica needs studies.existingClaim or studies.dicomweb.url: without them, each replica would see only the studies that were uploaded to it." -}}

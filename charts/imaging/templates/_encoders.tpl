@@ -58,7 +58,7 @@ encoder-{{ . }}
 {{- end }}
 {{- end }}
 
-{{/* "true" where the number of any deployment's replicas follows the load. */}}
+{{/* "true" where the number of any deployment's replicas follows the load, which needs Ray's autoscaler. */}}
 {{- define "imaging.autoscaled" -}}
 {{- $found := .Values.ingress.autoscaling.enabled -}}
 {{- range include "imaging.encoders" . | fromYaml }}{{ if .autoscaling.enabled }}{{ $found = true }}{{ end }}{{ end -}}

@@ -6,7 +6,7 @@ Pod template of a group. Takes {root, group, cpus, memory, gpus, gpuResource, po
 */}}
 {{- define "imaging.podTemplate" -}}
 {{- $ := .root -}}
-{{- $autoscaler := and (not .worker) (include "imaging.autoscaled" $) -}}
+{{- $autoscaler := and (not .worker) $.Values.autoscaler.enabled -}}
 metadata:
   labels: {{- include "imaging.groupLabels" (dict "root" $ "group" .group) | nindent 4 }}
 spec:
@@ -146,13 +146,15 @@ preStop:
 
 {{/*
 A worker group, whose pods each offer as many units of their own custom resource as they have replicas. Takes
-{group, perPod, cpus, gpus, pods, template}; `pods` has {first, fewest, most}.
+{root, group, perPod, cpus, gpus, pods, template}; `pods` has {first, fewest, most}. With Ray's autoscaler the bounds are as
+wide as can be: KubeRay gives no change of them to a running cluster, and Serve asks for no more pods than it may have.
 */}}
 {{- define "imaging.workerGroup" -}}
 groupName: {{ .group }}
 replicas: {{ int .pods.first }}
-minReplicas: {{ int .pods.fewest }}
-maxReplicas: {{ int .pods.most }}
+{{- $autoscaler := .root.Values.autoscaler.enabled }}
+minReplicas: {{ $autoscaler | ternary 0 (int .pods.fewest) }}
+maxReplicas: {{ $autoscaler | ternary 1000 (int .pods.most) }}
 rayStartParams:
   num-cpus: {{ int .cpus | quote }}
   num-gpus: {{ int .gpus | quote }}

@@ -64,7 +64,7 @@ def plan_replicas(
         )
     held.setdefault(part.name, _bounds_of(part))
     numbers = part.numbers(replicas, replicas, replicas)
-    plan = _plan(target, rayservice, part, numbers, dict.fromkeys(_POD_BOUNDS, pods), live, held)
+    plan = _plan(target, rayservice, part, numbers, _making_room(part, pods), live, held)
     keep = tuple(f"{_values_path(target)}.autoscaling.{key}={replicas}" for key in _POD_BOUNDS)
     notes += (f"Ray Serve is held at {replicas}; {RELEASE_HINT} gives it back its bounds.",)
     return replace(plan, after=replicas, notes=notes, keep=keep, pods=pods)
@@ -135,12 +135,12 @@ def _plan(
     patches += [
         cluster_patch(cluster, part.group_name, group)
         for cluster in live
-        if _group(cluster["spec"].get("workerGroupSpecs") or (), part.group_name) is not None
+        if group and _group(cluster["spec"].get("workerGroupSpecs") or (), part.group_name) is not None
     ]
     changed = ", ".join(".".join(path) for path in numbers)
     where = "".join(f", and in RayCluster {patch.name}" for patch in patches[1:])
-    pods = f"{', '.join(group)} of group {part.group_name}"
-    through = f"{changed} of {part.name} and {pods} in RayService {name}{where}"
+    pods = f" and {', '.join(group)} of group {part.group_name}" if group else ""
+    through = f"{changed} of {part.name}{pods} in RayService {name}{where}"
     plan = Plan(target, name, None, None, through, tuple(patches))
     return replace(plan, group=part.group_name, numbers=dict(group), shared=part.per_pod > 1)
 
@@ -150,6 +150,12 @@ def _following(part: Part, pods: int) -> dict[str, int]:
     old = int(part.group.get("replicas", 0))
     bounds = {key: pods for key in _POD_BOUNDS if part.group.get(key) == old}
     return {"replicas": pods, **bounds}
+
+
+def _making_room(part: Part, pods: int) -> dict[str, int]:
+    """Bounds of a group that Ray's autoscaler fills: as they are where so many pods lie within them."""
+    low, high = (int(part.group[key]) for key in _POD_BOUNDS)
+    return {} if low <= pods <= high else dict.fromkeys(_POD_BOUNDS, pods)
 
 
 def _groups(groups: Sequence[Object], name: str, changed: Mapping[str, Any]) -> list[dict[str, Any]]:
