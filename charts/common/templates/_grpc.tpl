@@ -59,20 +59,42 @@ livenessProbe:
   containerPort: {{ include "common.healthPort" . }}
 {{- end }}
 
+{{/* The fields of a Deployment that say, or leave open, how many pods it has, as YAML {annotations, replicas}. Where an
+autoscaler decides, no number stands there, or every upgrade would take its decision back. But where the release has had
+one, leaving it out would take the Deployment to Kubernetes' default of 1 pod (Helm 3 removes the field; so does an apply
+of which nobody else owns it): then the number is the one that runs. The annotation tells that none has been written. */}}
+{{- define "common.grpc.replicas" -}}
+{{- $auto := .Values.autoscaling -}}
+{{- $live := dict -}}
+{{- if $auto.enabled }}{{ $live = lookup "apps/v1" "Deployment" .Release.Namespace (include "common.fullname" .) }}{{ end -}}
+{{- if not $auto.enabled -}}
+replicas: {{ int .Values.replicas }}
+{{- else if and $live (ne (dig "metadata" "annotations" "tumorcast/replicas-by" "" $live) "autoscaler") -}}
+replicas: {{ max (dig "spec" "replicas" 1 $live) $auto.minReplicas }}
+{{- else -}}
+annotations:
+  tumorcast/replicas-by: autoscaler
+{{- end }}
+{{- end }}
+
 {{/* Takes {root, extraPorts, extraEnv, extraMounts, extraVolumes, probes, strategy}; all but the first are YAML and may
-be absent. An autoscaler's Deployment names no replicas, or every upgrade would take its decision back. */}}
+be absent. */}}
 {{- define "common.grpc.deployment" -}}
 {{- $ := .root -}}
 {{- $probes := include "common.grpc.probes" $ | fromYaml -}}
+{{- $replicas := include "common.grpc.replicas" $ | fromYaml -}}
 {{- with .probes }}{{ range $name, $probe := fromYaml . }}{{ $_ := set $probes $name $probe }}{{ end }}{{ end -}}
 apiVersion: apps/v1
 kind: Deployment
 metadata:
   name: {{ include "common.fullname" $ }}
   labels: {{- include "common.labels" $ | nindent 4 }}
+  {{- with $replicas.annotations }}
+  annotations: {{- toYaml . | nindent 4 }}
+  {{- end }}
 spec:
-  {{- if not $.Values.autoscaling.enabled }}
-  replicas: {{ int $.Values.replicas }}
+  {{- if hasKey $replicas "replicas" }}
+  replicas: {{ int $replicas.replicas }}
   {{- end }}
   selector:
     matchLabels: {{- include "common.selectorLabels" $ | nindent 6 }}
