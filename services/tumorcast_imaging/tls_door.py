@@ -1,9 +1,9 @@
 """The door for callers who show certificates, before Serve's gRPC port, which has no TLS. Runs beside Ray in every pod.
 
 HAProxy (the one that comes with ``ray[serve]``) ends TLS 1.2 or newer, lets in only clients whose certificate is of
-``PEER_CA`` and whose common name is one of ``PEER_CLIENTS``, and passes their HTTP/2 on as it is. When a certificate
-file changes, new connections get the new one and those that run go on. SIGTERM: no new connections, and ``DRAIN_S`` for
-the others.
+``PEER_CA`` and whose common name is one of ``PEER_CLIENTS`` (HAProxy 2.8 reads no other name of a client), and passes
+their HTTP/2 on as it is. When a certificate file changes, the HAProxy that runs is told (``set ssl cert``), so that
+connections and their calls go on, which a reload would cut. SIGTERM: no new connections, and ``DRAIN_S`` for the others.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -25,22 +26,26 @@ from tumorcast_core.settings import ServiceSettings
 from tumorcast_imaging import haproxy
 
 _LOOK_EVERY_S = 2.0
+_TOLD_WITHIN_S = 5.0
 _CONFIGURATION = "door.cfg"
+_HANDSHAKE_S = 15
+"""Whoever has not ended the TLS handshake by then is cut off; afterwards ``timeout tunnel`` counts, for silence."""
 Files = tuple[bytes, bytes, bytes]
 _TEMPLATE = """\
 global
     maxconn 2048
     nbthread 2
     hard-stop-after {drain_s:.0f}s
-    stats socket {folder}/admin.sock mode 600 level user expose-fd listeners
+    stats socket {folder}/admin.sock mode 600 level admin expose-fd listeners
     tune.bufsize 65536
     ssl-default-bind-options ssl-min-ver TLSv1.2
 defaults
     mode tcp
     option splice-auto
     timeout connect 5s
-    timeout client 1h
-    timeout server 1h
+    timeout client {handshake_s}s
+    timeout server {handshake_s}s
+    timeout tunnel 1h
 frontend callers
     bind {address}:{port} ssl crt {folder}/pair.pem ca-file {folder}/ca.pem verify required alpn h2
 {names}    default_backend serve
@@ -91,9 +96,34 @@ class Door:
         if self._process is None:
             command = [self._binary, "-W", "-db", "-f", str(self._folder / _CONFIGURATION)]
             self._process = subprocess.Popen(command)  # noqa: S603 - HAProxy as it was installed
-        else:
+        elif self._told(files):
             log.info("the door shows a new certificate")
+        else:
+            log.warning("HAProxy begins anew with a new certificate; calls that run have %g s", self._settings.drain_s)
             self._process.send_signal(signal.SIGUSR2)
+
+    def _told(self, files: Files) -> bool:
+        """Give the HAProxy that runs its new files; whether it took them."""
+        certificate, key, authorities = files
+        changes = (("ca-file", "ca.pem", authorities), ("cert", "pair.pem", certificate + b"\n" + key))
+        try:
+            for kind, name, pem in changes:
+                place = f"{kind} {self._folder / name}"
+                payload = b"\n".join(filter(None, map(bytes.strip, pem.splitlines())))
+                self._ask(b"set ssl " + place.encode() + b" <<\n" + payload + b"\n\n")
+                if b"Success!" not in self._ask(f"commit ssl {place}\n".encode()):
+                    return False
+        except OSError:
+            return False
+        return True
+
+    def _ask(self, command: bytes) -> bytes:
+        """One command on HAProxy's socket and all that it says; raises ``OSError``."""
+        with socket.socket(socket.AF_UNIX) as line:
+            line.settimeout(_TOLD_WITHIN_S)
+            line.connect(str(self._folder / "admin.sock"))
+            line.sendall(command)
+            return b"".join(iter(lambda: line.recv(4096), b""))
 
     def close(self) -> None:
         """Take no new connections, let the others end until they are cut."""
@@ -143,6 +173,7 @@ def configuration(settings: DoorSettings, folder: Path) -> str:
         names=refuse,
         to=settings.door_to,
         drain_s=max(settings.drain_s, 1),
+        handshake_s=_HANDSHAKE_S,
     )
 
 

@@ -15,7 +15,7 @@ import yaml
 
 from support.helm import Helm, manifests, settings
 
-AUTOSCALED = {"clinical.autoscaling.enabled": True, "clinical.autoscaling.minReplicas": 2}
+AUTOSCALED = {"autoscaling.enabled": True, "autoscaling.minReplicas": 2}
 BY_AUTOSCALER = {"tumorcast/replicas-by": "autoscaler"}
 
 
@@ -28,19 +28,41 @@ def deployment(replicas: int, annotations: dict[str, str] | None = None) -> dict
     }
 
 
-@contextmanager
-def cluster(live: dict[str, Any] | None) -> Iterator[str]:
-    """Address of an API that knows of Deployments, and has at most this one."""
-    name = {"name": "deployments", "singularName": "", "namespaced": True, "kind": "Deployment", "verbs": ["get"]}
-    version = {"groupVersion": "apps/v1", "version": "v1"}
-    group = {"name": "apps", "versions": [version], "preferredVersion": version}
+KINDS = {
+    "v1": ("Service", "ServiceAccount"),
+    "apps/v1": ("Deployment",),
+    "autoscaling/v2": ("HorizontalPodAutoscaler",),
+    "networking.k8s.io/v1": ("NetworkPolicy",),
+    "policy/v1": ("PodDisruptionBudget",),
+}
+"""What the chart renders, by API version."""
+
+
+def discovery() -> dict[str, Any]:
+    """What an API says about itself, by path."""
     answers: dict[str, Any] = {
         "/version": {"major": "1", "minor": "35", "gitVersion": "v1.35.0"},
         "/api": {"kind": "APIVersions", "versions": ["v1"]},
-        "/api/v1": {"kind": "APIResourceList", "groupVersion": "v1", "resources": []},
-        "/apis": {"kind": "APIGroupList", "apiVersion": "v1", "groups": [group]},
-        "/apis/apps/v1": {"kind": "APIResourceList", "groupVersion": "apps/v1", "resources": [name]},
     }
+    groups = []
+    for group_version, kinds in KINDS.items():
+        resources = [
+            {"name": f"{kind.lower()}s".replace("ys", "ies"), "singularName": "", "namespaced": True, "kind": kind,
+             "verbs": ["get"]}
+            for kind in kinds
+        ]  # fmt: skip
+        path = "/api/v1" if group_version == "v1" else f"/apis/{group_version}"
+        answers[path] = {"kind": "APIResourceList", "groupVersion": group_version, "resources": resources}
+        group, _, version = group_version.rpartition("/")
+        known = {"groupVersion": group_version, "version": version}
+        groups += [{"name": group, "versions": [known], "preferredVersion": known}] if group else []
+    return answers | {"/apis": {"kind": "APIGroupList", "apiVersion": "v1", "groups": groups}}
+
+
+@contextmanager
+def cluster(live: dict[str, Any] | None) -> Iterator[str]:
+    """Address of an API that has at most this one Deployment."""
+    answers = discovery()
     if live:
         answers["/apis/apps/v1/namespaces/default/deployments/demo-clinical"] = live
 
@@ -76,8 +98,9 @@ def rendered_on(helm: Helm, folder: Path, live: dict[str, Any] | None, values: d
                 }
             )
         )
-        arguments = ["--kubeconfig", str(config), "--dry-run=server", "--is-upgrade", "--disable-openapi-validation", *settings("tumorcast", values)]
-        found = manifests(helm.run("template", "demo", "charts/tumorcast", "--namespace", "default", *arguments))
+        arguments = ["--kubeconfig", str(config), "--dry-run=server", "--is-upgrade", "--disable-openapi-validation"]
+        arguments += ["--namespace", "default", *settings("clinical", values)]
+        found = manifests(helm.run("template", "demo", "charts/clinical", *arguments))
     [clinical] = [one for one in found if (one["kind"], one["metadata"]["name"]) == ("Deployment", "demo-clinical")]
     return clinical
 
@@ -89,7 +112,7 @@ def rendered_on(helm: Helm, folder: Path, live: dict[str, Any] | None, values: d
         pytest.param(deployment(1), AUTOSCALED, 2, id="first switch of one pod begins with the fewest"),
         pytest.param(deployment(7, BY_AUTOSCALER), AUTOSCALED, None, id="no number where there was none"),
         pytest.param(None, AUTOSCALED, None, id="no number in a first installation"),
-        pytest.param(deployment(7, BY_AUTOSCALER), {"clinical.replicas": 3}, 3, id="switched back, the values count"),
+        pytest.param(deployment(7, BY_AUTOSCALER), {"replicas": 3}, 3, id="switched back, the values count"),
     ],
 )
 def test_an_upgrade_hands_pods_to_an_autoscaler_without_losing_any(

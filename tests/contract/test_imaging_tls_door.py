@@ -19,6 +19,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from pydantic import ValidationError
 
 from support.certificates import Authority, Pair
+from tumorcast_imaging import haproxy, tls_door
 from tumorcast_imaging.ray_runtime import free_port
 from tumorcast_imaging.tls_door import DoorSettings, configuration
 
@@ -71,8 +72,7 @@ class Door:
         self.key.write_bytes(pair.key.read_bytes())
 
     def listens(self) -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+        return listens(self.port)
 
     def channel(self, client: Pair | None, trusted: Authority | None = None) -> grpc.Channel:
         credentials = grpc.ssl_channel_credentials(
@@ -94,6 +94,11 @@ class Door:
     def serial(self) -> str:
         """What a newcomer is shown."""
         return ssl.get_server_certificate(("127.0.0.1", self.port), timeout=WITHIN_S)
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def until(condition: Callable[[], bool], seconds: float = 15) -> None:
@@ -155,6 +160,66 @@ def test_a_renewed_certificate_is_shown_and_calls_go_on(door: Door, authority: A
         until(lambda: door.serial() != before)
         stub.Check(health_pb2.HealthCheckRequest(), timeout=WITHIN_S)
     assert door.asks(client) is grpc.StatusCode.OK
+
+
+def workers(door: Door) -> set[str]:
+    """HAProxy's processes that hold connections: the children of its master, which is the door's child."""
+    (master,) = Path(f"/proc/{door.process.pid}/task/{door.process.pid}/children").read_text().split()
+    return set(Path(f"/proc/{master}/task/{master}/children").read_text().split())
+
+
+def test_no_connection_changes_hands_at_a_renewal_so_that_no_call_is_cut(door: Door, authority: Authority):
+    at_first, before = workers(door), door.serial()
+    door.put(authority.issue("demo-imaging-again"))
+    until(lambda: door.serial() != before)
+    assert workers(door) == at_first  # a reload would end the old one's connections after DRAIN_S
+
+
+def test_new_authorities_decide_once_their_file_has_changed(
+    tmp_path: Path, backend: int, authority: Authority, tmp_path_factory: pytest.TempPathFactory
+):
+    theirs = Authority(tmp_path, "release")
+    door = Door(tmp_path, backend, theirs, theirs.issue("demo-imaging"))
+    newer = Authority(tmp_path_factory.mktemp("newer"), "newer")
+    first, second = theirs.issue("demo-gateway"), newer.issue("demo-gateway")
+    try:
+        assert (door.asks(first), door.asks(second)) == (grpc.StatusCode.OK, grpc.StatusCode.UNAVAILABLE)
+        theirs.certificate.write_bytes(newer.certificate.read_bytes())
+        door.put(newer.issue("demo-imaging"))
+        until(lambda: door.asks(second) is grpc.StatusCode.OK)
+        assert door.asks(first) is grpc.StatusCode.UNAVAILABLE
+    finally:
+        door.process.terminate()
+        door.process.wait(15)
+
+
+def test_who_does_not_end_the_handshake_is_cut_off_and_who_is_in_may_be_silent(
+    tmp_path: Path, backend: int, authority: Authority, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(tls_door, "_HANDSHAKE_S", 1)
+    shown, port = authority.issue("demo-imaging"), free_port()
+    settings = DoorSettings(
+        port=port, door_to=f"127.0.0.1:{backend}", drain_s=1,
+        peer_certificate=shown.certificate, peer_key=shown.key, peer_ca=authority.certificate,
+    )  # fmt: skip
+    door = tls_door.Door(settings, tmp_path, haproxy.shipped())
+    door.refresh()
+    client = authority.issue("demo-gateway")
+    trusted = ssl.create_default_context(cafile=authority.certificate)
+    trusted.load_cert_chain(client.certificate, client.key)
+    try:
+        until(lambda: listens(port))
+        with socket.create_connection(("127.0.0.1", port)) as mute:
+            mute.settimeout(WITHIN_S)
+            assert mute.recv(1) == b""
+        plain = socket.create_connection(("127.0.0.1", port))
+        with trusted.wrap_socket(plain, server_hostname="localhost") as silent:
+            silent.settimeout(2.5)
+            silent.recv(64 << 10)  # the server's greeting
+            with pytest.raises(TimeoutError):
+                silent.recv(1)
+    finally:
+        door.close()
 
 
 def test_a_key_that_does_not_match_changes_nothing(door: Door, authority: Authority):

@@ -208,7 +208,16 @@ def test_a_client_that_shows_no_certificate_is_cut_off(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    "names", [["demo-notes"], [], ["evil-demo-gateway", "demo-gateway.evil.example"]], ids=["other", "none", "alike"]
+    "names",
+    [
+        ["demo-notes"],
+        [],
+        ["evil-demo-gateway", "demo-gateway.evil.example"],
+        ["*", "*-gateway"],
+        ["demo-gateway\0.evil.example"],  # gRPC hands a name over up to its first NUL
+        ["demo-notes", "DEMO-gateway\0"],
+    ],
+    ids=["other", "none", "alike", "any", "cut at NUL", "NUL at the end"],
 )
 def test_a_service_of_the_same_authority_that_is_not_listed_is_told_so(world: World, names: list[str]) -> None:
     files = files_of(world.ours.issue("demo-gateway", names), world.ours)  # the common name does not count

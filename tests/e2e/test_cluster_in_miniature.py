@@ -28,6 +28,7 @@ from tumorcast_platform.inputs import Question, gather, patient_folder
 
 WHY_NOT = why_not()
 pytestmark = [
+    pytest.mark.debian,  # iproute2; and nothing beside it, for it takes times
     pytest.mark.slow,
     pytest.mark.timeout(280),
     pytest.mark.skipif(bool(WHY_NOT), reason=f"a cluster in miniature {WHY_NOT}"),

@@ -51,8 +51,8 @@ scaleDown:
       periodSeconds: 60
 {{- end }}
 
-{{/* KEDA asks how many calls the service is answering. Where Prometheus does not answer, the pods stay as many as they
-are. */}}
+{{/* KEDA asks how many calls the service is answering. Where Prometheus does not answer, or knows nothing of the pods, they
+stay as many as they are. */}}
 {{- define "common.scaledObject" -}}
 {{- $keda := .Values.autoscaling.keda }}
 {{- if not $keda.prometheusUrl }}
@@ -87,6 +87,7 @@ spec:
           sum(tumorcast_requests_in_flight{namespace="{{ .Release.Namespace }}", service="{{ .Chart.Name }}", pod=~"
           {{- include "common.fullname" . }}-.+"})
         threshold: {{ $keda.callsPerReplica | toString | quote }}
+        ignoreNullValues: "false" # no answer is not "no calls", for which all but the fewest pods would go
 {{- end }}
 
 {{/* How many pods a drain may take at once. Pods that are not ready never stand in its way. */}}

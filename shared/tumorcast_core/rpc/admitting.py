@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import math
+import ssl
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import grpc
@@ -53,8 +54,7 @@ class PeersOnly(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
         return entering(handler or _NOTHING, self._enter)
 
     async def _enter(self, context: Any) -> None:
-        shown = (context.auth_context() or {}).get("peer_dns", ())
-        if not self._names & {name.decode("ascii", "replace").lower() for name in shown}:
+        if not self._names & _shown(context.auth_context() or {}):
             self._count()
             await end(PermissionDenied("The certificate is of no service that may call this one."), context)
 
@@ -63,6 +63,14 @@ class PeersOnly(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
         if time.monotonic() - self._logged_s >= LOGGED_EVERY_S:
             self._logged_s = time.monotonic()
             log.warning("%s refused a caller whose certificate holds none of peer_clients", self._service)
+
+
+def _shown(peer: Mapping[str, Sequence[bytes]]) -> set[str]:
+    """DNS names in a caller's certificate, in lower case; not those that gRPC cut at a NUL (CVE-2009-2408's kind)."""
+    pem = b"".join(peer.get("x509_pem_cert", ())[:1])
+    whole = ssl.PEM_cert_to_DER_cert(pem.decode("ascii")).lower() if pem else b""
+    names = {name.lower() for name in peer.get("peer_dns", ())}
+    return {name.decode("ascii", "replace") for name in names if name in whole and name + b"\0" not in whole}
 
 
 async def _not_there(_: AsyncIterator[bytes], context: Any) -> None:

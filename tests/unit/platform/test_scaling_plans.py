@@ -79,6 +79,32 @@ def test_a_hpa_is_held_and_gets_its_own_bounds_back() -> None:
     assert BEFORE_HOLD not in released["metadata"]["annotations"]
 
 
+def test_a_hold_that_helm_has_undone_is_none() -> None:
+    hpa = releases.hpa()
+    held = after(hpa, deployments.plan_replicas(CLINICAL, releases.deployment(), 5, [hpa], [], override=True))
+    upgraded = merged(held, {"spec": {"minReplicas": 4, "maxReplicas": 20}})  # the annotation is not Helm's
+    with pytest.raises(Conflict, match=r"between 4 and 20.*--override"):
+        deployments.plan_replicas(CLINICAL, releases.deployment(), 6, [upgraded], [])
+    with pytest.raises(Conflict, match="not held"):
+        deployments.plan_release(CLINICAL, releases.deployment(), [upgraded], [])
+    again = after(upgraded, deployments.plan_replicas(CLINICAL, releases.deployment(), 6, [upgraded], [], override=True))
+    released = after(again, deployments.plan_release(CLINICAL, releases.deployment(), [again], []))
+    assert released["spec"] == upgraded["spec"]
+
+
+def test_a_hold_of_ray_serve_that_helm_has_undone_is_none() -> None:
+    before = releases.rayservice()
+    held = after(before, ray.plan_replicas(SARCOMA, before, 5, override=True))
+    serve = releases.SERVE.replace("min_replicas: 1", "min_replicas: 2").replace("max_replicas: 6", "max_replicas: 9")
+    upgraded = merged(held, {"spec": {"serveConfigV2": serve}})
+    with pytest.raises(Conflict, match="between 2 and 9"):
+        ray.plan_replicas(SARCOMA, upgraded, 5)
+    with pytest.raises(Conflict, match="not held"):
+        ray.plan_release(SARCOMA, upgraded)
+    again = after(upgraded, ray.plan_replicas(SARCOMA, upgraded, 5, override=True))
+    assert after(again, ray.plan_release(SARCOMA, again))["spec"]["serveConfigV2"] == serve
+
+
 def test_with_no_replica_a_hpa_sleeps_and_is_woken_by_its_release() -> None:
     hpa = releases.hpa()
     plan = deployments.plan_replicas(CLINICAL, releases.deployment(), 0, [hpa], [], override=True)

@@ -69,7 +69,7 @@ def plan_release(target: Target, deployment: Object, hpas: Sequence[Object], sca
         through = f"annotation {PAUSED_AT} of ScaledObject {keda['metadata']['name']}"
         return Plan(target, name, before, None, through, (_patch_of("ScaledObject", keda, body),))
     if hpa := owner_of(name, hpas):
-        bounds = held_bounds(hpa)
+        bounds = _bounds_before(hpa)
         spec = {key: (bounds or hpa["spec"]).get(key) for key in ("minReplicas", "maxReplicas")}
         asleep = before == 0
         if bounds is None and not asleep:
@@ -122,7 +122,7 @@ def _has_database(deployment: Object) -> bool:
 def _held(target: Target, deployment: Object, hpa: Object, replicas: int, *, override: bool) -> Plan:
     name, spec = hpa["metadata"]["name"], hpa["spec"]
     low, high = spec.get("minReplicas", 1), spec["maxReplicas"]
-    held = held_bounds(hpa)
+    held = _bounds_before(hpa)
     if not override and held is None:
         raise refused(
             f"HorizontalPodAutoscaler {name} scales {target} between {low} and {high} and would undo this. "
@@ -149,6 +149,12 @@ def _held(target: Target, deployment: Object, hpa: Object, replicas: int, *, ove
     before = _replicas(deployment)
     notes = (note, *_told_of_zero(target, replicas))
     return Plan(target, deployment["metadata"]["name"], before, replicas, through, patches, notes, keep)
+
+
+def _bounds_before(hpa: Object) -> dict[str, Any] | None:
+    """The bounds of an HPA that is held now; none where it is not, or a helm upgrade has given it new ones since."""
+    bounds, spec = held_bounds(hpa), hpa["spec"]
+    return bounds if spec.get("minReplicas", 1) == spec["maxReplicas"] else None
 
 
 def _paused(target: Target, deployment: str, keda: Object, replicas: int, *, override: bool) -> Plan:

@@ -47,7 +47,7 @@ def plan_replicas(
     """
     part = part_of(rayservice, target)
     _allowed(target, rayservice, part, replicas)
-    pods, held = part.pods(replicas), held_bounds(rayservice) or {}
+    pods, held = part.pods(replicas), _held(rayservice, part)
     notes = _told_of_state(rayservice, part, replicas)
     if not part.autoscaled:
         numbers: dict[Path, int] = {("num_replicas",): replicas}
@@ -73,7 +73,7 @@ def plan_replicas(
 def plan_release(target: Target, rayservice: Object, live: Sequence[Object] = ()) -> Plan:
     """The bounds given back to Ray Serve's autoscaler. Raises ``Conflict`` where it is not held."""
     part = part_of(rayservice, target)
-    held = held_bounds(rayservice) or {}
+    held = _held(rayservice, part)
     if part.name not in held:
         raise refused(f"Ray Serve is not held at a number of {target}.")
     bounds = held.pop(part.name)
@@ -83,6 +83,14 @@ def plan_release(target: Target, rayservice: Object, live: Sequence[Object] = ()
     except (KeyError, TypeError, ValueError) as e:
         raise refused(f"What stands in the annotation of {rayservice['metadata']['name']} is not what was kept.") from e
     return _plan(target, rayservice, part, numbers, group, live, held)
+
+
+def _held(rayservice: Object, part: Part) -> dict[str, Any]:
+    """The bounds kept for each part that is held; without this one where a helm upgrade has given it new ones since."""
+    held = held_bounds(rayservice) or {}
+    if part.bound("min_replicas") != part.bound("max_replicas"):
+        held.pop(part.name, None)
+    return held
 
 
 def pod_spec(rayservice: Object, group: str) -> dict[str, Any]:
