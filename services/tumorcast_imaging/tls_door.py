@@ -2,8 +2,8 @@
 
 HAProxy (the one that comes with ``ray[serve]``) ends TLS 1.2 or newer, lets in only clients whose certificate is of
 ``PEER_CA`` and whose common name is one of ``PEER_CLIENTS`` (HAProxy 2.8 reads no other name of a client), and passes
-their HTTP/2 on as it is. When a certificate file changes, the HAProxy that runs is told (``set ssl cert``), so that
-connections and their calls go on, which a reload would cut. SIGTERM: no new connections, and ``DRAIN_S`` for the others.
+their HTTP/2 on as it is. When a certificate file changes, the HAProxy that runs is told (``set ssl cert``): connections
+and their calls go on, which a reload would cut. SIGTERM: no new connections, and ``DRAIN_S`` for the others.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ global
     hard-stop-after {drain_s:.0f}s
     stats socket {folder}/admin.sock mode 600 level admin expose-fd listeners
     tune.bufsize 65536
-    ssl-default-bind-options ssl-min-ver TLSv1.2
+    tune.ssl.cachesize 0
+    ssl-default-bind-options ssl-min-ver TLSv1.2 no-tls-tickets
 defaults
     mode tcp
     option splice-auto

@@ -76,6 +76,15 @@ def test_an_alert_is_about_this_namespace_alone(alerts: dict[str, dict[str, Any]
             assert re.match(r'(exported_)?namespace="default"', selector), f"{name}: {selector}"
 
 
+def test_an_alert_about_services_is_about_this_release_alone(rule: dict[str, Any]):
+    [services] = [group for group in rule["spec"]["groups"] if group["name"] == "tumorcast-services"]
+    for alert in services["rules"]:
+        for selector in re.findall(r"\{([^}]*)\}", alert["expr"]):
+            assert re.match(r'namespace="default", pod=~"demo-\([a-z|]+\)-\.\+"', selector), (
+                f"{alert['alert']}: {selector}"
+            )
+
+
 def test_every_alert_has_a_case(alerts: dict[str, dict[str, Any]]):
     assert alerts.keys() == CASES.keys()
 

@@ -69,6 +69,7 @@ def test_keda_asks_for_the_load_of_the_pods_that_it_scales(rendered: list[Manife
         assert f'pod=~"{name}-.+"' in query
         assert f'service="{name.removeprefix("demo-")}"' in query
         assert query.startswith("sum(tumorcast_requests_in_flight{")
+        assert trigger["metadata"]["ignoreNullValues"] == "false"  # pods that nobody reads are not idle
 
 
 def test_the_metric_that_keda_asks_for_is_one_that_the_code_has():

@@ -46,7 +46,7 @@ with open({log!r}, "a") as log:
 if name == "helm" and words[0] == "upgrade":
     words = [word for word in words[1:] if word != "--reset-then-reuse-values"]
     sys.exit(subprocess.run([{helm!r}, "template", *{given}, *words], stdout=subprocess.DEVNULL).returncode)
-told = "INCIDENT tumorcast_requests_in_flight"
+told = "INCIDENT tumorcast_requests_in_flight tumorcast_model_refused"
 if name == "curl":
     open(words[words.index("--output") + 1], "w").write(told)
 elif name == "kubectl":
@@ -55,7 +55,7 @@ elif name == "kubectl":
 
 GLOBAL = {"--namespace"}
 KUBECTL: dict[str, set[str]] = {
-    "get": {"--selector", "--output", "--field-selector", "--sort-by", "--label-columns"},
+    "get": {"--all-namespaces", "--selector", "--output", "--field-selector", "--sort-by", "--label-columns"},
     "describe": set(),
     "logs": {"--selector", "--container", "--tail", "--previous", "--prefix"},
     "top": {"--containers"},

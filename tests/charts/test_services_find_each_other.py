@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from support.chart_releases import RELEASES, presets
 from support.helm import SERVICES, Helm, Manifest
 from support.schemas import pick, pod_specs
+from tumorcast_core.rpc.lines import LOOK_S
 
 
 def environment(pod: dict[str, Any]) -> dict[str, str]:
@@ -128,3 +130,16 @@ def test_the_code_takes_the_certificates_that_the_chart_mounts(
     files = (settings.peer_certificate, settings.peer_key, settings.peer_ca)
     assert [str(file) for file in files] == [f"{folder}/{name}" for name in ("tls.crt", "tls.key", "ca.crt")]
     assert settings.peer_clients == (() if service == "gateway" else ("demo-gateway.default.svc",))
+
+
+@pytest.mark.parametrize("preset", ["defaults", *presets()])
+def test_a_pod_is_forgotten_by_dns_before_it_ends(one_helm: Helm, preset: str):
+    """Addresses of headless Services come from DNS: caches keep them for 30 s, and the gateway looks each second."""
+    manifests = RELEASES[preset].render(one_helm)
+    headless = {m["metadata"]["name"] for m in manifests if m["kind"] == "Service" and "clusterIP" in m["spec"]}
+    found = [m for m in manifests if m["kind"] == "Deployment" and m["metadata"]["name"] in headless]
+    assert len(found) == 3
+    for deployment in found:
+        [pod] = pod_specs(deployment)
+        [_, seconds] = pod["containers"][0]["lifecycle"]["preStop"]["exec"]["command"]
+        assert int(seconds) >= 30 + LOOK_S

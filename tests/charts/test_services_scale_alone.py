@@ -67,7 +67,9 @@ def test_other_bounds_of_an_autoscaler_change_one_number(
 @pytest.mark.parametrize("service", GRPC)
 def test_an_autoscaler_comes_in_place_of_the_number_of_pods(one_helm: Helm, service: str):
     found = changes(one_helm, {}, {f"{service}.autoscaling.enabled": True})
-    assert found == {f"{place('Deployment', service)}.spec.replicas", place("HorizontalPodAutoscaler", service)}
+    deployment = place("Deployment", service)
+    own = {f"{deployment}.spec.replicas", f"{deployment}.metadata.annotations"}
+    assert found == own | {place("HorizontalPodAutoscaler", service)}
 
 
 @pytest.mark.parametrize("service", GRPC)

@@ -91,7 +91,13 @@ def test_a_gateway_of_the_release_has_a_listener_for_each_route(helm: Helm):
         assert spec["hostnames"] == [listener["hostname"]]
         assert listener["protocol"] == "HTTPS"
         assert listener["tls"]["certificateRefs"] == [{"name": "public-tls"}]
-        assert spec["rules"] == [{"backendRefs": [{"name": "demo-gateway", "port": doors[door]}]}]
+        assert [rule["backendRefs"] for rule in spec["rules"]] == [[{"name": "demo-gateway", "port": doors[door]}]]
+
+
+def test_a_route_gives_calls_the_time_that_the_gateway_gives_them(helm: Helm):
+    for seconds, told in (({}, "610s"), ({"deadlines.uploadSeconds": 20, "deadlines.querySeconds": 40}, "50s")):
+        [rule] = pick(helm.render("gateway", OWN_GATEWAY | seconds), "HTTPRoute", "demo-gateway")["spec"]["rules"]
+        assert rule["timeouts"] == {"request": told}
 
 
 def test_routes_hang_on_a_gateway_that_is_there_already(helm: Helm):

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent import futures
+from datetime import timedelta
 from pathlib import Path
 
 import grpc
@@ -220,6 +221,23 @@ def test_who_does_not_end_the_handshake_is_cut_off_and_who_is_in_may_be_silent(
                 silent.recv(1)
     finally:
         door.close()
+
+
+def test_an_expired_certificate_does_not_come_in_by_the_session_of_before(door: Door, authority: Authority):
+    client = authority.issue("demo-gateway", until=timedelta(seconds=2))
+    context = ssl.create_default_context(cafile=authority.certificate)
+    context.load_cert_chain(client.certificate, client.key)
+    context.maximum_version = ssl.TLSVersion.TLSv1_2  # whose handshake tells the client the outcome
+
+    def enter(session: ssl.SSLSession | None) -> ssl.SSLSession | None:
+        plain = socket.create_connection(("127.0.0.1", door.port), WITHIN_S)
+        with context.wrap_socket(plain, server_hostname="localhost", session=session) as inside:
+            return inside.session
+
+    session = enter(None)
+    time.sleep(3)
+    with pytest.raises(ssl.SSLError):
+        enter(session)
 
 
 def test_a_key_that_does_not_match_changes_nothing(door: Door, authority: Authority):

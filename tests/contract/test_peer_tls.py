@@ -21,6 +21,7 @@ import pytest
 from cryptography import x509
 from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
+from grpc.experimental import session_cache
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from pydantic import ValidationError
 
@@ -245,6 +246,28 @@ def test_a_service_of_the_same_authority_that_is_not_listed_is_told_so(world: Wo
                 with pytest.raises(ServiceUnavailable, match=r"clinical service does not (let this gateway in|answer)"):
                     await ask(backend)
             assert clinical.servicer.callers == []
+
+    asyncio.run(go())
+
+
+def test_a_tls_session_that_is_taken_up_again_brings_nobody_in_without_a_look_at_the_certificate(world: World) -> None:
+    files, cache = world.gateway, session_cache.ssl_session_cache_lru(8)
+    options = [("grpc.ssl_session_cache", cache), ("grpc.use_local_subchannel_pool", 1)]
+
+    async def go() -> None:
+        async with service(world.service, peer_clients=("demo-gateway",)) as clinical:
+            credentials = grpc.ssl_channel_credentials(
+                world.ours.certificate.read_bytes(), files.key.read_bytes(), files.certificate.read_bytes()
+            )
+            codes = []
+            for _ in range(2):
+                async with grpc.aio.secure_channel(clinical.target, credentials, options=options) as channel:
+                    call = pb_grpc.ClinicalServiceStub(channel).ExtractFeatures(pb.ExtractFeaturesRequest(), timeout=5)
+                    codes.append((await call.code()).name)
+            assert codes == ["OK", "PERMISSION_DENIED"]
+            assert len(clinical.servicer.callers) == 1
+            async with gateway(clinical.target, files) as backend:
+                assert await ask(backend) == "p"
 
     asyncio.run(go())
 

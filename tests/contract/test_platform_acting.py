@@ -270,6 +270,16 @@ def test_the_command_scales_and_tells_what_helm_would_make_of_it(
 
 
 @pytest.mark.usefixtures("cluster")
+def test_helm_has_to_be_told_the_number_of_an_encoder(api: KubeApi, capsys: pytest.CaptureFixture[str]) -> None:
+    api.put(releases.rayservice())
+    api.put(releases.raycluster())
+    assert cli.run(["platform", "scale", "imaging/ct-lesion", "3"]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "Helm 3 compares a RayService with the last chart, not with what runs" in told
+    assert "--set imaging.encoders.ct-lesion.replicas=3" in told
+
+
+@pytest.mark.usefixtures("cluster")
 def test_a_dry_run_shows_the_patches_and_sends_none(api: KubeApi, capsys: pytest.CaptureFixture[str]) -> None:
     api.put(releases.rayservice())
     api.put(releases.raycluster())

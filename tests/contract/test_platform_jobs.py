@@ -127,6 +127,19 @@ def test_the_image_is_that_of_the_release(api: KubeApi, cluster: Cluster) -> Non
         submitting.image_of_release(cluster, "north")
 
 
+def test_a_ray_job_asks_for_names_where_the_release_does(api: KubeApi, cluster: Cluster) -> None:
+    todo = work.train("glioma", "cohorts", "models", ray_workers=2, cpus=2)
+    usual = submitting.with_names(cluster, terms(todo))
+    ports = [{"protocol": protocol, "port": 5353} for protocol in ("UDP", "TCP")]
+    dns = {"to": [{"ipBlock": {"cidr": "169.254.20.10/32"}}], "ports": ports}
+    elsewhere = {"to": [{"ipBlock": {"cidr": "10.0.0.0/8"}}], "ports": [{"protocol": "TCP", "port": 443}]}
+    policy = {"metadata": {"name": "tumorcast-fusion"}, "spec": {"egress": [elsewhere, dns]}}
+    api.put({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", **policy})
+    told = submitting.with_names(cluster, terms(todo))
+    assert manifests.network_policy(todo, told)["spec"]["egress"][1] == dns
+    assert manifests.network_policy(todo, usual)["spec"]["egress"][1]["ports"][0] == {"protocol": "UDP", "port": 53}
+
+
 def test_a_log_is_followed_over_a_break_and_a_second_pod_without_a_line_twice(api: KubeApi, cluster: Cluster) -> None:
     api.put(job(active=1))
     api.put(worker("w1", "running"))

@@ -53,6 +53,17 @@ def test_running_pods_are_asked_and_added_up(api: KubeApi, capsys: pytest.Captur
     assert [path for path, _ in asked[1:]] == [metrics_path("a"), metrics_path("b")]
 
 
+def test_where_the_api_server_reaches_no_pod_the_other_way_is_told(
+    api: KubeApi, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("a", "b"):
+        api.script("GET", metrics_path(name), refusal(503, "ServiceUnavailable", "dial tcp 10.40.0.9: i/o timeout"))
+    assert run(["platform", "models", "report", "tiny", "--namespace", "ward"]) == 1
+    told = " ".join(capsys.readouterr().err.split())
+    assert "kubectl --namespace ward port-forward pod/a 9464:9464" in told
+    assert "--address 127.0.0.1:9464" in told
+
+
 def test_a_pod_that_may_not_be_asked_is_told_and_the_others_count(
     api: KubeApi, capsys: pytest.CaptureFixture[str]
 ) -> None:

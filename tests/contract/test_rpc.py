@@ -192,6 +192,17 @@ def test_an_idempotent_call_that_broke_is_sent_once_more(code: grpc.StatusCode) 
     assert ask_again([code, code], idempotent=True) == ("SERVICE_UNAVAILABLE", 2)
 
 
+def test_details_that_are_no_message_are_a_service_that_broke_and_no_incident() -> None:
+    error = grpc.aio.AioRpcError(
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.aio.Metadata(),
+        grpc.aio.Metadata(("grpc-status-details-bin", b"\xff\xff")),
+        "text of theirs",
+    )
+    found = rpc.told(error, "clinical")
+    assert (type(found), found.message) == (ServiceUnavailable, "The clinical service does not answer.")
+
+
 def test_any_other_call_that_broke_is_not() -> None:
     assert ask_again([grpc.StatusCode.UNAVAILABLE], idempotent=False) == ("SERVICE_UNAVAILABLE", 1)
 

@@ -22,8 +22,9 @@ from tumorcast_core import wire
 from tumorcast_core.errors import DeadlineExceeded, ServiceUnavailable
 from tumorcast_core.prognosis import ModelRef, Prognosis
 from tumorcast_core.snapshot import PatientSnapshot
+from tumorcast_fusion.adapters import shadow_process
 from tumorcast_fusion.adapters.live_models import Live, ShadowVersion
-from tumorcast_fusion.adapters.shadow_process import Scored, ShadowProcess
+from tumorcast_fusion.adapters.shadow_process import Scored, ShadowProcess, memory_share
 from tumorcast_fusion.adapters.shadowing import ShadowScorer
 from tumorcast_fusion.model import Model, load_model
 from tumorcast_fusion.servicer import FusionServicer
@@ -210,6 +211,35 @@ def test_the_process_answers_as_the_model_does_at_the_lowest_priority(process: S
     assert os.getpriority(os.PRIO_PROCESS, process.pid) == 19
     environment = Path(f"/proc/{process.pid}/environ").read_bytes().split(b"\0")
     assert not any(row.startswith((b"TUMORCAST", b"AWS", b"GOOGLE")) for row in environment)
+    limits = Path(f"/proc/{process.pid}/limits").read_text().splitlines()
+    hard = {line[:26].strip(): line[26:].split()[1] for line in limits}
+    assert hard["Max core file size"] == "1"  # neither a file nor a pipe to a handler
+    assert hard["Max data size"] == str(memory_share())
+
+
+def test_a_shadow_that_wants_more_memory_than_its_share_fails_alone(folder: Path) -> None:
+    process = ShadowProcess(timeout_s=60.0, pause_s=0.0, memory_bytes=128 << 20)
+    with pytest.raises(ServiceUnavailable):
+        process.predict(folder, full_snapshot(), ())
+    process.close()
+
+
+@pytest.mark.parametrize(("told", "share"), [("2147483648\n", 1 << 30), ("max\n", 4 << 30), (None, 4 << 30)])
+def test_the_share_of_memory_is_half_of_the_containers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: str | None, share: int
+) -> None:
+    monkeypatch.setattr(shadow_process, "_MEMORY_MAX", tmp_path / "memory.max")
+    if told is not None:
+        (tmp_path / "memory.max").write_text(told)
+    assert memory_share() == share
+
+
+def test_an_answer_that_is_too_large_for_one_is_not_taken_in(
+    process: ShadowProcess, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shadow_process, "MOST_ANSWERED", 64)
+    with pytest.raises(ServiceUnavailable, match="died"):
+        process.predict(folder, full_snapshot(), ())
 
 
 def test_a_shadow_that_cannot_be_loaded_or_asked_is_a_failure_and_not_the_end(

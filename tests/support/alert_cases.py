@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 NS = 'namespace="default"'
 OTHER = 'namespace="elsewhere"'
+SERVED = f'{NS},pod="demo-gateway-1"'
+BESIDE = f'{NS},pod="demo-test-gateway-1"'
+"""Of a release in the same namespace whose name goes on after this one's."""
 Series = dict[str, str]
 
 
@@ -20,14 +23,14 @@ class Case:
 
 def requests(code: str, service: str = "gateway", door: str = "rest", method: str = "POST /v1/prognoses") -> str:
     labels = f'service="{service}",door="{door}",method="{method}",code="{code}"'
-    return f"tumorcast_requests_total{{{NS},{labels}}}"
+    return f"tumorcast_requests_total{{{SERVED},{labels}}}"
 
 
 def failures(source: str, code: str) -> str:
-    return f'tumorcast_source_failures_total{{{NS},source="{source}",code="{code}"}}'
+    return f'tumorcast_source_failures_total{{{SERVED},source="{source}",code="{code}"}}'
 
 
-ASKED = f'tumorcast_backend_calls_total{{{NS},backend="fusion",method="PredictPrognosis",code="OK"}}'
+ASKED = f'tumorcast_backend_calls_total{{{SERVED},backend="fusion",method="PredictPrognosis",code="OK"}}'
 CLOSED = 'tumorcast_breaker_state{%s,backend="%s",state="closed"}'
 PENDING = 'kube_pod_status_phase{%s,pod="%s",phase="Pending"}'
 WAITING = f'kube_pod_container_status_waiting_reason{{{NS},pod="demo-fusion-1",container="fusion",reason="%s"}}'
@@ -45,18 +48,20 @@ ENDS = 'certmanager_certificate_expiration_timestamp_seconds{exported_namespace=
 
 
 def histogram(name: str, labels: str, buckets: dict[str, str]) -> Series:
-    return {f'{name}_bucket{{{NS},{labels},le="{le}"}}': values for le, values in buckets.items()}
+    return {f'{name}_bucket{{{SERVED},{labels},le="{le}"}}': values for le, values in buckets.items()}
 
 
 LATENCY = ("tumorcast_request_seconds", 'service="gateway",door="rest",method="POST /v1/prognoses"')
 LAG = ("tumorcast_event_loop_lag_seconds", 'service="gateway"')
-ANSWERED = f'tumorcast_job_queries{{{NS},state="answered"}}'
-WAITS = f'tumorcast_job_queries{{{NS},state="waiting"}}'
-VERSION = f'tumorcast_model_version{{{NS},model="%s",sha256="%s"}}'
-MODEL = f'tumorcast_model_endpoints_total{{{NS},model="glioma",status="%s"}}'
+ANSWERED = f'tumorcast_job_queries{{{SERVED},state="answered"}}'
+WAITS = f'tumorcast_job_queries{{{SERVED},state="waiting"}}'
+VERSION = f'tumorcast_model_version{{{SERVED},model="%s",sha256="%s"}}'
+MODEL = f'tumorcast_model_endpoints_total{{{SERVED},model="glioma",status="%s"}}'
 
 CASES: dict[str, Case] = {
-    "TumorcastServiceAway": Case({CLOSED % (NS, "notes"): "0x30"}, {CLOSED % (OTHER, "notes"): "0x30"}),
+    "TumorcastServiceAway": Case(
+        {CLOSED % (SERVED, "notes"): "0x30", CLOSED % (BESIDE, "notes"): "1x30"}, {CLOSED % (BESIDE, "notes"): "0x30"}
+    ),
     "TumorcastAnswersNarrower": Case(
         {failures("notes", "SERVICE_UNAVAILABLE"): "0+2x30", ASKED: "0+100x30"},
         {failures("notes", "MALFORMED_DOCUMENT"): "0+2x30", ASKED: "0+100x30"},
@@ -65,12 +70,12 @@ CASES: dict[str, Case] = {
         {
             failures("imaging", "DEADLINE_EXCEEDED"): "0+9x30",
             ASKED: "0+100x30",
-            CLOSED % (NS, "imaging"): "1x30",
+            CLOSED % (SERVED, "imaging"): "1x30",
         },
         {
             failures("imaging", "DEADLINE_EXCEEDED"): "0+9x30",
             ASKED: "0+100x30",
-            CLOSED % (NS, "imaging"): "0x30",
+            CLOSED % (SERVED, "imaging"): "0x30",
         },
     ),
     "TumorcastIncident": Case(
@@ -107,14 +112,19 @@ CASES: dict[str, Case] = {
     ),
     "TumorcastModelVersionsDiffer": Case(
         {VERSION % ("glioma", "a"): "1x30", VERSION % ("glioma", "b"): "1x30"},
-        {VERSION % ("glioma", "a"): "1x30", VERSION % ("sarcoma", "b"): "1x30"},
+        {
+            VERSION % ("glioma", "a"): "1x30",
+            VERSION % ("sarcoma", "b"): "1x30",
+            f'tumorcast_model_version{{{BESIDE},model="glioma",sha256="b"}}': "1x30",
+        },
     ),
     "TumorcastModelRefused": Case(
-        {f'tumorcast_model_refused{{{NS},model="glioma",code="UNSOUND"}}': "1x30"},
-        {f'tumorcast_model_refused{{{NS},model="glioma",code="UNSOUND"}}': "0x30"},
+        {f'tumorcast_model_refused{{{SERVED},model="glioma",code="UNSOUND"}}': "1x30"},
+        {f'tumorcast_model_refused{{{SERVED},model="glioma",code="UNSOUND"}}': "0x30"},
     ),
     "TumorcastModelStoreAway": Case(
-        {f"tumorcast_model_store_up{{{NS}}}": "0x30"}, {f"tumorcast_model_store_up{{{NS}}}": "1x30"}
+        {f"tumorcast_model_store_up{{{SERVED}}}": "0x30"},
+        {f"tumorcast_model_store_up{{{SERVED}}}": "1x30", f"tumorcast_model_store_up{{{BESIDE}}}": "0x30"},
     ),
     "TumorcastCredentialsRefused": Case(
         {requests("INVALID_TOKEN"): "0+120x30"}, {requests("INVALID_TOKEN"): "0+30x30"}

@@ -25,7 +25,7 @@ PORTS = {"imaging": 9000, "clinical": 50052, "notes": 50053, "fusion": 50054, "g
 MODULES = {name: f"tumorcast_{name}.app" for name in PORTS} | {"imaging": "support.imaging_pod"}
 REST_PORT, METRICS_PORT, HEALTH_PORT = 8080, 9464, 50059
 LEAVE_S = 2.0
-"""A pod that ends is no endpoint for so long before its SIGTERM; ``shutdown.leaveSeconds`` of the charts adds what DNS keeps."""
+"""A pod that ends is no endpoint for so long before its SIGTERM; ``shutdown.leaveSeconds`` adds what DNS may keep."""
 START_S = 120.0
 
 

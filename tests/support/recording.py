@@ -12,6 +12,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import yaml
+
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -247,6 +249,54 @@ def at_maximum(rendered: list[Object]) -> ReleaseSnapshot:
     return snapshot(cluster)
 
 
+def operator_shut_out(rendered: list[Object]) -> ReleaseSnapshot:
+    """A first installation beside an operator in another namespace than the network policy knows (`default`)."""
+    cluster = healthy(rendered)
+    service = cluster.find("RayService", "tumorcast-imaging")
+    service["metadata"]["creationTimestamp"] = ago(minutes=19)
+    [pending] = cluster.objects["RayCluster"]
+    pending["metadata"]["creationTimestamp"] = ago(minutes=19)
+    pods = cluster.pods("tumorcast-imaging-")
+    head, *workers = sorted(pods, key=lambda pod: pod["metadata"]["labels"]["ray.io/node-type"])
+    head["status"]["conditions"] = pod_conditions(ready=True, at=ago(minutes=16))
+    probe = "Readiness probe failed: command timed out"
+    for pod in workers:
+        pod["status"]["conditions"] = pod_conditions(ready=False, at=ago(minutes=17))
+        pod["status"]["containerStatuses"][0]["ready"] = False
+        cluster.event(pod, "Unhealthy", probe, minutes=0.2, count=190, container="ray")
+    pending["status"] = cluster_status(pending, 3, 0)
+    service["status"] = service_status(None, pending=pending, since=ago(minutes=19))
+    service["status"]["conditions"] = [
+        condition("Ready", "False", "Initializing", "RayService is initializing", ago(minutes=19)),
+        condition("UpgradeInProgress", "False", "Initializing", "RayService is initializing", ago(minutes=19)),
+    ]
+    return snapshot(cluster)
+
+
+def replicas_without_pods(rendered: list[Object]) -> ReleaseSnapshot:
+    """Ray's autoscaler is off, and a Helm upgrade asked for more replicas: KubeRay told Serve, and made no pods."""
+    cluster = healthy(rendered)
+    service = cluster.find("RayService", "tumorcast-imaging")
+    service["metadata"]["generation"] = 2
+    [running] = cluster.objects["RayCluster"]
+    serve = yaml.safe_load(service["spec"]["serveConfigV2"])
+    [encoder] = [d for d in serve["applications"][0]["deployments"] if d["name"] == "encoder-ct-lesion"]
+    encoder.pop("autoscaling_config")
+    encoder["num_replicas"] = 3
+    service["spec"]["serveConfigV2"] = yaml.safe_dump(serve, sort_keys=False)
+    for spec, pods in ((service["spec"]["rayClusterConfig"], 3), (running["spec"], 1)):
+        spec["enableInTreeAutoscaling"] = False
+        spec.pop("autoscalerOptions", None)
+        for group in spec["workerGroupSpecs"]:
+            count = pods if group["groupName"] == "encoder-ct-lesion" else group["replicas"]
+            group |= dict.fromkeys(("replicas", "minReplicas", "maxReplicas"), count)
+    upscaling = {"status": "UPSCALING", "message": "Upscaling from 1 to 3 replicas."}
+    service["status"] = service_status(
+        running, app=application("DEPLOYING", encoder_ct_lesion=upscaling), endpoints=3
+    ) | {"observedGeneration": 2}  # fmt: skip
+    return snapshot(cluster)
+
+
 SCENARIOS: dict[str, Callable[[list[Object]], ReleaseSnapshot]] = {
     "healthy": lambda rendered: snapshot(healthy(rendered)),
     "image-pull": image_pull,
@@ -257,6 +307,8 @@ SCENARIOS: dict[str, Callable[[list[Object]], ReleaseSnapshot]] = {
     "missing-secret": missing_secret,
     "no-operator": no_operator,
     "at-maximum": at_maximum,
+    "operator-shut-out": operator_shut_out,
+    "replicas-without-pods": replicas_without_pods,
 }
 
 

@@ -7,7 +7,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tumorcast_core.errors import ModelStoreUnavailable, TumorcastError, UnknownModel
@@ -21,6 +21,8 @@ from tumorcast_fusion.model.generation import NAME, SHIPPED_VERSION, Generation
 log = logging.getLogger(__name__)
 UNREADABLE = "UNREADABLE_RECORD"
 _LONGEST_WAIT_S = 600.0
+HUNG_S = 120.0
+"""A look at the store that has not ended by then is told as one that failed: a network share may hang for ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,8 @@ class LiveModels:
         self._refused: dict[str, _Refused] = {}
         self._damaged: set[str] = set()
         self._state = StoreState()
+        self._restored: set[str] | None = None
+        self._looking_since: float | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -98,7 +102,9 @@ class LiveModels:
     @property
     def store_state(self) -> StoreState | None:
         """How this replica stands to its store; ``None`` without one."""
-        return self._state if self._store else None
+        since = self._looking_since
+        hung = since is not None and time.monotonic() - since > HUNG_S
+        return (replace(self._state, up=False) if hung else self._state) if self._store else None
 
     def live(self, name: str) -> Live:
         """What answers under a name; raises ``UnknownModel``."""
@@ -123,14 +129,24 @@ class LiveModels:
         return tuple(self.live(name) for name in self.names)
 
     def refresh(self) -> None:
-        """Look once at the store and follow it; whatever goes wrong, what answered before goes on."""
+        """Look once at the store and follow it; whatever goes wrong, what answered before goes on.
+
+        What was followed last is taken from the cache before the store is asked for the first time: it may not answer.
+        """
         if self._store is None or self._cache is None:
             return
-        failures = list(self._failures(self._store))
+        self._looking_since = time.monotonic()
+        try:
+            if self._restored is None:
+                self._restored = set(self._restore(self._cache))
+            self._look_at_all(self._store)
+        finally:
+            self._looking_since = None
+
+    def _look_at_all(self, store: VersionStore) -> None:
+        failures = list(self._failures(store))
         if failures and self._state.up is not False:
             log.warning("the model store does not answer; the models in service go on: %s", failures[0].message)
-        if failures and not self._state.read_at:
-            self._restore()
         self._tell(up=not failures)
 
     def _failures(self, store: VersionStore) -> Iterator[ModelStoreUnavailable]:
@@ -140,6 +156,8 @@ class LiveModels:
         except ModelStoreUnavailable as e:
             yield e
             return
+        for name in (self._restored or set()) - {*names}:
+            self._forget(name)
         for name in names:
             try:
                 self._look(store, name)
@@ -152,17 +170,29 @@ class LiveModels:
         refused = dict.fromkeys(self._damaged, UNREADABLE) | {name: r.code for name, r in self._refused.items()}
         self._state = StoreState(time.time() if up else self._state.read_at, up, refused)
 
-    def _restore(self) -> None:
-        """Follow what was followed last, from the cache alone."""
-        for record in self._cache.remembered() if self._cache else ():
-            if record.model not in self._followed:
-                self._follow(None, record)
+    def _restore(self, cache: ModelCache) -> Iterator[str]:
+        """Follow what was followed last, from the cache alone; gives the names of those models."""
+        for record in cache.remembered():
+            self._follow(None, record)
+            if self._refused.pop(record.model, None):
+                self._followed.pop(record.model, None)  # the store is asked for it
+            yield record.model
+
+    def _forget(self, name: str) -> None:
+        """Leave what the cache told of a model: the store, which may be another one by now, tells nothing of it."""
+        self._live = {other: live for other, live in self._live.items() if other != name}
+        self._followed.pop(name, None)
+        (self._restored or set()).discard(name)
 
     def _look(self, store: VersionStore, name: str) -> None:
         record, damaged = store.newest(name)
         if damaged and name not in self._damaged:
             log.error("the newest record of %s cannot be read; the one before counts", name)
         (self._damaged.add if damaged else self._damaged.discard)(name)
+        if self._restored and name in self._restored and not damaged:
+            self._restored.discard(name)
+            if record is None or record.number < self._number(name):
+                self._forget(name)
         followed, refused = self._followed.get(name), self._refused.get(name)
         if record is None or (followed and record.number < followed.number):
             return  # records are never deleted: what was followed goes on
@@ -170,6 +200,10 @@ class LiveModels:
             return
         if record != followed or refused:
             self._follow(store, record)
+
+    def _number(self, name: str) -> int:
+        followed = self._followed.get(name)
+        return followed.number if followed else 0
 
     def _follow(self, store: VersionStore | None, record: Generation) -> None:
         name, cache = record.model, self._cache

@@ -39,6 +39,8 @@ def objections(report: ShadowReport, limits: Limits) -> Iterator[str]:
     if report.scored + report.failed == 0:
         yield "The shadow has been asked nothing yet."
         return
+    if not report.comparisons:
+        yield "No answer of the shadow was compared with one of the active version."
     if report.failure_share > limits.failures:
         yield f"The shadow failed on {report.failure_share:.1%} of its calls; {limits.failures:.1%} are allowed."
     if report.time_ratio > limits.time_ratio:
@@ -138,7 +140,7 @@ def promote(
             raise PromotionRefused("To promote without a shadow's report needs a reason: give --reason.")
         evidence: dict[str, Any] = {"forced": True}
     else:
-        _check(report, newest, sha256)
+        _check(report, newest, version, sha256)
         if against := list(objections(report, limits)):
             raise PromotionRefused(" ".join(against))
         evidence = {"forced": False, **figures(report)}
@@ -148,12 +150,14 @@ def promote(
     )  # fmt: skip
 
 
-def _check(report: ShadowReport, newest: Generation | None, sha256: str) -> None:
+def _check(report: ShadowReport, newest: Generation | None, version: str, sha256: str) -> None:
     """Raise ``PromotionRefused`` unless the report is of these very versions, as the newest record has them."""
     if report.shadow is None or (sha256 and report.shadow.sha256 != sha256):
         raise PromotionRefused("The replicas have another shadow, or none: see `shadow` and `report`.")
     if newest is None or report.generation != newest.number:
         raise PromotionRefused("The replicas do not follow the newest record yet; ask again in a while.")
+    if newest.shadow != version:  # the shipped version is told by no sha256
+        raise PromotionRefused("The report is of another version: that one is not the shadow.")
     if newest.active_sha256 and report.active.sha256 != newest.active_sha256:
         raise PromotionRefused("The replicas answer with another version than the newest record names.")
 

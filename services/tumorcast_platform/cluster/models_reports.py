@@ -40,15 +40,34 @@ class Gathered:
         return tuple(r for r in self.replicas if r.report and self.total and r.report.pair == self.total.pair)
 
 
-def gather(sources: Iterator[tuple[str, Callable[[], str]]], model: str) -> Gathered:
-    """Ask every source for its metrics; raises ``ServiceUnavailable`` where none answers."""
+def gather(sources: Iterator[tuple[str, Callable[[], str]]], model: str, namespace: str = "") -> Gathered:
+    """Ask every source for its metrics; raises ``ServiceUnavailable`` where none answers.
+
+    ``namespace`` is that of the pods that were asked through the API server; the error then tells another way to them.
+    """
     replicas = tuple(_asked(name, read, model) for name, read in sources)
     if all(replica.failure for replica in replicas):
         reasons = "; ".join(sorted({replica.failure for replica in replicas})) or "none was found"
-        raise ServiceUnavailable(f"No replica of fusion told its metrics: {reasons}")
+        raise ServiceUnavailable(f"No replica of fusion told its metrics: {reasons}{other_way(replicas, namespace)}")
     reports = [replica.report for replica in replicas if replica.report]
     newest = max(reports, key=lambda report: report.generation, default=None)
     return Gathered(replicas, merged(report for report in reports if newest and report.pair == newest.pair))
+
+
+def other_way(replicas: Sequence[Replica], namespace: str) -> str:
+    """How to ask pods that the API server does not reach, as sentences with a blank before; empty where all answered.
+
+    >>> other_way([Replica("tumorcast-fusion-1", failure="no answer")], "ward")[:60]
+    ' Where a network policy keeps the API server from the pods: '
+    """
+    silent = [replica.name for replica in replicas if replica.failure]
+    if not silent or not namespace:
+        return ""
+    return (
+        " Where a network policy keeps the API server from the pods: "
+        f"`kubectl --namespace {namespace} port-forward pod/{silent[0]} {METRICS_PORT}:{METRICS_PORT}`, and the same "
+        f"command again with --address 127.0.0.1:{METRICS_PORT}; one port and one --address for each replica."
+    )
 
 
 def _asked(name: str, read: Callable[[], str], model: str) -> Replica:

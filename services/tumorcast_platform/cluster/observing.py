@@ -16,6 +16,7 @@ from tumorcast_platform.cluster.api import Cluster
 from tumorcast_platform.cluster.log_filter import MOST_LINES, filtered
 from tumorcast_platform.cluster.reading import Object, items, label, mapping, name_of, number, owner, text
 from tumorcast_platform.cluster.snapshot import LogTail, ReleaseSnapshot, pruned
+from tumorcast_platform.cluster.states import SERVICES
 
 LABELED = (
     "Pod", "Deployment", "ReplicaSet", "Job", "Service", "HorizontalPodAutoscaler", "PodDisruptionBudget",
@@ -113,7 +114,8 @@ def _reduce(objects: dict[str, list[Object]], release: str) -> None:
 
 def _concerns(event: Object, mine: set[tuple[str, str]], release: str) -> bool:
     kind, name = text(event, "regarding", "kind"), text(event, "regarding", "name")
-    return (kind, name) in mine or name == release or name.startswith(f"{release}-")
+    own = (f"{release}-{service}" for service in SERVICES)  # not those of a release whose name goes on after this one's
+    return (kind, name) in mine or any(name == each or name.startswith(f"{each}-") for each in own)
 
 
 def last_seen(event: Object) -> str:

@@ -98,7 +98,7 @@ def _group_state(snapshot: ReleaseSnapshot, service: Object, group: RayGroup) ->
     pods = pods_of_group(snapshot, active or pending, group.name)
     ready = sum(map(is_ready, pods))
     scaler, wanted = _scaler(service, group), _wanted(snapshot, active or pending, group)
-    health, detail = _health(service, group, ready, wanted)
+    health, detail = _health(snapshot, service, group, ready, wanted)
     times = [text(condition(pod, "Ready"), "lastTransitionTime") for pod in pods if is_ready(pod)]
     newest = max(times, default="") if health is Health.READY else ""
     return ServiceState(
@@ -127,18 +127,20 @@ def _wanted(snapshot: ReleaseSnapshot, cluster: str, group: RayGroup) -> int:
     return group.pods
 
 
-def _health(service: Object, group: RayGroup, ready: int, wanted: int) -> tuple[Health, str]:
+def _health(snapshot: ReleaseSnapshot, service: Object, group: RayGroup, ready: int, wanted: int) -> tuple[Health, str]:
     if at(service, "spec", "suspend") is True:
         return Health.OFF, "suspended"
     status, _ = serve_status(service, group.name)
+    if "Pod" in snapshot.unread:
+        return Health.UNKNOWN, f"its pods could not be read{f'; Serve says {status}' if status else ''}"
     if status in _FAILED:
         return (Health.DOWN if not ready else Health.DEGRADED), f"Serve says {status}"
-    if wanted == 0 and group.low == 0:
-        return Health.OFF, "no pod is needed now"
+    if wanted == 0:
+        return (Health.OFF, "no pod is needed now") if status in _WELL else (Health.DOWN, "no pod was asked for")
     if ready >= wanted and (status in _WELL or not status):
         return Health.READY, ""
     if status == "UPSCALING":
-        return Health.UPDATING, f"Ray Serve scales it up to {wanted} pods"
+        return Health.UPDATING, "Ray Serve scales it up" + (f" to {wanted} pods" if wanted > ready else "")
     if status and status not in _WELL:
         return Health.UPDATING, f"Serve says {status}"
     return (Health.DOWN, "") if not ready else (Health.DEGRADED, f"{wanted - ready} of {wanted} pods are not ready")

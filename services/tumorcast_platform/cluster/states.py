@@ -33,6 +33,7 @@ class Health(StrEnum):
     DEGRADED = "degraded"
     DOWN = "down"
     OFF = "off"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)

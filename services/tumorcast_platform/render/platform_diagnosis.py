@@ -32,10 +32,13 @@ def diagnosis_page(snapshot: ReleaseSnapshot, diagnosis: Diagnosis) -> list[Line
 
 
 def _heading(diagnosis: Diagnosis) -> Line:
+    if diagnosis.nothing_there and diagnosis.unread:
+        return Line("Nothing of this release could be read.", Style.ALARM)
     if diagnosis.nothing_there:
         return Line("Nothing of this release is there. Its name and namespace: helm list --all-namespaces", Style.ALARM)
     if diagnosis.well and not diagnosis.findings:
-        return Line("Nothing wrong was found.", Style.GOOD)
+        where = " in what could be read" if diagnosis.unread else ""
+        return Line(f"Nothing wrong was found{where}.", Style.GOOD)
     broken = sum(f.weight is Weight.BROKEN for f in diagnosis.findings)
     count = len(diagnosis.findings) + len(diagnosis.unexplained)
     findings = "One thing is" if count == 1 else f"{count} things are"

@@ -39,7 +39,7 @@ def _evidence(evidence: Mapping[str, Any]) -> str:
     if evidence.get("forced"):
         return "Forced: without a shadow's report."
     if "scored" in evidence:
-        return f"{evidence['scored']} calls compared, {evidence['failed']} failed."
+        return f"{evidence['scored']} calls compared, {evidence.get('failed', 0)} failed."
     if "rolled_back_from" in evidence:
         return f"Rolled back from {evidence['rolled_back_from']}."
     return ""

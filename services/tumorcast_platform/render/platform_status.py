@@ -14,6 +14,7 @@ _STYLES = {
     Health.UPDATING: Style.CAUTION,
     Health.DEGRADED: Style.CAUTION,
     Health.DOWN: Style.ALARM,
+    Health.UNKNOWN: Style.CAUTION,
 }
 _TITLE = ("service", "pods", "version", "scaled by", "restarts", "state", "for")
 
@@ -62,6 +63,10 @@ def context_of(snapshot: ReleaseSnapshot) -> str:
 
 
 def _heading(snapshot: ReleaseSnapshot, states: list[ServiceState], rays: list[RayServiceState]) -> Line:
+    migration = migration_state(snapshot)
+    if not states and migration:
+        told = "failed, so nothing was installed" if migration.failed else "runs; nothing is installed before it ends"
+        return Line(f"The migration of the database {told}.", Style.ALARM if migration.failed else Style.CAUTION)
     if not states:
         return Line("There is no such release, or it may not be read: helm list --all-namespaces", Style.ALARM)
     if down := _down(states):
@@ -69,14 +74,17 @@ def _heading(snapshot: ReleaseSnapshot, states: list[ServiceState], rays: list[R
         named = " and ".join([", ".join(down[:-1]), down[-1]] if down[1:] else down)
         return Line(f"{named[:1].upper()}{named[1:]} {verb} down.", Style.ALARM)
     but = []
-    if any(not state.well for state in states):
+    if any(not state.well and state.health is not Health.UNKNOWN for state in states):
         but.append("not every pod is as it should be")
     if any(ray.upgrading for ray in rays):
         but.append("imaging is being upgraded")
     elif any(not ray.well for ray in rays):
         but.append("imaging's RayService is not ready")
-    if migration := migration_state(snapshot):
+    if migration:
         but.append(f"the migration of the database {'failed' if migration.failed else 'runs'}")
+    if any(state.health is Health.UNKNOWN for state in states):
+        beside = f"; {' and '.join(but)}" if but else ""
+        return Line(f"Not everything could be read{beside}.", Style.CAUTION)
     if but:
         return Line(f"All services answer, but {' and '.join(but)}.", Style.CAUTION)
     return Line("All services are ready.", Style.GOOD)

@@ -66,7 +66,12 @@ class PeersOnly(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
 
 
 def _shown(peer: Mapping[str, Sequence[bytes]]) -> set[str]:
-    """DNS names in a caller's certificate, in lower case; not those that gRPC cut at a NUL (CVE-2009-2408's kind)."""
+    """DNS names in a caller's certificate, in lower case; not those that gRPC cut at a NUL (CVE-2009-2408's kind).
+
+    None in a TLS session that was taken up again: its certificate is not looked at anew and may have expired since.
+    """
+    if b"true" in peer.get("ssl_session_reused", ()):
+        return set()
     pem = b"".join(peer.get("x509_pem_cert", ())[:1])
     whole = ssl.PEM_cert_to_DER_cert(pem.decode("ascii")).lower() if pem else b""
     names = {name.lower() for name in peer.get("peer_dns", ())}

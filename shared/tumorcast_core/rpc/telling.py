@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import grpc
 from google.protobuf.any_pb2 import Any as AnyMessage
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
 
@@ -112,7 +112,10 @@ def why(error: grpc.aio.AioRpcError) -> str:
 def told_by_us(error: grpc.aio.AioRpcError) -> TumorcastError | None:
     """The error that a Tumorcast service told; none if something between it and the caller did."""
     metadata: dict[str, Any] = dict(error.trailing_metadata() or ())  # type: ignore[arg-type]
-    status = Status.FromString(metadata.get(_DETAILS, b""))
+    try:
+        status = Status.FromString(metadata.get(_DETAILS, b""))
+    except DecodeError:
+        return None
     found: TumorcastError | None = None
     again = RetryInfo()
     for detail in status.details:

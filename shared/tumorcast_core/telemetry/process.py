@@ -11,6 +11,7 @@ from typing import Protocol
 
 from prometheus_client import CollectorRegistry, start_http_server
 
+from tumorcast_core.telemetry import metrics
 from tumorcast_core.telemetry.exposition import own_registry, serving_metrics
 from tumorcast_core.telemetry.tracing import exporter_of_environment, start_tracing, tracing_to
 
@@ -32,6 +33,7 @@ def running(service: str, settings: Place, registry: CollectorRegistry | None = 
     with ExitStack() as stack:
         if exporter := exporter_of_environment():
             stack.enter_context(tracing_to(exporter, service))
+        metrics.in_flight.labels(service, "grpc")  # 0 before the first call: KEDA takes no value for a fault
         if settings.metrics_port:
             try:
                 stack.enter_context(serving_metrics(settings.metrics_host, settings.metrics_port, registry))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -99,6 +100,11 @@ def test_requests_are_counted_by_method_and_reason() -> None:
     assert value("tumorcast_requests_total", **labels, code="NO_INPUT") == 1
     assert value("tumorcast_request_seconds_count", **labels) == 3
     assert value("tumorcast_requests_in_flight", service="notes", door="grpc") == 0
+
+
+def test_a_service_that_nobody_has_called_tells_that_it_answers_no_call() -> None:
+    with telemetry.running("uncalled", SimpleNamespace(metrics_host="", metrics_port=0)):
+        assert 'tumorcast_requests_in_flight{door="grpc",service="uncalled"} 0.0' in telemetry.exposition()
 
 
 def test_the_event_loops_lag_is_seen() -> None:

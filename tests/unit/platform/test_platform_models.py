@@ -192,6 +192,7 @@ def test_of_two_who_promote_at_once_one_is_told_of_the_other(
         (report_of(compared(10, shift=0.5)), ["10 answers", "moves by +0.500"]),
         (ShadowReport(ModelRef("tiny", "1", "a"), None), ["asked nothing"]),
         (report_of(Comparison(), failed=3), ["failed on 100.0%", "0 answers were compared"]),
+        (ShadowReport(ModelRef("tiny", "1", "a"), None, scored=300), ["No answer of the shadow was compared"]),
     ],
 )
 def test_what_speaks_against_a_promotion_is_told(report: ShadowReport, words: list[str]) -> None:
@@ -298,6 +299,17 @@ def test_a_report_of_something_else_does_not_promote(
     with pytest.raises(PromotionRefused, match=words):
         models.promote(store, "tiny", two.version, OPS, shadowing(*pair, generation, **changes), Limits())
     assert store.history("tiny").next_number == shadowed + 1
+
+
+def test_the_shipped_version_is_not_promoted_by_the_report_of_another_one(
+    store: VersionStore, one: LoadedVersion, two: LoadedVersion, shadowed: int
+) -> None:
+    with pytest.raises(PromotionRefused, match="of another version"):
+        models.promote(store, "tiny", "shipped", OPS, shadowing(one, two, shadowed), Limits())
+    again = models.set_shadow(store, "tiny", "shipped", OPS)
+    assert (
+        models.promote(store, "tiny", "shipped", OPS, shadowing(one, two, again.number), Limits()).active == "shipped"
+    )
 
 
 def test_pages_are_read_by_people(

@@ -34,7 +34,9 @@ EXPECTED = {
     "migration-failed": ["migration-failed"],
     "missing-secret": ["missing-secret"],
     "no-operator": ["no-ray-operator"],
+    "operator-shut-out": ["ray-operator-shut-out"],
     "out-of-memory": ["crash", "out-of-memory"],
+    "replicas-without-pods": ["replicas-without-pods"],
     "upgrade-stuck": ["serve-deploy-failed"],
 }
 

@@ -351,7 +351,7 @@ def test_an_application_that_failed_to_deploy_leaves_nothing_that_serves() -> No
 
 def test_an_upgrade_without_an_end_is_told_with_the_cluster_that_it_waits_for() -> None:
     snapshot = recording("upgrade-stuck")
-    ray(snapshot)["status"]["pendingServiceStatus"].pop("applicationStatuses")
+    ray(snapshot)["status"]["pendingServiceStatus"]["applicationStatuses"] = {"imaging": {"status": "DEPLOYING"}}
     finding = only(snapshot)
     assert finding.code == "upgrade-slow"
     assert "for 41 min" in finding.cause

@@ -87,7 +87,9 @@ def test_a_hold_that_helm_has_undone_is_none() -> None:
         deployments.plan_replicas(CLINICAL, releases.deployment(), 6, [upgraded], [])
     with pytest.raises(Conflict, match="not held"):
         deployments.plan_release(CLINICAL, releases.deployment(), [upgraded], [])
-    again = after(upgraded, deployments.plan_replicas(CLINICAL, releases.deployment(), 6, [upgraded], [], override=True))
+    again = after(
+        upgraded, deployments.plan_replicas(CLINICAL, releases.deployment(), 6, [upgraded], [], override=True)
+    )
     released = after(again, deployments.plan_release(CLINICAL, releases.deployment(), [again], []))
     assert released["spec"] == upgraded["spec"]
 

@@ -12,10 +12,19 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from tumorcast_core.errors import InvalidInput, ModelConflict, ModelStoreUnavailable, NotFound, TumorcastError
+from tumorcast_core.errors import (
+    InvalidInput,
+    ModelConflict,
+    ModelStoreUnavailable,
+    NotFound,
+    ResourceExhausted,
+    TumorcastError,
+)
 
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.ENOSYS)
 """What file systems without hard links say, some network shares among them."""
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+"""What is said of the place that is written to: the fault is not the store's."""
 
 
 class StoreFiles:
@@ -81,10 +90,15 @@ class StoreFiles:
             return content
 
     def fetch(self, name: str, into: Path) -> None:
-        """Copy a file out of the store."""
+        """Copy a file out of the store; raises ``ResourceExhausted`` where the copy finds no room."""
         with self._asked():
-            into.parent.mkdir(parents=True, exist_ok=True)
-            self._fs.get_file(self._at(name), str(into))
+            try:
+                into.parent.mkdir(parents=True, exist_ok=True)
+                self._fs.get_file(self._at(name), str(into))
+            except OSError as e:
+                if e.errno in _NO_ROOM:
+                    raise ResourceExhausted("There is no room for a copy of the model.") from e
+                raise
 
     def put(self, file: Path, name: str) -> None:
         """Copy a file into the store, over one that is there."""

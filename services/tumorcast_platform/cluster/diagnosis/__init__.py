@@ -16,24 +16,27 @@ from tumorcast_platform.cluster.diagnosis.nodes import node_findings
 from tumorcast_platform.cluster.diagnosis.pending import pending_findings
 from tumorcast_platform.cluster.diagnosis.probes import probe_findings
 from tumorcast_platform.cluster.diagnosis.ray import ray_findings
+from tumorcast_platform.cluster.diagnosis.ray_waits import ray_wait_findings
 from tumorcast_platform.cluster.diagnosis.refusals import refusal_findings
 from tumorcast_platform.cluster.diagnosis.scaling import scaling_findings
 from tumorcast_platform.cluster.diagnosis.storage import storage_findings
+from tumorcast_platform.cluster.ray_states import RayServiceState, ray_service_states
 from tumorcast_platform.cluster.reading import label, name_of
+from tumorcast_platform.cluster.scalers import Scaler
 from tumorcast_platform.cluster.snapshot import ReleaseSnapshot
-from tumorcast_platform.cluster.states import ServiceState, service_of, service_states
+from tumorcast_platform.cluster.states import Health, ServiceState, service_of, service_states
 
 __all__ = ["Diagnosis", "Evidence", "Finding", "Weight", "diagnose"]
 
 RULES: tuple[Callable[[ReleaseSnapshot], Iterable[Finding]], ...] = (
     job_findings, configuration_findings, image_findings, refusal_findings, storage_findings, pending_findings,
-    node_findings, crash_findings, ray_findings, certificate_findings, probe_findings, network_findings,
-    scaling_findings,
+    node_findings, crash_findings, ray_wait_findings, ray_findings, certificate_findings, probe_findings,
+    network_findings, scaling_findings,
 )  # fmt: skip
 """Causes before symptoms; of two findings about the same pods the earlier one is kept."""
 SYMPTOMS = (
-    "startup-probe", "readiness-probe", "liveness-probe", "upgrade-slow", "ray-head-restarts", "evicted",
-    "serve-unhealthy", "autoscaler-without-metric",
+    "startup-probe", "readiness-probe", "liveness-probe", "upgrade-slow", "ray-head-restarts", "ray-operator-shut-out",
+    "evicted", "serve-unhealthy", "autoscaler-without-metric",
 )  # fmt: skip
 """Not told where an earlier finding is about one of the same objects."""
 
@@ -76,7 +79,19 @@ def diagnose(snapshot: ReleaseSnapshot) -> Diagnosis:
 def _unexplained(snapshot: ReleaseSnapshot, found: list[Finding]) -> tuple[ServiceState, ...]:
     """Services that are not well, where no finding is about one of their objects."""
     explained: set[str] = set().union(*(f.about for f in found if f.weight > Weight.NOTE))
-    return tuple(s for s in service_states(snapshot) if not s.well and not explained & _behind(snapshot, s.service))
+    rows = [s for s in service_states(snapshot) if not s.well and not explained & _behind(snapshot, s.service)]
+    rows = [s for s in rows if s.health is not Health.UNKNOWN]  # told among what was not read
+    if any(s.service.startswith("imaging") for s in rows):
+        return tuple(rows)
+    ray = [i for kind in ("RayService", "RayCluster", "Pod") for i in snapshot.of(kind)]
+    if explained & {name_of(i) for i in ray if service_of(i) == "imaging"}:
+        return tuple(rows)
+    return (*rows, *(_unready(state) for state in ray_service_states(snapshot) if not (state.well or state.upgrading)))
+
+
+def _unready(ray: RayServiceState) -> ServiceState:
+    """A RayService that is not well although each of its groups is, as a row."""
+    return ServiceState(f"RayService {ray.name}", 0, None, "", Scaler(), 0, Health.DEGRADED, detail=ray.told)
 
 
 def _behind(snapshot: ReleaseSnapshot, row: str) -> set[str]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tumorcast_platform.cluster.diagnosis.facts import one_line, recent
+from tumorcast_platform.cluster.diagnosis.facts import events, note_of, one_line, recent
 from tumorcast_platform.cluster.diagnosis.finding import Evidence, Finding, Weight, kubectl, names, several
 from tumorcast_platform.cluster.reading import Object, condition, name_of, text
 from tumorcast_platform.cluster.snapshot import ReleaseSnapshot
+from tumorcast_platform.cluster.states import is_ready
 
 _PRESSURES = {"MemoryPressure": "memory", "DiskPressure": "disk", "PIDPressure": "process ids"}
 
@@ -18,6 +19,8 @@ def node_findings(snapshot: ReleaseSnapshot) -> Iterator[Finding]:
     for node in snapshot.of("Node"):
         if name_of(node) in used:
             yield from _node(snapshot, node)
+    if "Node" not in snapshot.objects:
+        yield from _told_by_pods(snapshot)
     evicted = [p for p in snapshot.of("Pod") if text(p, "status", "reason") == "Evicted" and _lately(snapshot, p)]
     if evicted:
         yield Finding(
@@ -29,6 +32,20 @@ def node_findings(snapshot: ReleaseSnapshot) -> Iterator[Finding]:
             runbook="service-down",
             about=names(evicted),
         )
+
+
+def _told_by_pods(snapshot: ReleaseSnapshot) -> Iterator[Finding]:
+    """What events about pods say of nodes, where these may not be read."""
+    lost: dict[str, list[Object]] = {}
+    for pod in sorted(snapshot.of("Pod"), key=name_of):
+        if not is_ready(pod) and events(snapshot, kind="Pod", name=name_of(pod), reason="NodeNotReady"):
+            lost.setdefault(text(pod, "spec", "nodeName"), []).append(pod)
+    for node, pods in sorted(lost.items()):
+        told = note_of(events(snapshot, kind="Pod", name=name_of(pods[0]), reason="NodeNotReady")[0])
+        yield Finding("node-down", Weight.BROKEN, f"Node {node} does not answer, and this release has pods on it.",
+                      (Evidence(several(pods), f"NodeNotReady: {told}"),),
+                      ("See what the node says, or ask somebody who may:", f"$ kubectl describe node {node}"),
+                      "service-down", names(pods))  # fmt: skip
 
 
 def _lately(snapshot: ReleaseSnapshot, pod: Object) -> bool:

@@ -39,6 +39,8 @@ class Terms:
     keep_s: int = 7 * 86400
     retries: int = 2
     node_selector: Mapping[str, str] = field(default_factory=dict)
+    names: Mapping[str, Any] = field(default_factory=dict)
+    """Rule of a NetworkPolicy that lets pods ask for names, as the release has it; none: the usual place of DNS."""
 
 
 def manifest(work: Work, terms: Terms) -> Manifest:
@@ -54,14 +56,12 @@ def network_policy(work: Work, terms: Terms) -> Manifest:
         "podSelector": {"matchLabels": {"app.kubernetes.io/name": "kuberay-operator"}},
     }
     dns = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}}}
+    names = {"to": [dns], "ports": [{"protocol": protocol, "port": 53} for protocol in ("UDP", "TCP")]}
     rules: Manifest = {}
     if work.ray_workers:
         rules = {
             "ingress": [{"from": [mine]}, {"from": [operator], "ports": [{"protocol": "TCP", "port": 8265}]}],
-            "egress": [
-                {"to": [mine]},
-                {"to": [dns], "ports": [{"protocol": protocol, "port": 53} for protocol in ("UDP", "TCP")]},
-            ],
+            "egress": [{"to": [mine]}, dict(terms.names) or names],
         }
     return {
         "apiVersion": "networking.k8s.io/v1",

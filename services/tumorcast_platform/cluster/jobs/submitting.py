@@ -86,6 +86,17 @@ def with_image(cluster: Cluster, terms: Terms) -> Terms:
     return replace(terms, image=image, pull_secrets=tuple(terms.pull_secrets) or tuple(secrets))
 
 
+def with_names(cluster: Cluster, terms: Terms) -> Terms:
+    """The same terms with the release's rule about DNS, which may lie elsewhere or have a cache on each node."""
+    try:
+        policy = cluster.get("NetworkPolicy", f"{terms.release}-fusion")
+    except TumorcastError:
+        return terms
+    rules = policy["spec"].get("egress") or ()
+    found = [rule for rule in rules if any(port.get("protocol") == "UDP" for port in rule.get("ports") or ())]
+    return replace(terms, names=found[0]) if found else terms
+
+
 def terms_of(
     work: Work,
     release: str,

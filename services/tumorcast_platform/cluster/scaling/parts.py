@@ -67,6 +67,13 @@ def part_of(rayservice: Object, target: Target) -> Part:
     raise refused(f"No worker group of the RayService offers what the deployment {name} needs.")
 
 
+def replicas_of_a_pod(rayservice: Object, group: str) -> int:
+    """Replicas that a pod of a worker group offers room for, by the custom resource that has the group's name."""
+    groups = ((rayservice.get("spec") or {}).get("rayClusterConfig") or {}).get("workerGroupSpecs") or ()
+    parameters = next((one.get("rayStartParams") or {} for one in groups if one.get("groupName") == group), {})
+    return max(1, int(_custom(parameters.get("resources", "")).get(group, 1)))
+
+
 def _demand(deployment: Mapping[str, Any]) -> dict[str, float]:
     """What one replica takes of Ray: custom resources and GPUs. Processors are left out: a pod may have spare ones."""
     options = deployment.get("ray_actor_options") or {}

@@ -215,12 +215,15 @@ def _told(record: Generation, *, as_json: bool) -> None:
 def _gathered(
     name: str, addresses: list[str] | None, namespace: str | None, context: str | None, release: str
 ) -> Gathered:
-    from tumorcast_platform.cluster.models_reports import gather, of_addresses, of_pods
+    from tumorcast_platform.cluster.models_reports import gather, of_addresses, of_pods, other_way
 
     if addresses:
         return gather(of_addresses(addresses), name)
     with connected(namespace, context) as cluster:
-        return gather(of_pods(cluster, release), name)
+        found = gather(of_pods(cluster, release), name, cluster.namespace)
+        if told := other_way(found.replicas, cluster.namespace):
+            console.note(told.strip())
+        return found
 
 
 def _document(name: str, found: Gathered, limits: Limits) -> dict[str, Any]:

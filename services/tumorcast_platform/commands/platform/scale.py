@@ -22,6 +22,11 @@ from tumorcast_platform.render import Line, Style, wrapped
 if TYPE_CHECKING:
     from tumorcast_platform.cluster.scaling.plan import Plan
 
+_HELM = "The next helm upgrade sets what the values say. To keep this, give it:"
+_HELM_OF_RAY = (
+    "Give this to the next helm upgrade, or another number. Helm 3 compares a RayService with the last chart, not with "
+    "what runs: without a number it may set back the pods and not Serve, which then waits for pods that never come:"
+)
 _HELM_4 = "Another number there is a conflict with field manager tumorcast in Helm 4; --force-conflicts lets Helm win."
 
 
@@ -85,7 +90,7 @@ def _page(plan: Plan, release: str) -> list[Line]:
     if plan.keep:
         arguments = " ".join(f"--set {shlex.quote(one)}" for one in plan.keep)
         lines += [
-            *wrapped("The next helm upgrade sets what the values say. To keep this, give it:", indent=2, hanging=4),
+            *wrapped(_HELM_OF_RAY if plan.group else _HELM, indent=2, hanging=4),
             Line(f"    helm upgrade {shlex.quote(release)} … --reset-then-reuse-values {arguments}"),
             *wrapped(_HELM_4, Style.QUIET, indent=2, hanging=4),
         ]

@@ -193,7 +193,7 @@ def _do(
     needs_cluster = not (dry_run and terms.image)
     with connected(namespace, context) if needs_cluster else nullcontext() as cluster:
         if cluster is not None:
-            terms = submitting.with_image(cluster, terms)
+            terms = submitting.with_names(cluster, submitting.with_image(cluster, terms))
         objects = [manifests.manifest(work, terms)]
         objects += [manifests.network_policy(work, terms)] if shut_in else []
         if cluster is None or dry_run:

@@ -10,7 +10,9 @@ import pytest
 
 from support.fusion import MANIFEST, full_snapshot
 from support.model_versions import published, put, record, replica, shipped
+from support.small_disk import small_disk
 from tumorcast_core.errors import ModelStoreUnavailable, UnknownModel
+from tumorcast_fusion.adapters import live_models
 from tumorcast_fusion.adapters.cached_models import ModelCache
 from tumorcast_fusion.adapters.live_models import Follower, LiveModels
 from tumorcast_fusion.adapters.model_store import VersionStore
@@ -209,6 +211,68 @@ def test_a_replica_that_starts_without_its_store_follows_what_it_followed_last(
     assert restarted.live(NAME).version == two.version
 
 
+def test_a_replica_whose_store_hangs_answers_with_what_it_followed_last_and_tells_so(
+    tmp_path: Path, store: VersionStore, one: LoadedVersion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(store, one)
+    replica(tmp_path, store).refresh()
+    restarted, asked, answer = replica(tmp_path, store), threading.Event(), threading.Event()
+    names = store.names
+
+    def hanging() -> tuple[str, ...]:
+        asked.set()
+        answer.wait(20)
+        return names()
+
+    monkeypatch.setattr(store, "names", hanging)
+    look = threading.Thread(target=restarted.refresh)
+    look.start()
+    try:
+        assert asked.wait(20)
+        assert restarted.live(NAME).version == one.version
+        assert restarted.store_state is not None
+        assert restarted.store_state.up is None
+        monkeypatch.setattr(live_models, "HUNG_S", 0.0)
+        assert restarted.store_state.up is False
+    finally:
+        answer.set()
+        look.join(20)
+    assert restarted.store_state.up is True
+    assert restarted.live(NAME).version == one.version
+
+
+@pytest.mark.parametrize("records", [0, 1])
+def test_a_store_that_is_another_one_counts_more_than_the_cache_of_the_one_before(
+    tmp_path: Path, store: VersionStore, one: LoadedVersion, two: LoadedVersion, records: int
+) -> None:
+    put(store, two)
+    put(store, one)
+    replica(tmp_path, store).refresh()
+    (tmp_path / "store" / NAME / "generations").rename(tmp_path / "gone")
+    if records:
+        put(store, two)
+    restarted = replica(tmp_path, store)
+    restarted.refresh()
+    assert restarted.live(NAME).version == (two.version if records else SHIPPED_VERSION)
+    shutil.rmtree(tmp_path / "store" / NAME)
+    fresh = replica(tmp_path, store)
+    fresh.refresh()
+    assert fresh.live(NAME).version == SHIPPED_VERSION
+
+
+def test_a_damaged_cache_is_mended_from_the_store_at_the_first_look(
+    tmp_path: Path, store: VersionStore, one: LoadedVersion, two: LoadedVersion
+) -> None:
+    put(store, one, two)
+    replica(tmp_path, store).refresh()
+    for version in (one, two):
+        (tmp_path / "cache" / NAME / version.version / "card.md").write_text("altered")
+    models = LiveModels(shipped(tmp_path / "again"), store, ModelCache(tmp_path / "cache"), retry_s=60.0)
+    models.refresh()
+    live = models.live(NAME)
+    assert (live.version, live.shadow is not None, refused(models)) == (one.version, True, {})
+
+
 @pytest.mark.parametrize("content", [b"", b"{}", b"\xff", b'{"number": 1}'])
 def test_a_damaged_cache_is_no_hindrance(
     tmp_path: Path, store: VersionStore, one: LoadedVersion, content: bytes
@@ -229,6 +293,19 @@ def test_a_cache_that_cannot_be_written_is_told(tmp_path: Path, store: VersionSt
     models.refresh()
     assert models.live(NAME).version == SHIPPED_VERSION
     assert refused(models) == {NAME: "RESOURCE_EXHAUSTED"}
+
+
+def test_a_full_cache_is_told_as_such_and_not_as_a_store_that_is_away(
+    tmp_path: Path, store: VersionStore, one: LoadedVersion
+) -> None:
+    with small_disk(tmp_path / "cache", 1) as disk:
+        (disk / "filler").write_bytes(bytes((1 << 20) - (16 << 10)))
+        models = replica(tmp_path, store)
+        put(store, one)
+        models.refresh()
+        assert refused(models) == {NAME: "RESOURCE_EXHAUSTED"}
+        assert models.store_state is not None
+        assert models.store_state.up is True
 
 
 def test_an_unreadable_newest_record_is_told_and_the_one_before_goes_on(
