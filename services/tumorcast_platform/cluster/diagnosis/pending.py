@@ -83,8 +83,12 @@ def _finding(snapshot: ReleaseSnapshot, pods: list[Object], told: str) -> Findin
 
 
 def _with_a_way_back(snapshot: ReleaseSnapshot, steps: tuple[str, ...]) -> tuple[str, ...]:
-    """An upgrade needs twice the pods for a while; what serves now stays if it is given up."""
-    return (*steps[:2], "or give the upgrade up, which keeps what serves now:", rollback(snapshot))
+    """An upgrade needs twice the pods for a while, and so does the way back: KubeRay makes a new Ray cluster for it."""
+    return (
+        *steps[:2],
+        "or go back, which needs room for a second Ray cluster, too, of that revision:",
+        rollback(snapshot),
+    )
 
 
 def _of_new_cluster(snapshot: ReleaseSnapshot, pod: Object) -> str:

@@ -146,8 +146,8 @@ def _serve_steps(snapshot: ReleaseSnapshot, service: Object, cluster: str, servi
     look = kubectl(snapshot, f"exec {head} --container=ray -- serve status") if head else ""
     first = look or kubectl(snapshot, f"describe rayservice {name_of(service)}")
     if serving:
-        return ("See what Serve says in full:", first, "or give the upgrade up, which keeps what serves now:",
-                rollback(snapshot))  # fmt: skip
+        way_back = "or go back; the old one serves until a new Ray cluster of that revision does:"
+        return ("See what Serve says in full:", first, way_back, rollback(snapshot))
     return ("See what Serve says in full:", first)
 
 
@@ -188,7 +188,7 @@ def _long_upgrade(snapshot: ReleaseSnapshot, service: Object) -> Iterator[Findin
         evidence=(Evidence(f"RayService {name_of(service)}", f"active {active}, pending {pending}"),),
         steps=("See what the new cluster waits for:",
                kubectl(snapshot, f"get pods --selector=ray.io/cluster={pending}"),
-               "or give the upgrade up, which keeps what serves now:", rollback(snapshot)),
+               "or go back; the old one serves until a new Ray cluster of that revision does:", rollback(snapshot)),
         runbook=RUNBOOK,
         about=frozenset({pending}),
     )  # fmt: skip
