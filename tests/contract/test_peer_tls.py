@@ -69,7 +69,9 @@ async def service(files: TlsFiles | None, **chosen: Any) -> AsyncIterator[Servic
     of_peers = (
         {"peer_certificate": files.certificate, "peer_key": files.key, "peer_ca": files.client_ca} if files else {}
     )
-    settings = ServiceSettings(port=free_port(), health_port=free_port(), drain_s=2, **of_peers, **chosen)
+    ports = {"port": free_port(), "health_port": free_port()}
+    # By name, so that every address of it answers: of several that fail, gRPC tells the error of the last.
+    settings = ServiceSettings(host="localhost", **ports, drain_s=2, **of_peers, **chosen)
     made = Service(Servicer(), settings, asyncio.Event())
 
     def register(server: grpc.aio.Server) -> None:
