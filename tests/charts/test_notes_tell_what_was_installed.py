@@ -9,7 +9,7 @@ import pytest
 from support.chart_releases import DATABASE, SIGN_IN, STUDIES, TLS
 from support.helm import Helm, settings
 
-SAFE = SIGN_IN | DATABASE | TLS | STUDIES
+SAFE = SIGN_IN | DATABASE | TLS | STUDIES | {"imaging.kubernetesApi.cidr": "10.96.0.1/32"}
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +60,7 @@ def test_a_release_for_patients_has_nothing_to_mind(newest: Helm):
         ({"global.networkPolicy.enabled": False}, "whoever reaches Ray's ports"),
         (SAFE | {"gateway.records.migration.enabled": False}, "Nobody migrates the database"),
         ({"imaging.studies.existingClaim": ""}, "Uploaded studies are lost"),
+        ({}, "may reach ports 443 and 6443 of any address"),
         ({"global.mtls.enabled": True}, "Between pods     TLS, both sides with certificates; network policies on"),
         ({"gateway.loadBalancer.enabled": True}, "get service demo-gateway-public"),
         ({"global.monitoring.enabled": True}, "runbooks"),

@@ -18,6 +18,7 @@ from tumorcast_core.prognosis import ModelRef
 SHIPPED_VERSION = "shipped"
 """The version that came with the package: it needs no store."""
 MAX_RECORD_BYTES = 256 << 10
+LAST_NUMBER = 99_999_999
 NAME = r"[a-z0-9][a-z0-9-]{0,63}"
 _PUBLISHED = r"[0-9A-Za-z][0-9A-Za-z.+_-]{0,63}-[0-9a-f]{12}"
 _VERSION = rf"^(|{SHIPPED_VERSION}|{_PUBLISHED})$"
@@ -37,7 +38,7 @@ class Generation(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
 
     format: Annotated[int, Field(ge=1, le=1)] = 1
-    number: Annotated[int, Field(ge=1, le=99_999_999)]
+    number: Annotated[int, Field(ge=1, le=LAST_NUMBER)]
     model: Annotated[str, Field(pattern=f"^{NAME}$")]
     active: Annotated[VersionName, Field(min_length=1)]
     active_sha256: Sha256 = ""

@@ -23,6 +23,7 @@ from tumorcast_fusion.adapters.model_store.versions import (
 )
 from tumorcast_fusion.model import SHA256SUMS, read_sums
 from tumorcast_fusion.model.generation import (
+    LAST_NUMBER,
     MAX_RECORD_BYTES,
     NAME,
     Generation,
@@ -168,9 +169,12 @@ class VersionStore:
     def append(self, name: str, make: Callable[[History, int], Generation]) -> Generation:
         """Write the next record; ``make`` gets the history and its number.
 
-        Raises ``ModelConflict`` where somebody wrote one meanwhile: then look again before deciding again.
+        Raises ``ModelConflict`` where somebody wrote one meanwhile: then look again before deciding again; and where a
+        file has the last number that there is.
         """
         history = self.history(name)
+        if history.next_number > LAST_NUMBER:
+            raise ModelConflict(f"Record {LAST_NUMBER} of the model leaves no number for another: take that file away.")
         record = make(history, history.next_number)
         self._files.create(f"{name}/{GENERATIONS}/{record.number:08d}.json", record.written())
         return record

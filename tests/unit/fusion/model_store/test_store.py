@@ -171,6 +171,14 @@ def test_a_newest_record_that_cannot_be_read_leaves_the_one_before(place: Place,
     assert put(place.store, None).number == 4
 
 
+def test_a_file_with_the_last_number_is_told_to_whoever_writes_the_next(place: Place) -> None:
+    first = put(place.store, None)
+    place.write(f"{NAME}/generations/99999999.json", b"{}")
+    assert place.store.newest(NAME) == (first, True)
+    with pytest.raises(ModelConflict, match="99999999 of the model leaves no number"):
+        put(place.store, None)
+
+
 def test_what_else_lies_among_the_records_is_none(place: Place) -> None:
     for name in ("notes.txt", "1.json", "00000009.json.tmp", "000000010.json"):
         place.write(f"{NAME}/generations/{name}", b"{}")
