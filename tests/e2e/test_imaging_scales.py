@@ -17,7 +17,8 @@ from tumorcast_core.deadline import Deadline
 from tumorcast_core.errors import DeadlineExceeded, ResourceExhausted
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(300)]
-SCALED = {"max_replicas": 2, "target_ongoing": 1, "upscale_delay_s": 1, "downscale_delay_s": 3}
+SCALED = {"max_replicas": 2, "target_ongoing": 0.1, "upscale_delay_s": 1, "downscale_delay_s": 3}
+"""A pass takes milliseconds, reading its study a hundred: of twelve calls at once few are at the encoder."""
 SETTINGS = {
     "HAPROXY": 0,
     "CACHE_MIB": 0,

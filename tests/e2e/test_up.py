@@ -175,7 +175,8 @@ def test_a_stuck_service_does_not_hold_the_answer_beyond_the_deadline(running: U
     finally:
         stuck.send_signal(signal.SIGCONT)
     assert use_of(answer, "notes")["status"] == "absent"
-    assert use_of(answer, "notes")["reason"]["code"] == "DEADLINE_EXCEEDED"
+    told = use_of(answer, "notes")["reason"]["code"]
+    assert told in {"SERVICE_UNAVAILABLE", "DEADLINE_EXCEEDED"}  # by pings without an answer, or by time
     assert status_of(answer, "labs") == "used"
     assert eventually(running.ready, 60)
 
