@@ -46,12 +46,12 @@ encoder-{{ . }}
 {{- divf (div (mul 10000 (int .whole)) (int .replicas)) 10000 -}}
 {{- end }}
 
-{{/* Fewest, most and first pods of a group, as YAML. Takes what has {replicas, autoscaling} and maybe replicasPerPod. */}}
+{{/* Fewest and most pods of a group, which begins with the fewest, as YAML. Takes what has {replicas, autoscaling} and maybe replicasPerPod. */}}
 {{- define "imaging.pods" -}}
 {{- $each := int (default 1 .replicasPerPod) -}}
-{{- $replicas := dict "first" .replicas "fewest" .replicas "most" .replicas -}}
+{{- $replicas := dict "fewest" .replicas "most" .replicas -}}
 {{- with .autoscaling }}{{ if .enabled -}}
-{{- $replicas = dict "first" .minReplicas "fewest" .minReplicas "most" .maxReplicas -}}
+{{- $replicas = dict "fewest" .minReplicas "most" .maxReplicas -}}
 {{- end }}{{ end -}}
 {{- range $name, $count := $replicas }}
 {{ $name }}: {{ div (add (int $count) $each -1) $each }}

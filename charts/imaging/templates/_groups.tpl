@@ -146,12 +146,12 @@ preStop:
 
 {{/*
 A worker group, whose pods each offer as many units of their own custom resource as they have replicas. Takes
-{root, group, perPod, cpus, gpus, pods, template}; `pods` has {first, fewest, most}. With Ray's autoscaler the bounds are as
+{root, group, perPod, cpus, gpus, pods, template}; `pods` has {fewest, most}. With Ray's autoscaler the bounds are as
 wide as can be: KubeRay gives no change of them to a running cluster, and Serve asks for no more pods than it may have.
 */}}
 {{- define "imaging.workerGroup" -}}
 groupName: {{ .group }}
-replicas: {{ int .pods.first }}
+replicas: {{ int .pods.fewest }}
 {{- $autoscaler := .root.Values.autoscaler.enabled }}
 minReplicas: {{ $autoscaler | ternary 0 (int .pods.fewest) }}
 maxReplicas: {{ $autoscaler | ternary 1000 (int .pods.most) }}
